@@ -1,0 +1,21 @@
+# Everything that the build takes from outside. scripts/setup.sh installs it.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+
+# Debian's libmsgpack-cxx-dev depends on Boost 1.74, which cannot be installed beside 1.81; the headers do without
+# Boost, so setup.sh unpacks the package into .deps.
+find_path(MSGPACK_INCLUDE_DIR msgpack.hpp
+  HINTS "${CMAKE_SOURCE_DIR}/.deps/msgpack-cxx/usr/include" REQUIRED)
+add_library(msgpack-cxx INTERFACE)
+target_include_directories(msgpack-cxx SYSTEM INTERFACE "${MSGPACK_INCLUDE_DIR}")
+target_compile_definitions(msgpack-cxx INTERFACE MSGPACK_NO_BOOST)

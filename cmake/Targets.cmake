@@ -1,0 +1,91 @@
+# Functions that make our targets, so that every target is built the same way.
+#
+#   kvp2p_library(name SOURCES a.cc … LINK lib …)      a static library named after its folder
+#   kvp2p_test(name SOURCES a_test.cc … LINK lib …)    a GoogleTest binary, one ctest entry; label by LABELS
+#   kvp2p_fuzz(name SOURCES a_fuzz.cc LINK lib …)      a libFuzzer target, only with KVP2P_FUZZ
+#   kvp2p_program(name SOURCES a.cc … LINK lib …)      an executable
+
+add_library(kvp2p_options INTERFACE)
+target_include_directories(kvp2p_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
+target_compile_options(kvp2p_options INTERFACE
+  -Wall -Wextra -Wshadow -Woverloaded-virtual -Werror)
+# Asio: its implementation is compiled once, in base; no deprecated names.
+target_compile_definitions(kvp2p_options INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these in the standard library's own headers at -O2.
+  target_compile_options(kvp2p_options INTERFACE
+    -fcoroutines -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
+    -Wno-stringop-overread -Wno-dangling-pointer)
+endif()
+# Assertions stay in the optimised build: a broken invariant must stop the node, not corrupt KV.
+string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
+if(KVP2P_SANITIZE)
+  # -O1: sanitizers at -O0 are several times slower and no more telling.
+  target_compile_options(kvp2p_options INTERFACE
+    -fsanitize=${KVP2P_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
+  target_link_options(kvp2p_options INTERFACE -fsanitize=${KVP2P_SANITIZE})
+  if(KVP2P_SANITIZE MATCHES "thread")
+    target_compile_options(kvp2p_options INTERFACE -Wno-tsan)
+  endif()
+endif()
+if(KVP2P_FUZZ)
+  target_compile_options(kvp2p_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  target_link_options(kvp2p_options INTERFACE -fuse-ld=mold)
+endif()
+
+function(kvp2p_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC kvp2p_options ${ARG_LINK} PRIVATE ${ARG_PRIVATE_LINK})
+    if(NOT name STREQUAL "base")
+      target_precompile_headers(${name} REUSE_FROM base)
+    endif()
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE kvp2p_options ${ARG_LINK})
+  endif()
+endfunction()
+
+function(kvp2p_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE base ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM base)
+endfunction()
+
+function(kvp2p_test name)
+  if(KVP2P_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE base ${ARG_LINK} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_precompile_headers(${name} REUSE_FROM base)
+  add_test(NAME ${name} COMMAND ${name})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 120)
+  endif()
+  if(NOT ARG_LABELS)
+    set(ARG_LABELS unit)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
+    ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp;ASAN_OPTIONS=detect_stack_use_after_return=1")
+endfunction()
+
+function(kvp2p_fuzz name)
+  if(NOT KVP2P_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE base ${ARG_LINK})
+  target_precompile_headers(${name} REUSE_FROM base)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set_property(GLOBAL APPEND PROPERTY KVP2P_FUZZ_TARGETS ${name})
+endfunction()

@@ -1,0 +1,49 @@
+// The byte stream that every layer of the stack reads and writes: a TCP connection, a secured one, a muxed stream.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/task.h"
+
+#include <cstddef>
+
+namespace libp2p {
+
+/// An ordered, reliable stream of bytes in both directions.
+///
+/// Not thread-safe: all calls are made on the executor of the connection that it belongs to. At most one read and one
+/// write are under way at a time. Whoever awaits an operation keeps the stream alive until it has completed.
+/// Destroying a stream that is not closed in both directions resets it.
+class Stream {
+ public:
+  virtual ~Stream() = default;
+
+  /// Reads between 1 and into.size() bytes; 0 means that the other side has closed its direction.
+  /// REQUIRES: into is not empty.
+  virtual base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) = 0;
+
+  /// Writes all of `bytes`, waiting while the other side grants no room. On return the buffer may be reused.
+  virtual base::Task<base::Result<>> write(base::ConstBytes bytes) = 0;
+
+  /// Writes the buffers one after the other, as one write: payload needs no copy to follow its header.
+  /// `buffers` and what it points to stay valid until the task completes.
+  virtual base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers);
+
+  /// Closes our direction: the other side reads end of stream after what was written. Reading goes on.
+  virtual base::Task<base::Result<>> close_write() = 0;
+
+  /// Ends both directions at once, dropping what is buffered; pending and later operations fail.
+  virtual void reset() noexcept = 0;
+};
+
+/// Reads exactly into.size() bytes. Error::kUnexpectedEof if the stream ends before that.
+base::Task<base::Result<>> read_exact(Stream& stream, base::MutableBytes into);
+
+/// Reads one message prefixed by its length as an unsigned varint. A length over `bytes_max` is an error, found before
+/// anything is allocated.
+base::Task<base::Result<base::Bytes>> read_length_prefixed(Stream& stream, std::size_t bytes_max);
+
+/// Writes one message prefixed by its length as an unsigned varint.
+base::Task<base::Result<>> write_length_prefixed(Stream& stream, base::ConstBytes message);
+
+}  // namespace libp2p

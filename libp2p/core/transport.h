@@ -1,0 +1,40 @@
+// Transports: raw streams to and from addresses.
+#pragma once
+
+#include "base/clock.h"
+#include "libp2p/core/stream.h"
+#include "multiformats/multiaddr.h"
+
+#include <memory>
+
+namespace libp2p {
+
+/// A raw connection, not yet secured.
+struct RawConnection {
+  std::unique_ptr<Stream> stream;
+  multiformats::Multiaddr local_address;
+  multiformats::Multiaddr remote_address;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  /// The address bound, with the port that the system chose.
+  virtual multiformats::Multiaddr local_address() const = 0;
+  /// Waits for the next connection. Transient failures (out of descriptors) are waited out, not returned; an error
+  /// means that the listener is closed.
+  virtual base::Task<base::Result<RawConnection>> accept() = 0;
+  virtual void close() noexcept = 0;
+};
+
+/// One transport (TCP; a simulated network in tests).
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  virtual bool can_dial(const multiformats::Multiaddr& address) const = 0;
+  /// Gives up after `timeout`.
+  virtual base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) = 0;
+  virtual base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) = 0;
+};
+
+}  // namespace libp2p

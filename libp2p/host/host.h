@@ -1,0 +1,101 @@
+// A libp2p node: listens, dials, runs identify and ping, and hands streams to the protocols that are served.
+#pragma once
+
+#include "base/clock.h"
+#include "libp2p/core/stream.h"
+#include "multiformats/keys.h"
+#include "multiformats/multiaddr.h"
+#include "multiformats/peer_id.h"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace libp2p {
+
+struct HostConfig {
+  multiformats::PrivateKey key;
+  std::string agent_version = "kv-cache-p2p/0.1.0";
+  /// From dialling to the end of the security and muxer handshake.
+  base::Duration dial_timeout = std::chrono::seconds(10);
+  /// For an inbound connection to become secured and muxed, and for a stream to agree on a protocol.
+  base::Duration handshake_timeout = std::chrono::seconds(10);
+  std::size_t connections_max = 1024;
+  /// Inbound connections that are still in their handshake.
+  std::size_t pending_inbound_max = 128;
+  /// Streams that one connection may hold open, both ways.
+  std::size_t streams_per_connection_max = 1024;
+  /// How often an idle connection is pinged by yamux; one unanswered ping ends it.
+  base::Duration keep_alive = std::chrono::seconds(30);
+  /// Addresses to announce besides those listened on (--external-ip).
+  std::vector<multiformats::Multiaddr> external_addresses;
+};
+
+/// One secured and muxed connection. Owned by its host; shared so that a protocol can hold on to it while it is used.
+/// Not thread-safe: lives on the host's executor.
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  virtual const multiformats::PeerId& remote_peer() const = 0;
+  virtual const multiformats::Multiaddr& remote_address() const = 0;
+  virtual const multiformats::Multiaddr& local_address() const = 0;
+  virtual bool is_dialler() const = 0;
+  virtual bool is_closed() const = 0;
+  /// Opens a stream and agrees on the first of `protocols` that the peer serves. The caller keeps the connection alive.
+  virtual base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) = 0;
+  virtual void close() = 0;
+};
+
+/// Serves one inbound stream of a protocol; the stream is the handler's to keep. Spawned as a coroutine of its own.
+using StreamHandler =
+    std::function<base::Task<>(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream)>;
+
+/// What identify told of a peer.
+struct PeerInfo {
+  std::string agent_version;
+  std::vector<std::string> protocols;
+  std::vector<multiformats::Multiaddr> listen_addresses;
+  std::optional<multiformats::Multiaddr> observed_address;
+};
+
+/// Not thread-safe: all calls on the executor that it was made with. Destroy it only after close() has completed.
+class Host {
+ public:
+  /// The default stack: TCP, noise, yamux. `clock` and the executor's context outlive the host.
+  static std::unique_ptr<Host> create(const base::Executor& executor, base::Clock& clock, HostConfig config);
+  virtual ~Host() = default;
+
+  virtual const multiformats::PeerId& peer_id() const = 0;
+  /// Starts to accept connections. Port 0 lets the system choose.
+  virtual base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) = 0;
+  /// What peers may dial: the listen addresses (an unspecified one as each interface's), external ones; without /p2p.
+  virtual std::vector<multiformats::Multiaddr> addresses() const = 0;
+
+  /// Serves `protocol` from now on, on all connections.
+  virtual void set_stream_handler(std::string protocol, StreamHandler handler) = 0;
+
+  /// The connection to `peer`, an existing one or one dialled at `addresses` in turn. Any other peer that answers there
+  /// is Error::kPeerIdMismatch.
+  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(
+      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) = 0;
+  /// Dials an address that may or may not end in /p2p/<id>.
+  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address) = 0;
+
+  virtual std::vector<std::shared_ptr<Connection>> connections() const = 0;
+  /// What identify told, once it has; nothing before.
+  virtual std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const = 0;
+
+  /// Called on the executor after each connection is up (identified or not) and after it has ended.
+  virtual void on_connected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
+  virtual void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
+
+  /// Round trip of one ping.
+  virtual base::Task<base::Result<base::Duration>> ping(std::shared_ptr<Connection> connection) = 0;
+
+  /// Stops listening, says goodbye on every connection and waits until all coroutines of the host have ended.
+  virtual base::Task<> close() = 0;
+};
+
+}  // namespace libp2p
