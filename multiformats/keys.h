@@ -1,0 +1,83 @@
+// Host keys as libp2p encodes them (libp2p/specs peer-ids/peer-ids.md). Values; nothing here is shared or locked.
+//
+// A key's protobuf bytes are hashed and signed, so a key read from a peer keeps the bytes that it came in.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+#include <array>
+#include <filesystem>
+
+namespace multiformats {
+
+enum class KeyType : std::uint8_t { kRsa = 0, kEd25519 = 1, kSecp256k1 = 2, kEcdsa = 3 };
+
+/// Bound on a key's protobuf; an RSA key of 8,192 bits takes about 1,050 bytes.
+inline constexpr std::size_t kPublicKeyMaxBytes = 2048;
+inline constexpr std::size_t kPrivateKeyMaxBytes = 8192;
+inline constexpr std::size_t kEd25519PublicBytes = 32;
+inline constexpr std::size_t kEd25519SeedBytes = 32;
+inline constexpr std::size_t kEd25519SignatureBytes = 64;
+
+class PublicKey {
+ public:
+  /// An Ed25519 key from its 32 bytes.
+  static PublicKey from_ed25519(std::span<const std::uint8_t, kEd25519PublicBytes> key);
+
+  /// Reads a PublicKey protobuf of any known type. The key data of Ed25519 is checked for its length; other types'
+  /// data is kept as it is.
+  static base::Result<PublicKey> from_protobuf(base::ConstBytes bytes);
+
+  KeyType type() const { return type_; }
+  /// The key in its type's own encoding.
+  const base::Bytes& data() const { return data_; }
+  /// The protobuf: as received, or encoded by the spec's rules.
+  const base::Bytes& to_protobuf() const { return protobuf_; }
+
+  /// Success, or kBadSignature; kUnsupportedKeyType for all but Ed25519, so far.
+  base::Result<> verify(base::ConstBytes message, base::ConstBytes signature) const;
+
+  friend bool operator==(const PublicKey& a, const PublicKey& b) { return a.protobuf_ == b.protobuf_; }
+
+ private:
+  PublicKey(KeyType type, base::Bytes data, base::Bytes protobuf);
+
+  KeyType type_;
+  base::Bytes data_;
+  base::Bytes protobuf_;
+};
+
+/// An Ed25519 private key, wiped from memory when destroyed.
+class PrivateKey {
+ public:
+  static PrivateKey generate();
+  /// The key that a 32-byte seed (RFC 8032's private key) makes.
+  static PrivateKey from_ed25519_seed(std::span<const std::uint8_t, kEd25519SeedBytes> seed);
+  /// Reads a PrivateKey protobuf: 64 bytes of data (seed, public key) or the older 96 (public key twice). kBadKey if
+  /// the public half does not belong to the seed, kUnsupportedKeyType for types other than Ed25519.
+  static base::Result<PrivateKey> from_protobuf(base::ConstBytes bytes);
+
+  PrivateKey(const PrivateKey&) = default;
+  PrivateKey& operator=(const PrivateKey&) = default;
+  ~PrivateKey();
+
+  KeyType type() const { return KeyType::kEd25519; }
+  PublicKey public_key() const;
+  base::Bytes sign(base::ConstBytes message) const;
+  /// The protobuf in its 64-byte form. Secret: the caller wipes it.
+  base::Bytes to_protobuf() const;
+
+ private:
+  PrivateKey() = default;
+
+  std::array<std::uint8_t, kEd25519SeedBytes> seed_{};
+  std::array<std::uint8_t, kEd25519PublicBytes> public_{};
+};
+
+/// The host key kept at `path` as a PrivateKey protobuf. Made, with mode 0600 and missing folders with 0700, if the
+/// file is not there; two processes that start together end up with the same key. A file that its group or others may
+/// read or write is refused.
+base::Result<PrivateKey> load_or_create_host_key(const std::filesystem::path& path);
+
+}  // namespace multiformats

@@ -1,0 +1,37 @@
+// Bytes as text (multiformats/multibase): the bases that libp2p uses. Pure functions.
+//
+// Decoding is strict: no padding, no characters outside the alphabet, left-over bits zero; hexadecimal and base32 are
+// read in either case. Every decode is bounded, because base58 takes time that grows with the square of the length.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+#include <string>
+#include <string_view>
+
+namespace multiformats {
+
+enum class Base : char {
+  kBase16 = 'f',     ///< hexadecimal, lower case
+  kBase32 = 'b',     ///< RFC 4648, lower case, no padding
+  kBase58Btc = 'z',  ///< Bitcoin's alphabet
+  kBase64Url = 'u',  ///< RFC 4648 URL alphabet, no padding
+};
+
+/// Bounds on the characters that decode() takes and the bytes that encode() takes.
+inline constexpr std::size_t kBase58MaxText = 512;
+inline constexpr std::size_t kBase58MaxBytes = 370;
+inline constexpr std::size_t kBaseMaxText = 64 * 1024;
+inline constexpr std::size_t kBaseMaxBytes = 32 * 1024;
+
+/// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58MaxBytes for base58, kBaseMaxBytes for others.
+std::string encode_base(Base base, base::ConstBytes bytes);
+/// Bytes of a text without a multibase prefix.
+base::Result<base::Bytes> decode_base(Base base, std::string_view text);
+
+/// The same with the one-character prefix that names the base. REQUIRES as encode_base().
+std::string encode_multibase(Base base, base::ConstBytes bytes);
+base::Result<base::Bytes> decode_multibase(std::string_view text);
+
+}  // namespace multiformats
