@@ -20,8 +20,7 @@ const char* text_of(Errc e) {
     case Errc::kTrailingBytes: return "bytes follow the end of the value";
     case Errc::kUnknownHash: return "multihash is neither identity nor SHA-256";
     case Errc::kBadDigestLength: return "digest has the wrong length for its hash";
-    case Errc::kBadProtobuf: return "malformed key protobuf";
-    case Errc::kMissingField: return "key protobuf lacks its type or data";
+    case Errc::kBadProtobuf: return "malformed key protobuf: not exactly type and data, minimally encoded";
     case Errc::kUnknownKeyType: return "unknown key type";
     case Errc::kUnsupportedKeyType: return "unsupported key type: only Ed25519 signatures can be made and checked";
     case Errc::kBadKey: return "malformed key";

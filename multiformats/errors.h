@@ -21,7 +21,6 @@ enum class Errc {
   kUnknownHash,          ///< a multihash that is neither identity nor SHA-256
   kBadDigestLength,
   kBadProtobuf,
-  kMissingField,
   kUnknownKeyType,       ///< no KeyType
   kUnsupportedKeyType,   ///< a KeyType whose signatures cannot be made or checked yet
   kBadKey,               ///< key data of the wrong length or not a key

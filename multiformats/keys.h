@@ -7,15 +7,14 @@
 #include "base/result.h"
 
 #include <array>
-#include <filesystem>
 
 namespace multiformats {
 
 enum class KeyType : std::uint8_t { kRsa = 0, kEd25519 = 1, kSecp256k1 = 2, kEcdsa = 3 };
 
 /// Bound on a key's protobuf; an RSA key of 8,192 bits takes about 1,050 bytes.
-inline constexpr std::size_t kPublicKeyMaxBytes = 2048;
-inline constexpr std::size_t kPrivateKeyMaxBytes = 8192;
+inline constexpr std::size_t kPublicKeyBytesMax = 2048;
+inline constexpr std::size_t kPrivateKeyBytesMax = 8192;
 inline constexpr std::size_t kEd25519PublicBytes = 32;
 inline constexpr std::size_t kEd25519SeedBytes = 32;
 inline constexpr std::size_t kEd25519SignatureBytes = 64;
@@ -25,8 +24,8 @@ class PublicKey {
   /// An Ed25519 key from its 32 bytes.
   static PublicKey from_ed25519(std::span<const std::uint8_t, kEd25519PublicBytes> key);
 
-  /// Reads a PublicKey protobuf of any known type. The key data of Ed25519 is checked for its length; other types'
-  /// data is kept as it is.
+  /// Reads a PublicKey protobuf of any known type, encoded by the spec's rules (both fields, in order, minimal, nothing
+  /// else). The key data of Ed25519 is checked for its length; other types' data is kept as it is.
   static base::Result<PublicKey> from_protobuf(base::ConstBytes bytes);
 
   KeyType type() const { return type_; }
@@ -74,10 +73,5 @@ class PrivateKey {
   std::array<std::uint8_t, kEd25519SeedBytes> seed_{};
   std::array<std::uint8_t, kEd25519PublicBytes> public_{};
 };
-
-/// The host key kept at `path` as a PrivateKey protobuf. Made, with mode 0600 and missing folders with 0700, if the
-/// file is not there; two processes that start together end up with the same key. A file that its group or others may
-/// read or write is refused.
-base::Result<PrivateKey> load_or_create_host_key(const std::filesystem::path& path);
 
 }  // namespace multiformats

@@ -1,6 +1,6 @@
 // Composable addresses (multiformats/multiaddr), such as /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW….
 //
-// Components are read by the table in multiaddr_protocols.h. An address with a protocol that the table does not have
+// Components are read by the table in multiaddr_protocols.cc. An address with a protocol that the table does not have
 // is an error (kUnknownProtocol) of that address alone: who reads a list of addresses leaves it out and goes on.
 #pragma once
 
@@ -19,9 +19,9 @@
 
 namespace multiformats {
 
-inline constexpr std::size_t kMultiaddrMaxBytes = 1024;
-inline constexpr std::size_t kMultiaddrMaxText = 4096;
-inline constexpr std::size_t kMultiaddrMaxComponents = 32;
+inline constexpr std::size_t kMultiaddrBytesMax = 1024;
+inline constexpr std::size_t kMultiaddrTextMax = 4096;
+inline constexpr std::size_t kMultiaddrComponentsMax = 32;
 
 /// Codes of multiformats/multicodec for the protocols that are read.
 enum class AddrProtocol : std::uint32_t {
@@ -29,7 +29,6 @@ enum class AddrProtocol : std::uint32_t {
   kTcp = 0x06,
   kIp6 = 0x29,
   kIp6Zone = 0x2a,
-  kIpCidr = 0x2b,
   kDns = 0x35,
   kDns4 = 0x36,
   kDns6 = 0x37,
@@ -51,7 +50,6 @@ enum class AddrProtocol : std::uint32_t {
   kWs = 0x01dd,
   kWss = 0x01de,
   kHttp = 0x01e0,
-  kHttpPath = 0x01e1,
   kPlaintextV2 = 0x706c61,
 };
 
@@ -68,7 +66,7 @@ struct AddrComponent {
 struct TcpEndpoint {
   boost::asio::ip::address address;
   std::uint16_t port = 0;
-  std::string zone;  ///< IPv6 zone (interface name or number) for link-local addresses, else empty
+  std::string zone;  ///< IPv6 zone of a link-local address, else empty; a numeric one is set as the address's scope id too
 };
 
 /// A value. Always well-formed and within the bounds; an empty one has no components.

@@ -1,7 +1,7 @@
 // Bytes as text (multiformats/multibase): the bases that libp2p uses. Pure functions.
 //
-// Decoding is strict: no padding, no characters outside the alphabet, left-over bits zero; hexadecimal and base32 are
-// read in either case. Every decode is bounded, because base58 takes time that grows with the square of the length.
+// Decoding is strict: no padding, no characters outside the alphabet, left-over bits zero; bases 16, 32 and 36 are read
+// in either case. Every decode is bounded: bases 36 and 58 take time that grows with the square of the length.
 #pragma once
 
 #include "base/bytes.h"
@@ -15,17 +15,18 @@ namespace multiformats {
 enum class Base : char {
   kBase16 = 'f',     ///< hexadecimal, lower case
   kBase32 = 'b',     ///< RFC 4648, lower case, no padding
+  kBase36 = 'k',     ///< digits and lower-case letters
   kBase58Btc = 'z',  ///< Bitcoin's alphabet
   kBase64Url = 'u',  ///< RFC 4648 URL alphabet, no padding
 };
 
-/// Bounds on the characters that decode() takes and the bytes that encode() takes.
-inline constexpr std::size_t kBase58MaxText = 512;
-inline constexpr std::size_t kBase58MaxBytes = 370;
-inline constexpr std::size_t kBaseMaxText = 64 * 1024;
-inline constexpr std::size_t kBaseMaxBytes = 32 * 1024;
+/// Bounds on the characters that decode_base() and the bytes that encode_base() takes; the first two for bases 36 and 58.
+inline constexpr std::size_t kBase58TextMax = 512;
+inline constexpr std::size_t kBase58BytesMax = 370;
+inline constexpr std::size_t kBaseTextMax = 64 * 1024;
+inline constexpr std::size_t kBaseBytesMax = 32 * 1024;
 
-/// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58MaxBytes for base58, kBaseMaxBytes for others.
+/// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58BytesMax for bases 36 and 58, kBaseBytesMax else.
 std::string encode_base(Base base, base::ConstBytes bytes);
 /// Bytes of a text without a multibase prefix.
 base::Result<base::Bytes> decode_base(Base base, std::string_view text);

@@ -12,7 +12,7 @@ enum class HashCode : std::uint64_t {
 };
 
 /// Bound on an identity multihash's data.
-inline constexpr std::size_t kIdentityMaxBytes = 128;
+inline constexpr std::size_t kIdentityBytesMax = 128;
 
 struct Multihash {
   HashCode code = HashCode::kIdentity;
@@ -21,7 +21,7 @@ struct Multihash {
   friend bool operator==(const Multihash&, const Multihash&) = default;
 };
 
-/// The multihash of `data`. REQUIRES: at most kIdentityMaxBytes for identity.
+/// The multihash of `data`. REQUIRES: at most kIdentityBytesMax for identity.
 Multihash make_multihash(HashCode code, base::ConstBytes data);
 
 base::Bytes encode_multihash(const Multihash& hash);

@@ -14,11 +14,11 @@
 namespace multiformats {
 
 /// Keys of at most this many protobuf bytes are the id themselves (identity multihash); longer ones are hashed.
-inline constexpr std::size_t kInlinedKeyMaxBytes = 42;
+inline constexpr std::size_t kInlinedKeyBytesMax = 42;
 /// Bound on the binary form: identity code, length, key.
-inline constexpr std::size_t kPeerIdMaxBytes = 2 + kInlinedKeyMaxBytes;
+inline constexpr std::size_t kPeerIdBytesMax = 2 + kInlinedKeyBytesMax;
 /// Bound on the text forms.
-inline constexpr std::size_t kPeerIdMaxText = 128;
+inline constexpr std::size_t kPeerIdTextMax = 128;
 
 /// A value, cheap to copy; never allocates but for its text.
 class PeerId {
@@ -53,7 +53,7 @@ class PeerId {
  private:
   explicit PeerId(base::ConstBytes multihash);
 
-  std::array<std::uint8_t, kPeerIdMaxBytes> bytes_{};
+  std::array<std::uint8_t, kPeerIdBytesMax> bytes_{};
   std::uint8_t size_ = 0;
 };
 

@@ -23,7 +23,7 @@ void append_uvarint(base::Bytes& to, std::uint64_t value) {
 
 base::Result<Uvarint> read_uvarint(base::ConstBytes bytes) {
   Uvarint result;
-  for (; result.size < kUvarintMaxSize; ++result.size) {
+  for (; result.size < kUvarintBytesMax; ++result.size) {
     if (result.size == bytes.size()) return Errc::kIncomplete;
     const std::uint8_t byte = bytes[result.size];
     result.value |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * result.size);

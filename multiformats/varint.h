@@ -7,7 +7,7 @@
 
 namespace multiformats {
 
-inline constexpr std::size_t kUvarintMaxSize = 9;
+inline constexpr std::size_t kUvarintBytesMax = 9;
 /// The greatest number that 9 bytes hold.
 inline constexpr std::uint64_t kUvarintMax = (std::uint64_t{1} << 63) - 1;
 
@@ -23,7 +23,7 @@ std::size_t uvarint_size(std::uint64_t value);
 void append_uvarint(base::Bytes& to, std::uint64_t value);
 
 /// Reads the varint that `bytes` begins with. Errc::kIncomplete if it goes on beyond `bytes` (an empty span included):
-/// at most kUvarintMaxSize bytes settle it. kVarintTooLong and kVarintNotMinimal are final.
+/// at most kUvarintBytesMax bytes settle it. kVarintTooLong and kVarintNotMinimal are final.
 base::Result<Uvarint> read_uvarint(base::ConstBytes bytes);
 
 }  // namespace multiformats
