@@ -1,0 +1,138 @@
+// The KV protocol between nodes (docs/protocol.md): asks peers, serves peers.
+#pragma once
+
+#include "base/clock.h"
+#include "exchange/local_blocks.h"
+#include "gpu/staging_pool.h"
+#include "libp2p/host/host.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kvp2p {
+
+class BlockIndex;
+
+struct ExchangeConfig {
+  /// Shared secret of the nodes that may read from and announce to each other. REQUIRES: 32 bytes, unless open.
+  base::Bytes cluster_key;
+  /// Serves anyone.
+  bool open = false;
+  /// Peers that may ask without the cluster key, by peer id.
+  std::vector<multiformats::PeerId> trusted_peers;
+  /// Bytes one peer may have in flight towards us, and we towards it.
+  std::size_t bytes_in_flight_max = 64u << 20;
+  /// Payload of one data frame; at most the staging pool's slot.
+  std::size_t frame_bytes_max = 1u << 20;
+};
+
+/// Part of what a lease covers.
+struct FetchRequest {
+  multiformats::PeerId peer;
+  LeaseToken lease;
+  /// The format that the lookup asked for.
+  ObjectFormat format;
+  /// Indices into the keys of the lookup.
+  std::uint32_t first_block = 0;
+  std::uint32_t blocks = 0;
+  /// Model layers, in the order in which they are to be sent.
+  std::vector<std::uint32_t> layers;
+  std::uint32_t head_begin = 0;
+  std::uint32_t head_end = 0;
+};
+
+/// One layer of some neighbouring blocks. Not verified yet: the receiver checks `leaves` against the payload.
+struct ReceivedFrame {
+  std::uint32_t layer = 0;
+  std::uint32_t first_block = 0;
+  std::uint32_t blocks = 0;
+  StagingLease staging;
+  base::MutableBytes payload;  // inside staging
+  std::vector<ContentDigest> leaves;
+};
+
+/// Takes what a fetch brings. Called on the node thread.
+class FetchSink {
+ public:
+  virtual ~FetchSink() = default;
+  virtual void on_frame(ReceivedFrame frame) = 0;
+  /// The holder cannot serve these any more.
+  virtual void on_gone(std::uint32_t first_block, std::uint32_t blocks) = 0;
+  /// Called once, last: everything asked for has been delivered or reported gone, or why not.
+  virtual void on_end(base::Result<> outcome) = 0;
+};
+
+/// A fetch under way. Destroying it cancels it: the sink is not called again, and the holder is told to stop.
+class Fetch {
+ public:
+  virtual ~Fetch() = default;
+};
+
+/// A peer that speaks the KV protocol and has shown that it may.
+struct KvPeer {
+  multiformats::PeerId id;
+  std::uint64_t epoch = 0;
+  /// Moving averages of what was measured; 0 while nothing was.
+  std::uint64_t bytes_per_second = 0;
+  base::Duration round_trip{};
+};
+
+struct ExchangeStats {
+  std::uint64_t lookups_sent = 0, lookups_served = 0, lookups_refused = 0;
+  std::uint64_t fetches = 0, fetches_failed = 0;
+  std::uint64_t bytes_received = 0, bytes_sent = 0;
+  std::uint64_t announcements_sent = 0, announcements_received = 0;
+  /// Time spent encoding headers and reading blocks for the wire, and decoding headers: "serialise", "deserialise".
+  base::Duration serialise_time{}, deserialise_time{};
+};
+
+/// Node thread only. Owns the protocol's streams on every connection of the host: says hello on each new one, indexes
+/// what peers announce, answers what they ask.
+class Exchange {
+ public:
+  /// All references outlive the exchange.
+  static std::unique_ptr<Exchange> create(const base::Executor& executor, base::Clock& clock, libp2p::Host& host,
+                                          std::shared_ptr<StagingPool> staging, LocalBlocks& local, BlockIndex& index,
+                                          ExchangeConfig config);
+  virtual ~Exchange() = default;
+
+  /// This node's incarnation, random at every start.
+  virtual std::uint64_t epoch() const = 0;
+  /// Peers with which hello has succeeded.
+  virtual std::vector<KvPeer> peers() const = 0;
+  virtual void on_peer(std::function<void(const KvPeer&)> call) = 0;
+
+  virtual base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
+                                                        base::TimePoint deadline) = 0;
+  /// Starts to fetch; fails at the deadline. The sink outlives the Fetch.
+  virtual std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink, base::TimePoint deadline) = 0;
+  /// Offers blocks to a peer and sends those that it wants; how many it took.
+  struct PutBlock {
+    BlockKey key;
+    base::ConstBytes bytes;  // wire order; valid while `owner` lives
+    std::vector<ContentDigest> leaves;
+    std::shared_ptr<void> owner;
+  };
+  virtual base::Task<base::Result<std::size_t>> put(multiformats::PeerId peer, LookupRequest description,
+                                                    std::vector<PutBlock> blocks, base::TimePoint deadline) = 0;
+  /// Ends a lease early. Best effort.
+  virtual void release(const multiformats::PeerId& peer, const LeaseToken& lease) = 0;
+
+  /// Tells connected peers; batched, so that a burst is one message.
+  virtual void announce_stored(const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) = 0;
+  virtual void announce_evicted(const Fingerprint& fingerprint, const BlockKey& key) = 0;
+
+  /// Round trip of the protocol's own ping.
+  virtual base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) = 0;
+  /// The peer's own statistics, as it tells them: names and numbers.
+  virtual base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> remote_stats(
+      multiformats::PeerId peer, base::TimePoint deadline) = 0;
+
+  virtual const ExchangeStats& stats() const = 0;
+  /// Ends all streams and waits for their coroutines.
+  virtual base::Task<> close() = 0;
+};
+
+}  // namespace kvp2p

@@ -1,0 +1,37 @@
+// "After this has happened": an engine's own work that a copy must wait for.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+
+namespace kvp2p {
+
+/// An event of host code: signalled once, waited for by any thread. Thread-safe.
+class HostEvent {
+ public:
+  void signal() {
+    std::lock_guard lock(mutex_);
+    signalled_ = true;
+    changed_.notify_all();
+  }
+  void wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return signalled_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool signalled_ = false;
+};
+
+/// Nothing to wait for, a host event, or a device's event (cudaEvent_t, recorded on the engine's stream; kept alive by
+/// the engine until the copy is done).
+struct ReadyEvent {
+  std::shared_ptr<HostEvent> host;
+  void* device = nullptr;
+};
+
+}  // namespace kvp2p

@@ -1,0 +1,66 @@
+// One node: everything between an engine and the network, put together.
+#pragma once
+
+#include "base/result.h"
+#include "libp2p/host/host.h"
+#include "provider/kv_core.h"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kvp2p {
+
+struct NodeConfig {
+  /// Holds the host key and, by default, the cluster key; made with mode 0700. Default: $XDG_CONFIG_HOME/kv-cache-p2p or
+  /// ~/.config/kv-cache-p2p.
+  std::filesystem::path config_dir;
+  /// A new host key at every start, kept nowhere: for a second node of the same user.
+  bool ephemeral_identity = false;
+  std::vector<multiformats::Multiaddr> listen_addresses;
+  std::vector<multiformats::Multiaddr> external_addresses;
+  std::vector<multiformats::Multiaddr> bootstrap_peers;
+  /// Peers that may ask without the cluster key.
+  std::vector<multiformats::PeerId> trusted_peers;
+  /// 64 hex digits, or empty: the key file in config_dir, made at first start.
+  std::string cluster_key;
+  bool open = false;
+  bool mdns = true;
+  /// Bounds of the local host-memory tier and of the staging pool.
+  std::size_t store_bytes_max = std::size_t{1} << 30;
+  std::size_t staging_slot_bytes = std::size_t{4} << 20;
+  std::size_t staging_slots = 32;
+  /// Device whose memory is registered: "host" now, "cuda:<n>" with the CUDA connector.
+  std::string device = "host";
+};
+
+/// Thread-safe. Runs the node thread and the copy threads; stops and joins them when destroyed.
+class Node {
+ public:
+  static base::Result<std::unique_ptr<Node>> start(NodeConfig config);
+  virtual ~Node() = default;
+
+  virtual KvCore& core() = 0;
+  virtual multiformats::PeerId peer_id() const = 0;
+  /// Dialable addresses, each with /p2p/<id>.
+  virtual std::vector<multiformats::Multiaddr> addresses() const = 0;
+  /// "host memory (no GPU): …"
+  virtual std::string device_description() const = 0;
+
+  /// Dials and waits for hello.
+  virtual base::Result<> connect(const multiformats::Multiaddr& address, base::Duration timeout) = 0;
+  /// Waits until at least `count` KV peers are there (by mDNS or otherwise).
+  virtual bool wait_for_peers(std::size_t count, base::Duration timeout) = 0;
+  struct PeerSummary {
+    multiformats::PeerId id;
+    std::string address;
+    std::uint64_t bytes_per_second = 0;
+  };
+  virtual std::vector<PeerSummary> peers() const = 0;
+
+  /// Says goodbye and stops; later calls fail. Idempotent.
+  virtual void stop() = 0;
+};
+
+}  // namespace kvp2p
