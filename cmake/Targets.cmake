@@ -1,7 +1,9 @@
 # Functions that make our targets, so that every target is built the same way.
 #
 #   kvp2p_library(name SOURCES a.cc … LINK lib …)      a static library named after its folder
-#   kvp2p_test(name SOURCES a_test.cc … LINK lib …)    a GoogleTest binary, one ctest entry; label by LABELS
+#   kvp2p_test(name SOURCES a_test.cc … LINK lib … LABELS unit threaded …)
+#                                                      a GoogleTest binary, one ctest entry. Labels: unit (default; run
+#                                                      under asan too), threaded (run under tsan too), e2e, interop, model
 #   kvp2p_fuzz(name SOURCES a_fuzz.cc LINK lib …)      a libFuzzer target, only with KVP2P_FUZZ
 #   kvp2p_program(name SOURCES a.cc … LINK lib …)      an executable
 
@@ -74,6 +76,9 @@ function(kvp2p_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
+  foreach(label IN LISTS ARG_LABELS)
+    set_property(GLOBAL APPEND PROPERTY KVP2P_TESTS_${label} ${name})
+  endforeach()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/cmake/tsan.supp;ASAN_OPTIONS=detect_stack_use_after_return=1")
 endfunction()
@@ -88,4 +93,18 @@ function(kvp2p_fuzz name)
   target_precompile_headers(${name} REUSE_FROM base)
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set_property(GLOBAL APPEND PROPERTY KVP2P_FUZZ_TARGETS ${name})
+endfunction()
+
+function(kvp2p_finish)
+  get_property(unit GLOBAL PROPERTY KVP2P_TESTS_unit)
+  get_property(threaded GLOBAL PROPERTY KVP2P_TESTS_threaded)
+  get_property(fuzzers GLOBAL PROPERTY KVP2P_FUZZ_TARGETS)
+  add_custom_target(unit_tests DEPENDS ${unit})
+  add_custom_target(threaded_tests DEPENDS ${threaded})
+  add_custom_target(fuzzers DEPENDS ${fuzzers})
+  set(paths "")
+  foreach(fuzzer IN LISTS fuzzers)
+    string(APPEND paths "$<TARGET_FILE:${fuzzer}>\n")
+  endforeach()
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/fuzz_targets.txt" CONTENT "${paths}")
 endfunction()

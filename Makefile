@@ -1,0 +1,57 @@
+# `make help` lists the commands. CMake builds; this file is the front door.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+MODEL := .cache/models/smollm2-135m
+
+.PHONY: help setup build demo model test test-release asan tsan fuzz fuzz-short bench lint tidy format docs clean
+
+help:  ## Lists the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup:  ## Installs what the build needs and this machine lacks (Debian 12)
+	@scripts/setup.sh
+
+build: setup  ## Builds everything, optimised, into build/release
+	@scripts/build.sh release
+
+model: setup  ## Fetches the small real model and converts it (once)
+	@scripts/model/fetch_model.sh
+
+demo: build model  ## Two processes share the KV cache of a real prompt; prints the table
+	@build/release/apps/gpu-demo --role=demo --model=$(MODEL) --token-file=$(MODEL)/tokens.txt
+
+test:  ## All tests: release, sanitizers, fuzzers for 10 s each, lint
+	@scripts/test.sh all
+
+test-release:  ## Tests of the optimised build: unit, end to end, interop, model
+	@scripts/test.sh release
+
+asan:  ## Unit tests under the address and undefined-behaviour sanitizers
+	@scripts/test.sh asan
+
+tsan:  ## Threaded modules' tests under the thread sanitizer
+	@scripts/test.sh tsan
+
+fuzz: setup  ## Every fuzz target for 60 s (SECONDS_EACH=n for another time)
+	@scripts/fuzz.sh $${SECONDS_EACH:-60}
+
+fuzz-short: setup  ## Every fuzz target for 10 s on the kept corpus
+	@scripts/test.sh fuzz
+
+bench: build model  ## The benchmarks: get against plain TCP and against recompute
+	@scripts/bench.sh
+
+lint: setup  ## Format, and which module includes which
+	@scripts/lint.sh
+
+tidy: setup  ## clang-tidy over the code (slow)
+	@scripts/tidy.sh
+
+format: setup  ## Formats the code
+	@git ls-files '*.h' '*.cc' | xargs clang-format-16 -i
+
+docs:  ## Where the documents are
+	@ls README.md ARCHITECTURE.md HACKING.md CHANGELOG.md docs/*.md docs/decisions/*.md 2>/dev/null
+
+clean:  ## Removes what was built; keeps what was fetched
+	rm -rf build

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# Installs what the build needs on Debian 12, and only what is missing. Run by every make target; quick when there is
+# nothing to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  build-essential cmake ninja-build mold pkg-config git
+  libboost1.81-dev libssl-dev libprotobuf-dev protobuf-compiler libxxhash-dev libspdlog-dev nlohmann-json3-dev
+  libcli11-dev libgtest-dev libgmock-dev libopenblas-dev
+  clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
+  iproute2 procps python3 python3-venv
+)
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "setup: cannot install packages: run as root, or install sudo, or install by hand: ${missing[*]}" >&2
+    exit 1
+  fi
+}
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: this script installs Debian packages; on another system install the equivalents of: ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "setup: installing ${missing[*]}"
+  as_root apt-get update -qq
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# Debian's libmsgpack-cxx-dev depends on Boost 1.74, which cannot be installed beside 1.81. The headers need no Boost, so
+# the package is unpacked here instead of installed.
+if [ ! -f .deps/msgpack-cxx/usr/include/msgpack.hpp ] && [ ! -f /usr/include/msgpack.hpp ]; then
+  echo "setup: unpacking libmsgpack-cxx-dev into .deps"
+  unpack=$(mktemp -d)
+  trap 'rm -rf "$unpack"' EXIT
+  chmod 755 "$unpack"
+  (cd "$unpack" && { apt-get download -qq libmsgpack-cxx-dev 2>/dev/null ||
+    { as_root apt-get update -qq && apt-get download -qq libmsgpack-cxx-dev; }; })
+  mkdir -p .deps
+  dpkg -x "$unpack"/libmsgpack-cxx-dev_*.deb "$unpack/root"
+  rm -rf .deps/msgpack-cxx
+  mv "$unpack/root" .deps/msgpack-cxx
+fi
