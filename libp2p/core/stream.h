@@ -6,6 +6,7 @@
 #include "base/task.h"
 
 #include <cstddef>
+#include <optional>
 
 namespace libp2p {
 
@@ -42,6 +43,9 @@ base::Task<base::Result<>> read_exact(Stream& stream, base::MutableBytes into);
 /// Reads one message prefixed by its length as an unsigned varint. A length over `bytes_max` is an error, found before
 /// anything is allocated.
 base::Task<base::Result<base::Bytes>> read_length_prefixed(Stream& stream, std::size_t bytes_max);
+
+/// The same where the stream may end between messages: nothing means that it has.
+base::Task<base::Result<std::optional<base::Bytes>>> read_length_prefixed_or_eof(Stream& stream, std::size_t bytes_max);
 
 /// Writes one message prefixed by its length as an unsigned varint.
 base::Task<base::Result<>> write_length_prefixed(Stream& stream, base::ConstBytes message);

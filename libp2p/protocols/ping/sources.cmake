@@ -1,0 +1,1 @@
+list(APPEND LIBP2P_SOURCES protocols/ping/ping.cc)
