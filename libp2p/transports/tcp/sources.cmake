@@ -1,0 +1,4 @@
+list(APPEND LIBP2P_SOURCES
+  transports/tcp/tcp_listener.cc
+  transports/tcp/tcp_stream.cc
+  transports/tcp/tcp_transport.cc)

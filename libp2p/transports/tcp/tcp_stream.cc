@@ -1,0 +1,134 @@
+#include "libp2p/transports/tcp/tcp_stream.h"
+
+#include "libp2p/core/error.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace libp2p {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Buffers handed to one writev; Asio takes no more.
+constexpr std::size_t kIovecsMax = 64;
+
+base::Error translate(const boost::system::error_code& error) {
+  if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
+      error == asio::error::connection_reset || error == asio::error::connection_aborted ||
+      error == asio::error::broken_pipe) {
+    return Error::kReset;
+  }
+  return error;
+}
+
+/// A position in a list of buffers.
+struct Cursor {
+  std::span<const base::ConstBytes> rest;
+  std::size_t offset = 0;  // into rest.front()
+
+  void skip(std::size_t count) {
+    offset += count;
+    while (!rest.empty() && offset >= rest.front().size()) {
+      offset -= rest.front().size();
+      rest = rest.subspan(1);
+    }
+  }
+};
+
+using Iovecs = std::array<asio::const_buffer, kIovecsMax>;
+
+/// Fills `iovecs` with what comes next; the rest of them become empty buffers. Returns how many hold something.
+std::size_t gather(const Cursor& from, Iovecs& iovecs) {
+  const std::size_t count = std::min(from.rest.size(), kIovecsMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const base::ConstBytes bytes = i == 0 ? from.rest[0].subspan(from.offset) : from.rest[i];
+    iovecs[i] = asio::const_buffer(bytes.data(), bytes.size());
+  }
+  return count;
+}
+
+}  // namespace
+
+struct TcpStream::State {
+  explicit State(asio::ip::tcp::socket connected) : socket(std::move(connected)) {}
+
+  asio::ip::tcp::socket socket;
+  Iovecs iovecs;
+  bool read_ended = false;
+  bool write_closed = false;
+};
+
+TcpStream::TcpStream(asio::ip::tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {}
+
+TcpStream::~TcpStream() {
+  if (!state_->read_ended || !state_->write_closed) reset();
+  boost::system::error_code ignored;
+  state_->socket.close(ignored);
+}
+
+base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes into) {
+  auto state = state_;
+  boost::system::error_code error;
+  const std::size_t count = co_await state->socket.async_read_some(
+      asio::buffer(into.data(), into.size()), asio::redirect_error(asio::use_awaitable, error));
+  if (error == asio::error::eof) {
+    state->read_ended = true;
+    co_return 0u;
+  }
+  if (error) co_return translate(error);
+  co_return count;
+}
+
+base::Task<base::Result<>> TcpStream::write(base::ConstBytes bytes) {
+  auto state = state_;
+  if (state->write_closed) co_return Error::kConnectionClosed;
+  while (!bytes.empty()) {
+    boost::system::error_code error;
+    const std::size_t count = co_await state->socket.async_write_some(
+        asio::buffer(bytes.data(), bytes.size()), asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return translate(error);
+    bytes = bytes.subspan(count);
+  }
+  co_return base::Result<>();
+}
+
+base::Task<base::Result<>> TcpStream::write_gather(std::span<const base::ConstBytes> buffers) {
+  auto state = state_;
+  if (state->write_closed) co_return Error::kConnectionClosed;
+  Cursor cursor{buffers};
+  cursor.skip(0);
+  while (!cursor.rest.empty()) {
+    const std::span<const asio::const_buffer> iovecs(state->iovecs.data(), gather(cursor, state->iovecs));
+    boost::system::error_code error;
+    const std::size_t count =
+        co_await state->socket.async_write_some(iovecs, asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return translate(error);
+    cursor.skip(count);
+  }
+  co_return base::Result<>();
+}
+
+base::Task<base::Result<>> TcpStream::close_write() {
+  if (state_->write_closed) co_return base::Result<>();
+  state_->write_closed = true;
+  boost::system::error_code error;
+  state_->socket.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  // The other side may have reset the connection before we came to close it.
+  if (error == asio::error::not_connected) co_return Error::kReset;
+  if (error) co_return translate(error);
+  co_return base::Result<>();
+}
+
+void TcpStream::reset() noexcept {
+  boost::system::error_code ignored;
+  state_->socket.set_option(asio::socket_base::linger(true, 0), ignored);
+  state_->socket.close(ignored);
+}
+
+}  // namespace libp2p

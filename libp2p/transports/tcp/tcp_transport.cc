@@ -1,0 +1,80 @@
+#include "libp2p/transports/tcp/tcp_transport.h"
+
+#include "libp2p/core/error.h"
+#include "libp2p/core/scoped_deadline.h"
+#include "libp2p/transports/tcp/tcp_connection.h"
+#include "libp2p/transports/tcp/tcp_listener.h"
+#include "libp2p/transports/tcp/tcp_stream.h"
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <net/if.h>
+
+#include <charconv>
+
+namespace libp2p {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+/// An interface's index by name or by number; 0 if there is none.
+std::uint32_t zone_index(const std::string& zone) {
+  std::uint32_t index = 0;
+  const auto parsed = std::from_chars(zone.data(), zone.data() + zone.size(), index);
+  if (parsed.ec == std::errc() && parsed.ptr == zone.data() + zone.size()) return index;
+  return if_nametoindex(zone.c_str());
+}
+
+base::Result<tcp::endpoint> to_endpoint(const multiformats::Multiaddr& address) {
+  const auto parsed = address.tcp_endpoint();
+  if (!parsed) return Error::kUnsupportedAddress;
+  if (parsed->zone.empty() || !parsed->address.is_v6()) return tcp::endpoint(parsed->address, parsed->port);
+  auto scoped = parsed->address.to_v6();
+  scoped.scope_id(zone_index(parsed->zone));
+  if (scoped.scope_id() == 0) return boost::system::error_code(ENODEV, boost::system::system_category());
+  return tcp::endpoint(scoped, parsed->port);
+}
+
+}  // namespace
+
+base::Result<RawConnection> make_raw_connection(tcp::socket socket) {
+  boost::system::error_code error;
+  socket.set_option(tcp::no_delay(true), error);
+  if (error) return error;
+  const tcp::endpoint local = socket.local_endpoint(error);
+  if (error) return error;
+  const tcp::endpoint remote = socket.remote_endpoint(error);
+  if (error) return error;
+  return RawConnection{std::make_unique<TcpStream>(std::move(socket)), to_multiaddr(local), to_multiaddr(remote)};
+}
+
+bool TcpTransport::can_dial(const multiformats::Multiaddr& address) const {
+  return address.tcp_endpoint().has_value();
+}
+
+base::Task<base::Result<RawConnection>> TcpTransport::dial(multiformats::Multiaddr address, base::Duration timeout) {
+  const auto endpoint = to_endpoint(address);
+  if (!endpoint) co_return endpoint.error();
+  tcp::socket socket(executor_);
+  ScopedDeadline deadline(clock_, clock_.now() + timeout, [&socket] {
+    boost::system::error_code ignored;
+    socket.close(ignored);
+  });
+  boost::system::error_code error;
+  co_await socket.async_connect(*endpoint, asio::redirect_error(asio::use_awaitable, error));
+  if (deadline.expired()) co_return Error::kTimeout;
+  if (error == asio::error::timed_out) co_return Error::kTimeout;
+  if (error) co_return error;
+  co_return make_raw_connection(std::move(socket));
+}
+
+base::Result<std::unique_ptr<Listener>> TcpTransport::listen(const multiformats::Multiaddr& address) {
+  const auto endpoint = to_endpoint(address);
+  if (!endpoint) return endpoint.error();
+  return TcpListener::open(executor_, clock_, *endpoint);
+}
+
+}  // namespace libp2p

@@ -1,0 +1,24 @@
+// TCP over IPv4 and IPv6: /ip4/…/tcp/… and [/ip6zone/…]/ip6/…/tcp/….
+#pragma once
+
+#include "libp2p/core/transport.h"
+
+namespace libp2p {
+
+/// Not thread-safe: its streams and listeners live on `executor`. `clock` outlives the transport and its listeners.
+/// Addresses that are anything but TCP over IP are Error::kUnsupportedAddress; a dial that is not answered in time is
+/// Error::kTimeout; other failures are the system's codes (connection refused, address in use).
+class TcpTransport final : public Transport {
+ public:
+  TcpTransport(base::Executor executor, base::Clock& clock) : executor_(std::move(executor)), clock_(clock) {}
+
+  bool can_dial(const multiformats::Multiaddr& address) const override;
+  base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) override;
+  base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override;
+
+ private:
+  base::Executor executor_;
+  base::Clock& clock_;
+};
+
+}  // namespace libp2p
