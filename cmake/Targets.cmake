@@ -18,7 +18,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these in the standard library's own headers at -O2.
   target_compile_options(kvp2p_options INTERFACE
     -fcoroutines -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
-    -Wno-stringop-overread -Wno-dangling-pointer)
+    -Wno-stringop-overread -Wno-dangling-pointer -Wno-mismatched-new-delete)
 endif()
 # Assertions stay in the optimised build: a broken invariant must stop the node, not corrupt KV.
 string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
