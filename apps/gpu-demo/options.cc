@@ -1,0 +1,108 @@
+#include "apps/gpu-demo/options.h"
+
+#include <CLI/CLI.hpp>
+
+namespace kvp2p::demo {
+
+namespace {
+
+constexpr char kDescription[] =
+    "Two nodes share the KV cache of a prompt, peer to peer.\n\n"
+    "A producer runs a prompt through a transformer and serves its KV cache; a consumer fetches it over an encrypted\n"
+    "libp2p stream into its own cache and goes on generating. --role=demo starts both on this machine and prints what\n"
+    "each stage took.\n";
+
+constexpr char kFooter[] =
+    "\nThis build moves KV between host memory: no CUDA backend is compiled in, so --gpu changes nothing.\n\n"
+    "Examples:\n"
+    "  gpu-demo --role=demo --model=.cache/models/smollm2-135m --token-file=.cache/models/smollm2-135m/tokens.txt\n"
+    "  gpu-demo --role=producer --port=9100\n"
+    "  gpu-demo --role=consumer --port=9101 --peer=/ip4/192.168.1.100/tcp/9100/p2p/<PEER_ID>\n"
+    "  gpu-demo --role=consumer --port=9101        (finds the producer by mDNS)\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the output differed from a local run.\n";
+
+}  // namespace
+
+int parse_options(int argc, char** argv, Options& options) {
+  CLI::App app(kDescription, "gpu-demo");
+  app.footer(kFooter);
+  app.add_option("--role", options.role, "producer, consumer, or demo (both, as two processes)")
+      ->required()
+      ->check(CLI::IsMember({"producer", "consumer", "demo"}));
+  app.add_option("--port", options.port, "TCP port to listen on; 0 lets the system choose")->capture_default_str();
+  app.add_option("--gpu", options.gpu, "GPU to use, as counted without CUDA_VISIBLE_DEVICES")
+      ->check(CLI::Range(0, 1023))
+      ->capture_default_str();
+  app.add_option("--peer", options.peers, "multiaddr of a node to fetch from, ending in /p2p/<peer id>; may be repeated");
+  app.add_option("--model", options.model,
+                 "a Hugging Face model folder, or synthetic[:layers=4,hidden=256,heads=8,kv_heads=2,seed=7]")
+      ->capture_default_str();
+  app.add_option("--token-file", options.token_file, "the prompt as token ids, one a line")->check(CLI::ExistingFile);
+  app.add_option("--prompt-tokens", options.prompt_tokens,
+                 "use this many tokens of the file, or of a seeded random prompt where there is no file")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20));
+  app.add_option("--device", options.device, "auto or host (host memory)")
+      ->check(CLI::IsMember({"auto", "host", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--external-ip", options.external_ip, "an address to announce besides those of the interfaces")
+      ->check(CLI::ValidIPV4);
+  app.add_option("--cluster-key", options.cluster_key,
+                 "64 hex digits shared by the nodes that may read from each other; default: the key file in --config-dir");
+  app.add_flag("--open", options.open, "serve anyone who asks (no cluster key)");
+  app.add_flag("--json", options.json, "print events as JSON lines on standard output");
+
+  const std::string more = "More";
+  app.add_option("--layout", options.layout, "layout of this engine's KV cache: nhd or hnd")
+      ->check(CLI::IsMember({"nhd", "hnd"}))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--chunk-tokens", options.chunk_tokens, "tokens of one prefill chunk, a multiple of 16")
+      ->check(CLI::Range(std::size_t{16}, std::size_t{4096}))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--generate", options.generate_tokens, "tokens to generate after the prompt")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{65536}))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--deadline-ms", options.deadline_ms, "the longest that a fetch may hold up the prompt")
+      ->check(CLI::Range(1, 600000))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--find-peer-ms", options.find_peer_ms, "how long a consumer looks for a node to fetch from")
+      ->check(CLI::Range(0, 600000))
+      ->capture_default_str()
+      ->group(more);
+  app.add_flag("!--no-verify", options.verify, "do not compare the output with a run with the cache off")->group(more);
+  app.add_flag("--no-mdns", options.no_mdns, "neither announce nor look for nodes on the local network")->group(more);
+  app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")->group(more);
+  app.add_option("--config-dir", options.config_dir,
+                 "where the host key and the cluster key are kept; default: ~/.config/kv-cache-p2p")
+      ->group(more);
+  app.add_flag("--ephemeral-identity", options.ephemeral_identity, "a new host key for this run only")->group(more);
+  app.add_option("--store-mib", options.store_mib, "bound of the local store")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--kv-dump", options.kv_dump, "write the prompt's K and V, in wire order, to this file")->group(more);
+  app.add_option("--log-level", options.log_level, "debug, info, warn, error or off")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))
+      ->capture_default_str()
+      ->group(more);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  if (options.chunk_tokens % 16 != 0) {
+    std::cerr << "--chunk-tokens: " << options.chunk_tokens << " is not a multiple of 16\n";
+    return 2;
+  }
+  if (options.device == "cuda") {
+    std::cerr << "--device=cuda: this build has no CUDA backend; use --device=host\n";
+    return 2;
+  }
+  return -1;
+}
+
+}  // namespace kvp2p::demo

@@ -1,0 +1,45 @@
+// The demo's command line.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kvp2p::demo {
+
+struct Options {
+  std::string role;  // producer, consumer, demo
+  std::uint16_t port = 0;
+  int gpu = 0;
+  std::vector<std::string> peers;
+  std::string model = "synthetic";
+  std::string token_file;
+  std::size_t prompt_tokens = 0;  // 0: all of the token file, or kSyntheticPromptTokens
+  std::string device = "auto";
+  std::string external_ip;
+  std::string cluster_key;
+  bool open = false;
+  bool json = false;
+
+  std::string layout = "nhd";
+  std::size_t chunk_tokens = 128;
+  std::size_t generate_tokens = 64;
+  std::uint32_t deadline_ms = 2000;
+  std::uint32_t find_peer_ms = 10000;
+  bool verify = true;
+  bool no_mdns = false;
+  std::string listen_ip;
+  std::string config_dir;
+  bool ephemeral_identity = false;
+  std::size_t store_mib = 1024;
+  std::string kv_dump;
+  std::string log_level = "info";
+};
+
+inline constexpr std::size_t kSyntheticPromptTokens = 512;
+
+/// Parses the command line. On --help or a mistake it prints and returns the exit code to leave with; -1 to go on.
+int parse_options(int argc, char** argv, Options& options);
+
+}  // namespace kvp2p::demo

@@ -1,0 +1,61 @@
+// What the demo's processes tell: events, one JSON object a line with --json, sentences otherwise.
+//
+//   listening   peer_id, addresses (array of multiaddrs with /p2p), device, hardware
+//   computing   model, prompt_tokens
+//   published   blocks, bytes, gather_ms, digest_ms, prefill_ms, tokens (computed)          producer
+//   peer        peer_id, address                                                            consumer
+//   result      see ConsumerResult                                                          consumer
+//   stats       counters of the core, by name                                               both, last
+//   error       message
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace kvp2p::demo {
+
+struct ConsumerResult {
+  std::size_t prompt_tokens = 0;
+  std::size_t fetched_tokens = 0;
+  std::size_t computed_tokens = 0;
+  std::size_t restarts = 0;
+  /// Why not everything was fetched, for people; empty if it was.
+  std::string reason;
+  std::size_t bytes_fetched = 0;
+
+  double match_ms = 0;
+  double network_ms = 0;
+  double deserialise_ms = 0;
+  double verify_ms = 0;
+  double scatter_ms = 0;
+  /// From asking until the KV is in place.
+  double total_ms = 0;
+  /// Prefill with the cache: fetching and computing the rest.
+  double prefill_ms = 0;
+  /// Prefill of the fetched tokens with the cache off; 0 when not verified.
+  double recompute_ms = 0;
+
+  std::vector<std::uint32_t> generated;
+  std::string text;
+  bool verified = false;
+  bool matches_local = false;
+};
+
+nlohmann::json to_json(const ConsumerResult& result);
+ConsumerResult consumer_result_from_json(const nlohmann::json& json);
+
+/// Prints events. Not thread-safe.
+class Reporter {
+ public:
+  explicit Reporter(bool json) : json_(json) {}
+  /// `sentence` is for people; in JSON `fields` are printed with "event": name.
+  void event(const std::string& name, const nlohmann::json& fields, const std::string& sentence) const;
+  bool json() const { return json_; }
+
+ private:
+  bool json_;
+};
+
+}  // namespace kvp2p::demo
