@@ -47,8 +47,8 @@ struct Extra {
 /// Extras that apply to one block; those of a request (salt, adapter) are given for every block they affect.
 using Extras = std::vector<Extra>;
 
-/// Keys of the full blocks of `tokens`, in order; a last partial block has none. `extras` is empty, or has the extras of
-/// block i at [i] (missing ones mean none). The first parent is the fingerprint.
+/// Keys of the full blocks of `tokens`, in order; a last partial block has none. `extras` is empty, or has the extras
+/// of block i at [i] (missing ones mean none). The first parent is the fingerprint.
 std::vector<BlockKey> keys_from_tokens(const Fingerprint& fingerprint, std::span<const TokenId> tokens,
                                        std::span<const Extras> extras = {});
 

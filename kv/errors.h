@@ -8,9 +8,9 @@
 namespace kvp2p {
 
 enum class KvError {
-  kNoWeights = 1,      ///< a model folder without weight files
+  kNoWeights = 1,  ///< a model folder without weight files
   kWeightsUnreadable,
-  kWeightsChanged,     ///< a weight file was written while it was hashed
+  kWeightsChanged,  ///< a weight file was written while it was hashed
   kTooManyWeightFiles,
 };
 

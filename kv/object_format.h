@@ -33,7 +33,9 @@ struct ObjectFormat {
   ShardRange shard;
 
   /// One (layer, KV head) of a block: what a digest leaf covers.
-  std::size_t head_slice_bytes() const { return std::size_t{planes} * kBlockTokens * head_dim * element_bytes(element); }
+  std::size_t head_slice_bytes() const {
+    return std::size_t{planes} * kBlockTokens * head_dim * element_bytes(element);
+  }
   /// One layer of a block.
   std::size_t layer_slice_bytes() const { return head_slice_bytes() * shard.heads(); }
   std::size_t block_bytes() const { return layer_slice_bytes() * shard.layers(); }

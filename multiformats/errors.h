@@ -8,27 +8,27 @@
 namespace multiformats {
 
 enum class Errc {
-  kIncomplete = 1,       ///< a varint goes on beyond the bytes given: a stream reader reads more and tries again
-  kVarintTooLong,        ///< more than 9 bytes
-  kVarintNotMinimal,     ///< a shorter encoding of the same number exists
-  kTooLong,              ///< over the bound of its kind
+  kIncomplete = 1,    ///< a varint goes on beyond the bytes given: a stream reader reads more and tries again
+  kVarintTooLong,     ///< more than 9 bytes
+  kVarintNotMinimal,  ///< a shorter encoding of the same number exists
+  kTooLong,           ///< over the bound of its kind
   kEmpty,
-  kBadCharacter,         ///< a character that the encoding does not have
-  kBadPadding,           ///< left-over bits that are not zero, or a length that no bytes encode to
-  kUnknownBase,          ///< a multibase prefix that is not supported
-  kTruncated,            ///< the bytes end inside a value
-  kTrailingBytes,        ///< bytes follow where the value should end
-  kUnknownHash,          ///< a multihash that is neither identity nor SHA-256
+  kBadCharacter,   ///< a character that the encoding does not have
+  kBadPadding,     ///< left-over bits that are not zero, or a length that no bytes encode to
+  kUnknownBase,    ///< a multibase prefix that is not supported
+  kTruncated,      ///< the bytes end inside a value
+  kTrailingBytes,  ///< bytes follow where the value should end
+  kUnknownHash,    ///< a multihash that is neither identity nor SHA-256
   kBadDigestLength,
   kBadProtobuf,
-  kUnknownKeyType,       ///< no KeyType
-  kUnsupportedKeyType,   ///< a KeyType whose signatures cannot be made or checked yet
-  kBadKey,               ///< key data of the wrong length or not a key
+  kUnknownKeyType,      ///< no KeyType
+  kUnsupportedKeyType,  ///< a KeyType whose signatures cannot be made or checked yet
+  kBadKey,              ///< key data of the wrong length or not a key
   kBadSignature,
-  kNotInlined,           ///< a peer id that is a hash: the key cannot be read from it
-  kBadCid,               ///< a CID that is not a libp2p key's
-  kUnknownProtocol,      ///< a multiaddr protocol that is not in the table
-  kBadAddressValue,      ///< a multiaddr component whose value does not fit its protocol
+  kNotInlined,       ///< a peer id that is a hash: the key cannot be read from it
+  kBadCid,           ///< a CID that is not a libp2p key's
+  kUnknownProtocol,  ///< a multiaddr protocol that is not in the table
+  kBadAddressValue,  ///< a multiaddr component whose value does not fit its protocol
   kMissingSlash,
   kTooManyComponents,
   kKeyFileReadableByOthers,

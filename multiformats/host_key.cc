@@ -73,7 +73,8 @@ bool write_all(int fd, base::ConstBytes bytes) {
   return true;
 }
 
-// Writes a new key beside `path` and links it there unless another process was first: the file is whole when it appears.
+// Writes a new key beside `path` and links it there unless another process was first: the file is whole when it
+// appears.
 base::Result<> create(const fs::path& path) {
   if (!make_folders(path.parent_path())) return Errc::kKeyFileUnwritable;
   std::array<std::uint8_t, 8> random;

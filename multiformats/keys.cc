@@ -88,7 +88,8 @@ base::Result<> PublicKey::verify(base::ConstBytes message, base::ConstBytes sign
       return {};
     case KeyType::kRsa:
     case KeyType::kSecp256k1:
-    case KeyType::kEcdsa: break;
+    case KeyType::kEcdsa:
+      break;
   }
   return Errc::kUnsupportedKeyType;
 }

@@ -66,7 +66,8 @@ struct AddrComponent {
 struct TcpEndpoint {
   boost::asio::ip::address address;
   std::uint16_t port = 0;
-  std::string zone;  ///< IPv6 zone of a link-local address, else empty; a numeric one is set as the address's scope id too
+  std::string
+      zone;  ///< IPv6 zone of a link-local address, else empty; a numeric one is set as the address's scope id too
 };
 
 /// A value. Always well-formed and within the bounds; an empty one has no components.

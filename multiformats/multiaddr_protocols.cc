@@ -103,11 +103,16 @@ Address ip_of(base::ConstBytes value) {
 
 std::optional<std::size_t> AddrProtocolInfo::fixed_size() const {
   switch (kind) {
-    case K::kNone: return 0;
-    case K::kIp4: return 4;
-    case K::kIp6: return 16;
-    case K::kPort: return 2;
-    default: return std::nullopt;
+    case K::kNone:
+      return 0;
+    case K::kIp4:
+      return 4;
+    case K::kIp6:
+      return 16;
+    case K::kPort:
+      return 2;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -128,11 +133,20 @@ base::Result<> check_value(AddrValueKind kind, base::ConstBytes value) {
     case K::kNone:
     case K::kIp4:
     case K::kIp6:
-    case K::kPort: break;  // any bytes of the right number
-    case K::kName: good = is_name(value); break;
-    case K::kPath: good = is_path(value); break;
-    case K::kPeer: good = PeerId::from_bytes(value).has_value(); break;
-    case K::kCerthash: good = is_multihash(value); break;
+    case K::kPort:
+      break;  // any bytes of the right number
+    case K::kName:
+      good = is_name(value);
+      break;
+    case K::kPath:
+      good = is_path(value);
+      break;
+    case K::kPeer:
+      good = PeerId::from_bytes(value).has_value();
+      break;
+    case K::kCerthash:
+      good = is_multihash(value);
+      break;
   }
   if (!good) return Errc::kBadAddressValue;
   return {};
@@ -141,16 +155,20 @@ base::Result<> check_value(AddrValueKind kind, base::ConstBytes value) {
 base::Result<base::Bytes> value_from_text(AddrValueKind kind, std::string_view text) {
   base::Bytes value;
   switch (kind) {
-    case K::kNone: return value;
+    case K::kNone:
+      return value;
     case K::kIp4:
       return ip_from_text<ip_address_v4>(
           text, [](std::string_view t, auto& error) { return boost::asio::ip::make_address_v4(t, error); });
     case K::kIp6:
       return ip_from_text<ip_address_v6>(
           text, [](std::string_view t, auto& error) { return boost::asio::ip::make_address_v6(t, error); });
-    case K::kPort: return port_from_text(text);
+    case K::kPort:
+      return port_from_text(text);
     case K::kName:
-    case K::kPath: value = base::to_bytes(base::as_bytes(text)); break;
+    case K::kPath:
+      value = base::to_bytes(base::as_bytes(text));
+      break;
     case K::kPeer:
       if (const auto peer = PeerId::from_text(text)) value = base::to_bytes(peer->as_bytes());
       break;
@@ -165,14 +183,21 @@ base::Result<base::Bytes> value_from_text(AddrValueKind kind, std::string_view t
 
 std::string value_to_text(AddrValueKind kind, base::ConstBytes value) {
   switch (kind) {
-    case K::kNone: return {};
-    case K::kIp4: return ip_of<ip_address_v4>(value).to_string();
-    case K::kIp6: return ip_of<ip_address_v6>(value).to_string();
-    case K::kPort: return std::to_string(base::load_be16(value.data()));
+    case K::kNone:
+      return {};
+    case K::kIp4:
+      return ip_of<ip_address_v4>(value).to_string();
+    case K::kIp6:
+      return ip_of<ip_address_v6>(value).to_string();
+    case K::kPort:
+      return std::to_string(base::load_be16(value.data()));
     case K::kName:
-    case K::kPath: return std::string(base::as_text(value));
-    case K::kPeer: return PeerId::from_bytes(value)->to_text();
-    case K::kCerthash: return encode_multibase(Base::kBase64Url, value);
+    case K::kPath:
+      return std::string(base::as_text(value));
+    case K::kPeer:
+      return PeerId::from_bytes(value)->to_text();
+    case K::kCerthash:
+      return encode_multibase(Base::kBase64Url, value);
   }
   return {};
 }

@@ -10,8 +10,8 @@ enum class AddrValueKind {
   kIp4,
   kIp6,
   kPort,
-  kName,      ///< printable ASCII without a slash
-  kPath,      ///< begins with a slash and takes the rest of the address
+  kName,  ///< printable ASCII without a slash
+  kPath,  ///< begins with a slash and takes the rest of the address
   kPeer,
   kCerthash,  ///< a multihash, in text as a multibase
 };

@@ -18,11 +18,16 @@ struct Alphabet {
 
 std::optional<Alphabet> alphabet_of(Base base) {
   switch (base) {
-    case Base::kBase16: return Alphabet{"0123456789abcdef", 4, true};
-    case Base::kBase32: return Alphabet{"abcdefghijklmnopqrstuvwxyz234567", 5, true};
-    case Base::kBase36: return Alphabet{"0123456789abcdefghijklmnopqrstuvwxyz", 0, true};
-    case Base::kBase58Btc: return Alphabet{"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", 0, false};
-    case Base::kBase64Url: return Alphabet{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 6, false};
+    case Base::kBase16:
+      return Alphabet{"0123456789abcdef", 4, true};
+    case Base::kBase32:
+      return Alphabet{"abcdefghijklmnopqrstuvwxyz234567", 5, true};
+    case Base::kBase36:
+      return Alphabet{"0123456789abcdefghijklmnopqrstuvwxyz", 0, true};
+    case Base::kBase58Btc:
+      return Alphabet{"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", 0, false};
+    case Base::kBase64Url:
+      return Alphabet{"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", 6, false};
   }
   return std::nullopt;
 }

@@ -20,13 +20,15 @@ enum class Base : char {
   kBase64Url = 'u',  ///< RFC 4648 URL alphabet, no padding
 };
 
-/// Bounds on the characters that decode_base() and the bytes that encode_base() takes; the first two for bases 36 and 58.
+/// Bounds on the characters that decode_base() and the bytes that encode_base() takes; the first two for bases 36
+/// and 58.
 inline constexpr std::size_t kBase58TextMax = 512;
 inline constexpr std::size_t kBase58BytesMax = 370;
 inline constexpr std::size_t kBaseTextMax = 64 * 1024;
 inline constexpr std::size_t kBaseBytesMax = 32 * 1024;
 
-/// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58BytesMax for bases 36 and 58, kBaseBytesMax else.
+/// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58BytesMax for bases 36 and 58, kBaseBytesMax
+/// else.
 std::string encode_base(Base base, base::ConstBytes bytes);
 /// Bytes of a text without a multibase prefix.
 base::Result<base::Bytes> decode_base(Base base, std::string_view text);

@@ -26,7 +26,8 @@ Multihash make_multihash(HashCode code, base::ConstBytes data);
 
 base::Bytes encode_multihash(const Multihash& hash);
 
-/// Reads exactly one multihash: kUnknownHash, kBadDigestLength, kTruncated, kTrailingBytes, kTooLong or a varint's error.
+/// Reads exactly one multihash: kUnknownHash, kBadDigestLength, kTruncated, kTrailingBytes, kTooLong or a varint's
+/// error.
 base::Result<Multihash> parse_multihash(base::ConstBytes bytes);
 
 }  // namespace multiformats

@@ -1,0 +1,51 @@
+// Key protobufs, multihashes and peer ids from peers.
+#include "multiformats/keys.h"
+#include "multiformats/multihash.h"
+#include "multiformats/peer_id.h"
+#include "multiformats/varint.h"
+
+#include <cstdlib>
+
+using multiformats::PeerId;
+using multiformats::PublicKey;
+
+namespace {
+
+void require(bool ok) {
+  if (!ok) std::abort();
+}
+
+void check(const PeerId& id) {
+  require(!id.empty());
+  require(PeerId::from_bytes(id.as_bytes()).value() == id);
+  require(PeerId::from_text(id.to_cid_text()).value() == id);
+  // Ids of real keys begin with 1 or Qm; other identity data has no base58 form that reads as one.
+  const std::string text = id.to_text();
+  if (text.starts_with('1') || text.starts_with("Qm")) require(PeerId::from_text(text).value() == id);
+  if (const auto key = id.public_key()) require(id.matches(*key));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const base::ConstBytes bytes(data, size);
+  if (const auto number = multiformats::read_uvarint(bytes)) {
+    base::Bytes encoded;
+    multiformats::append_uvarint(encoded, number->value);
+    require(encoded == base::to_bytes(bytes.first(number->size)));
+  }
+  if (const auto hash = multiformats::parse_multihash(bytes)) {
+    require(multiformats::encode_multihash(*hash) == base::to_bytes(bytes));
+  }
+  if (const auto key = PublicKey::from_protobuf(bytes)) {
+    require(key->to_protobuf() == base::to_bytes(bytes));
+    (void)key->verify(bytes, base::Bytes(64));
+    check(PeerId::from_public_key(*key));
+  }
+  if (const auto key = multiformats::PrivateKey::from_protobuf(bytes)) {
+    require(multiformats::PrivateKey::from_protobuf(key->to_protobuf()).value().public_key() == key->public_key());
+  }
+  if (const auto id = PeerId::from_bytes(bytes)) check(*id);
+  if (const auto id = PeerId::from_text(base::as_text(bytes))) check(*id);
+  return 0;
+}
