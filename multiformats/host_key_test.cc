@@ -74,7 +74,7 @@ TEST_F(HostKeyTest, ThoseWhoStartTogetherGetTheSameKey) {
 
 TEST_F(HostKeyTest, DamagedFilesAreReportedAndKept) {
   const fs::path path = folder_ / "host.key";
-  for (std::string content : {"", "not a key", std::string(100'000, 'x').c_str()}) {
+  for (const std::string& content : std::vector<std::string>{"", "not a key", std::string(100'000, 'x')}) {
     std::ofstream(path) << content;
     ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
     EXPECT_EQ(load_or_create_host_key(path).error(), Errc::kKeyFileCorrupt);

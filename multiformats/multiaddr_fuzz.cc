@@ -20,7 +20,7 @@ void check(const Multiaddr& address) {
   for (char c : text) require(c >= 0x20 && c < 0x7f);
   for (const auto& component : address.components()) component.value_text();
   const Multiaddr bare = address.without_peer();
-  if (const auto peer = address.peer_id()) require(bare.with_peer(*peer).value() == address);
+  if (const auto peer = address.peer_id()) require(address.with_peer(*peer).value() == address);
   if (const auto endpoint = address.tcp_endpoint()) require(bare.has(multiformats::AddrProtocol::kTcp));
 }
 
