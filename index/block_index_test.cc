@@ -1,0 +1,144 @@
+#include "index/block_index.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+namespace kvp2p {
+namespace {
+
+using multiformats::PeerId;
+
+/// A distinct peer id a number: an identity multihash of an Ed25519 key whose bytes are the number.
+PeerId peer(std::uint8_t number) {
+  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
+  bytes.resize(38, number);
+  return PeerId::from_bytes(bytes).value();
+}
+
+BlockKey key(std::uint32_t number) {
+  BlockKey k;
+  base::store_le32(k.bytes.data(), number);
+  base::store_le32(k.bytes.data() + 8, number * 2654435761u);
+  return k;
+}
+
+std::vector<BlockKey> keys(std::uint32_t first, std::uint32_t count) {
+  std::vector<BlockKey> all;
+  for (std::uint32_t i = 0; i < count; ++i) all.push_back(key(first + i));
+  return all;
+}
+
+TEST(BlockIndex, HoldersAreThoseOfALeadingRunLongestFirst) {
+  BlockIndex index;
+  index.stored(peer(1), 7, keys(0, 3));
+  index.stored(peer(2), 7, keys(0, 5));
+  index.stored(peer(3), 7, keys(1, 9));  // not the first
+  const auto asked = keys(0, 10);
+  auto holders = index.holders(asked, 0, 8);
+  ASSERT_EQ(holders.size(), 2u);
+  EXPECT_EQ(holders[0].peer, peer(2));
+  EXPECT_EQ(holders[0].blocks, 5u);
+  EXPECT_EQ(holders[1].peer, peer(1));
+  EXPECT_EQ(holders[1].blocks, 3u);
+  holders = index.holders(asked, 4, 1);
+  ASSERT_EQ(holders.size(), 1u);
+  EXPECT_EQ(holders[0].peer, peer(3));
+  EXPECT_EQ(holders[0].blocks, 6u);
+  EXPECT_TRUE(index.holders(asked, 10, 8).empty());
+  EXPECT_TRUE(index.holders(asked, 0, 0).empty());
+}
+
+TEST(BlockIndex, EvictedBlocksAreGone) {
+  BlockIndex index;
+  index.stored(peer(1), 7, keys(0, 3));
+  index.evicted(peer(1), 7, keys(1, 1));
+  EXPECT_EQ(index.pairs(), 2u);
+  const auto holders = index.holders(keys(0, 3), 0, 8);
+  ASSERT_EQ(holders.size(), 1u);
+  EXPECT_EQ(holders[0].blocks, 1u);
+}
+
+TEST(BlockIndex, ANewEpochForgetsTheOldOne) {
+  BlockIndex index;
+  index.stored(peer(1), 7, keys(0, 3));
+  index.evicted(peer(1), 6, keys(0, 3));
+  EXPECT_EQ(index.pairs(), 3u) << "an eviction of another incarnation says nothing";
+  index.stored(peer(1), 8, keys(2, 1));
+  EXPECT_EQ(index.pairs(), 1u);
+  EXPECT_TRUE(index.holders(keys(0, 1), 0, 8).empty());
+}
+
+TEST(BlockIndex, ForgottenPeersHoldNothing) {
+  BlockIndex index;
+  index.stored(peer(1), 7, keys(0, 3));
+  index.stored(peer(2), 7, keys(0, 3));
+  index.forget(peer(1));
+  index.forget(peer(9));
+  EXPECT_EQ(index.pairs(), 3u);
+  index.stored(peer(3), 1, keys(0, 1));
+  const auto holders = index.holders(keys(0, 3), 0, 8);
+  ASSERT_EQ(holders.size(), 2u);
+  EXPECT_EQ(holders[0].peer, peer(2));
+  EXPECT_EQ(holders[1].peer, peer(3));
+}
+
+TEST(BlockIndex, AFloodingPeerLosesItsOwnOldestOnly) {
+  BlockIndex index(100);
+  index.stored(peer(1), 7, keys(0, 10));
+  index.stored(peer(2), 7, keys(1000, 500));
+  EXPECT_EQ(index.pairs(), 100u);
+  EXPECT_EQ(index.holders(keys(0, 10), 0, 1).at(0).blocks, 10u);
+  EXPECT_TRUE(index.holders(keys(1409, 1), 0, 1).empty());
+  EXPECT_EQ(index.holders(keys(1410, 90), 0, 1).at(0).blocks, 90u);
+}
+
+TEST(BlockIndex, WhatIsAnnouncedAgainCountsAsNew) {
+  BlockIndex index(3);
+  index.stored(peer(1), 7, keys(0, 3));
+  index.stored(peer(1), 7, keys(0, 1));
+  EXPECT_EQ(index.pairs(), 3u);
+  index.stored(peer(1), 7, keys(10, 1));
+  EXPECT_EQ(index.holders(keys(0, 1), 0, 1).size(), 1u);
+  EXPECT_TRUE(index.holders(keys(1, 1), 0, 1).empty());
+}
+
+// Against a plain model, over random operations that force growth, reuse of places and drops.
+TEST(BlockIndex, AgreesWithAPlainSet) {
+  std::mt19937 random(1);
+  BlockIndex index(100'000);
+  std::set<std::pair<std::uint32_t, std::uint8_t>> model;
+  for (int step = 0; step < 40'000; ++step) {
+    const auto k = static_cast<std::uint32_t>(random() % 5000);
+    const auto p = static_cast<std::uint8_t>(random() % 5);
+    const auto one = keys(k, 1);
+    switch (random() % 400) {
+      case 0:
+        index.forget(peer(p));
+        std::erase_if(model, [&](const auto& pair) { return pair.second == p; });
+        break;
+      default:
+        if (random() % 3 == 0) {
+          index.evicted(peer(p), 1, one);
+          model.erase({k, p});
+        } else {
+          index.stored(peer(p), 1, one);
+          model.insert({k, p});
+        }
+    }
+  }
+  ASSERT_EQ(index.pairs(), model.size());
+  for (std::uint32_t k = 0; k < 5000; ++k) {
+    std::set<PeerId> expected;
+    for (std::uint8_t p = 0; p < 5; ++p) {
+      if (model.contains({k, p})) expected.insert(peer(p));
+    }
+    std::set<PeerId> found;
+    for (const auto& holder : index.holders(keys(k, 1), 0, 100)) found.insert(holder.peer);
+    ASSERT_EQ(found, expected);
+  }
+}
+
+}  // namespace
+}  // namespace kvp2p
