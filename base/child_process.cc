@@ -72,9 +72,13 @@ int ChildProcess::wait() {
   return exit_code_;
 }
 
+void ChildProcess::terminate() {
+  if (pid_ > 0) kill(pid_, SIGTERM);
+}
+
 int ChildProcess::stop() {
   if (pid_ <= 0) return exit_code_;
-  kill(pid_, SIGTERM);
+  terminate();
   const auto kill_at = std::chrono::steady_clock::now() + kGracePeriod;
   siginfo_t ended{};
   while (std::chrono::steady_clock::now() < kill_at && ended.si_pid == 0) {

@@ -22,6 +22,8 @@ class ChildProcess {
 
   /// The next line without its end; nothing at the end of output.
   std::optional<std::string> read_line();
+  /// Asks the child to end (SIGTERM) and does not wait: what it prints until then can still be read.
+  void terminate();
   /// Waits for the child to end by itself; the exit code, or 128 + signal.
   int wait();
   /// Ends the child with SIGTERM, and with SIGKILL after a grace period of 5 s; the exit code as above.

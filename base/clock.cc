@@ -14,9 +14,10 @@ class SystemTimer final : public Timer {
  public:
   SystemTimer(const Executor& executor, TimePoint when, std::function<void()> call) : timer_(executor, when) {
     // A call whose time has come may be queued already when the timer is destroyed: `alive` tells.
-    timer_.async_wait([call = std::move(call), alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& e) {
-      if (!e && !alive.expired()) call();
-    });
+    timer_.async_wait(
+        [call = std::move(call), alive = std::weak_ptr<bool>(alive_)](const boost::system::error_code& e) {
+          if (!e && !alive.expired()) call();
+        });
   }
 
  private:

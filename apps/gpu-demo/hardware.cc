@@ -21,7 +21,8 @@ std::string cpu_model() {
 }  // namespace
 
 std::string hardware_description() {
-  const double gib = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1u << 30);
+  const double gib =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1u << 30);
   return cpu_model() + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores, " +
          std::to_string(static_cast<int>(gib + 0.5)) + " GiB";
 }

@@ -1,6 +1,12 @@
 #include "apps/gpu-demo/options.h"
 
+#include "multiformats/multiaddr.h"
+
 #include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <iostream>
 
 namespace kvp2p::demo {
 
@@ -21,6 +27,25 @@ constexpr char kFooter[] =
     "  gpu-demo --role=consumer --port=9101        (finds the producer by mDNS)\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the output differed from a local run.\n";
 
+/// What CLI11's checks cannot say; empty if all is well.
+std::string mistake_in(const Options& options) {
+  if (options.chunk_tokens % 16 != 0) {
+    return "--chunk-tokens: " + std::to_string(options.chunk_tokens) + " is not a multiple of 16";
+  }
+  const auto is_hex = [](char c) { return std::isxdigit(static_cast<unsigned char>(c)) != 0; };
+  const std::string& key = options.cluster_key;
+  if (!key.empty() && (key.size() != 64 || !std::all_of(key.begin(), key.end(), is_hex))) {
+    return "--cluster-key: not 64 hex digits; make one with: openssl rand -hex 32";
+  }
+  for (const std::string& peer : options.peers) {
+    const auto address = multiformats::Multiaddr::from_text(peer);
+    if (!address) return "--peer: " + peer + ": " + address.error().message();
+    if (!address->peer_id()) return "--peer: " + peer + " does not end in /p2p/<peer id>, as the producer prints it";
+  }
+  if (options.device == "cuda") return "--device=cuda: this build has no CUDA backend; use --device=host";
+  return "";
+}
+
 }  // namespace
 
 int parse_options(int argc, char** argv, Options& options) {
@@ -33,7 +58,8 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_option("--gpu", options.gpu, "GPU to use, as counted without CUDA_VISIBLE_DEVICES")
       ->check(CLI::Range(0, 1023))
       ->capture_default_str();
-  app.add_option("--peer", options.peers, "multiaddr of a node to fetch from, ending in /p2p/<peer id>; may be repeated");
+  app.add_option("--peer", options.peers,
+                 "multiaddr of a node to fetch from, ending in /p2p/<peer id>; may be repeated");
   app.add_option("--model", options.model,
                  "a Hugging Face model folder, or synthetic[:layers=4,hidden=256,heads=8,kv_heads=2,seed=7]")
       ->capture_default_str();
@@ -46,8 +72,9 @@ int parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str();
   app.add_option("--external-ip", options.external_ip, "an address to announce besides those of the interfaces")
       ->check(CLI::ValidIPV4);
-  app.add_option("--cluster-key", options.cluster_key,
-                 "64 hex digits shared by the nodes that may read from each other; default: the key file in --config-dir");
+  app.add_option(
+      "--cluster-key", options.cluster_key,
+      "64 hex digits shared by the nodes that may read from each other; default: the key file in --config-dir");
   app.add_flag("--open", options.open, "serve anyone who asks (no cluster key)");
   app.add_flag("--json", options.json, "print events as JSON lines on standard output");
 
@@ -74,7 +101,8 @@ int parse_options(int argc, char** argv, Options& options) {
       ->group(more);
   app.add_flag("!--no-verify", options.verify, "do not compare the output with a run with the cache off")->group(more);
   app.add_flag("--no-mdns", options.no_mdns, "neither announce nor look for nodes on the local network")->group(more);
-  app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")->group(more);
+  app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")
+      ->group(more);
   app.add_option("--config-dir", options.config_dir,
                  "where the host key and the cluster key are kept; default: ~/.config/kv-cache-p2p")
       ->group(more);
@@ -94,12 +122,8 @@ int parse_options(int argc, char** argv, Options& options) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (options.chunk_tokens % 16 != 0) {
-    std::cerr << "--chunk-tokens: " << options.chunk_tokens << " is not a multiple of 16\n";
-    return 2;
-  }
-  if (options.device == "cuda") {
-    std::cerr << "--device=cuda: this build has no CUDA backend; use --device=host\n";
+  if (const std::string mistake = mistake_in(options); !mistake.empty()) {
+    std::cerr << mistake << "\n";
     return 2;
   }
   return -1;

@@ -1,0 +1,35 @@
+// SIGINT and SIGTERM, as something that can be waited for.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace kvp2p::demo {
+
+/// Make one before any other thread starts: the signals are blocked in this thread and those that it starts.
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+
+  bool requested() const;
+  /// Until a signal has come.
+  void wait();
+  /// From now on, until the next call, a signal runs `call` on a thread of its own: for what must not wait until the
+  /// main thread has finished computing. REQUIRES: an empty function before what `call` uses goes away.
+  void on_signal(std::function<void()> call);
+
+ private:
+  void watch();
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::function<void()> call_;
+  bool requested_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace kvp2p::demo

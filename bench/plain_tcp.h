@@ -1,0 +1,32 @@
+// The floor: bytes over one loopback TCP connection, unencrypted, with nothing around them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace kvp2p::bench {
+
+/// Sends as many bytes as each client asks for, from a buffer of its own, until destroyed.
+class PlainTcpServer {
+ public:
+  /// Listens on 127.0.0.1; nothing on failure.
+  static std::unique_ptr<PlainTcpServer> start();
+  virtual ~PlainTcpServer() = default;
+  virtual std::uint16_t port() const = 0;
+};
+
+/// One connection to such a server.
+class PlainTcpClient {
+ public:
+  static std::unique_ptr<PlainTcpClient> connect(std::uint16_t port);
+  ~PlainTcpClient();
+  /// Fills `into`; false if the connection broke.
+  bool fetch(std::uint8_t* into, std::size_t bytes);
+
+ private:
+  explicit PlainTcpClient(int socket) : socket_(socket) {}
+  int socket_;
+};
+
+}  // namespace kvp2p::bench
