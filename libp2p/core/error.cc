@@ -11,23 +11,42 @@ class Category final : public boost::system::error_category {
   const char* name() const noexcept override { return "libp2p"; }
   std::string message(int code) const override {
     switch (static_cast<Error>(code)) {
-      case Error::kUnexpectedEof: return "the stream ended in the middle of a message";
-      case Error::kReset: return "the stream was reset";
-      case Error::kConnectionClosed: return "the connection is closed";
-      case Error::kTimeout: return "the peer did not answer in time";
-      case Error::kMessageTooLong: return "the peer sent a message longer than allowed";
-      case Error::kMalformedMessage: return "the peer sent a message that cannot be parsed";
-      case Error::kProtocolNotSupported: return "the peer speaks none of the protocols proposed";
-      case Error::kHandshakeFailed: return "the security handshake failed";
-      case Error::kPeerIdMismatch: return "the peer is not the one dialled; check the peer id in its address";
-      case Error::kBadSignature: return "the peer's signature over its handshake key is wrong";
-      case Error::kProtocolViolation: return "the peer broke the protocol's rules";
-      case Error::kTooManyStreams: return "too many streams are open on this connection";
-      case Error::kTooManyConnections: return "too many connections are open";
-      case Error::kUnsupportedAddress: return "no transport for this address; use /ip4 or /ip6 with /tcp";
-      case Error::kNotConnected: return "no connection to this peer and no address to dial";
-      case Error::kRefused: return "the peer refused";
-      case Error::kClosing: return "this node is shutting down";
+      case Error::kUnexpectedEof:
+        return "the stream ended in the middle of a message";
+      case Error::kReset:
+        return "the stream was reset";
+      case Error::kConnectionClosed:
+        return "the connection is closed";
+      case Error::kTimeout:
+        return "timed out: the peer did not answer in time";
+      case Error::kMessageTooLong:
+        return "the peer sent a message longer than allowed";
+      case Error::kMalformedMessage:
+        return "the peer sent a message that cannot be parsed";
+      case Error::kProtocolNotSupported:
+        return "the peer speaks none of the protocols proposed";
+      case Error::kHandshakeFailed:
+        return "the security handshake failed";
+      case Error::kPeerIdMismatch:
+        return "the peer is not the one dialled; check the peer id in its address";
+      case Error::kBadSignature:
+        return "the peer's signature over its handshake key is wrong";
+      case Error::kProtocolViolation:
+        return "the peer broke the protocol's rules";
+      case Error::kTooManyStreams:
+        return "too many streams are open on this connection";
+      case Error::kTooManyConnections:
+        return "too many connections are open";
+      case Error::kUnsupportedAddress:
+        return "no transport for this address; use /ip4 or /ip6 with /tcp";
+      case Error::kNotConnected:
+        return "no connection to this peer and no address to dial";
+      case Error::kRefused:
+        return "the peer refused";
+      case Error::kClosing:
+        return "this node is shutting down";
+      case Error::kDialToSelf:
+        return "this address leads to this node itself";
     }
     return "unknown libp2p error";
   }

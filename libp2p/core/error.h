@@ -23,6 +23,7 @@ enum class Error {
   kNotConnected,
   kRefused,
   kClosing,
+  kDialToSelf,
 };
 
 base::Error make_error_code(Error error);

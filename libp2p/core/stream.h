@@ -23,6 +23,11 @@ class Stream {
   /// REQUIRES: into is not empty.
   virtual base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) = 0;
 
+  /// Reads what has already come in, without waiting: up to into.size() bytes, often 0. Tells neither the end of the
+  /// stream nor an error; read_some() does. Lets a layer above put payload straight where it belongs, in a buffer that
+  /// it could not lend to a read that waits. Optional: a stream need not offer it.
+  virtual std::size_t read_available(base::MutableBytes) { return 0; }
+
   /// Writes all of `bytes`, waiting while the other side grants no room. On return the buffer may be reused.
   virtual base::Task<base::Result<>> write(base::ConstBytes bytes) = 0;
 

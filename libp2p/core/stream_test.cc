@@ -54,15 +54,11 @@ TEST_F(StreamTest, TheEndBetweenMessagesIsNotAnError) {
   EXPECT_FALSE(*message);
 }
 
-TEST_F(StreamTest, TheEndInsideAMessageIsAnError) {
-  EXPECT_EQ(receive({4, 'k'}).error(), Error::kUnexpectedEof);
-}
+TEST_F(StreamTest, TheEndInsideAMessageIsAnError) { EXPECT_EQ(receive({4, 'k'}).error(), Error::kUnexpectedEof); }
 
 TEST_F(StreamTest, TheEndInsideThePrefixIsAnError) { EXPECT_EQ(receive({0x80}).error(), Error::kUnexpectedEof); }
 
-TEST_F(StreamTest, ALengthOverTheBoundIsRefused) {
-  EXPECT_EQ(receive({101}, 100).error(), Error::kMessageTooLong);
-}
+TEST_F(StreamTest, ALengthOverTheBoundIsRefused) { EXPECT_EQ(receive({101}, 100).error(), Error::kMessageTooLong); }
 
 TEST_F(StreamTest, AnEndlessPrefixIsRefused) {
   EXPECT_EQ(receive(base::Bytes(20, 0xff)).error(), Error::kMalformedMessage);

@@ -35,6 +35,8 @@ class Transport {
   /// Gives up after `timeout`.
   virtual base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) = 0;
   virtual base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) = 0;
+  /// Breaks off the dials under way. Listeners are closed on their own.
+  virtual void close() noexcept {}
 };
 
 }  // namespace libp2p

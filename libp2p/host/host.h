@@ -18,7 +18,8 @@ namespace libp2p {
 struct HostConfig {
   multiformats::PrivateKey key;
   std::string agent_version = "kv-cache-p2p/0.1.0";
-  /// From dialling to the end of the security and muxer handshake.
+  /// For connect(): from dialling to the end of the security and muxer handshake, all addresses together; each gets an
+  /// equal share of what is left.
   base::Duration dial_timeout = std::chrono::seconds(10);
   /// For an inbound connection to become secured and muxed, and for a stream to agree on a protocol.
   base::Duration handshake_timeout = std::chrono::seconds(10);
@@ -30,7 +31,7 @@ struct HostConfig {
   /// How often an idle connection is pinged by yamux; one unanswered ping ends it.
   base::Duration keep_alive = std::chrono::seconds(30);
   /// Addresses to announce besides those listened on (--external-ip).
-  std::vector<multiformats::Multiaddr> external_addresses;
+  std::vector<multiformats::Multiaddr> external_addresses = {};
 };
 
 /// One secured and muxed connection. Owned by its host; shared so that a protocol can hold on to it while it is used.
@@ -73,7 +74,8 @@ class Host {
   /// What peers may dial: the listen addresses (an unspecified one as each interface's), external ones; without /p2p.
   virtual std::vector<multiformats::Multiaddr> addresses() const = 0;
 
-  /// Serves `protocol` from now on, on all connections.
+  /// Serves `protocol` from now on, on all connections; replaces an earlier handler.
+  /// REQUIRES: the id begins with '/', holds no newline and fits into a multistream line.
   virtual void set_stream_handler(std::string protocol, StreamHandler handler) = 0;
 
   /// The connection to `peer`, an existing one or one dialled at `addresses` in turn. Any other peer that answers there
@@ -90,11 +92,14 @@ class Host {
   /// Called on the executor after each connection is up (identified or not) and after it has ended.
   virtual void on_connected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
   virtual void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
+  /// Called on the executor once identify on a connection has succeeded: peer_info() tells now.
+  virtual void on_identified(std::function<void(std::shared_ptr<Connection>)> call) = 0;
 
   /// Round trip of one ping.
   virtual base::Task<base::Result<base::Duration>> ping(std::shared_ptr<Connection> connection) = 0;
 
-  /// Stops listening, says goodbye on every connection and waits until all coroutines of the host have ended.
+  /// Stops listening, says goodbye on every connection and waits until all coroutines of the host have ended, those of
+  /// stream handlers too: their streams fail, and whatever else they wait for is theirs to end.
   virtual base::Task<> close() = 0;
 };
 

@@ -27,18 +27,22 @@ enum Field : std::uint32_t {
 bool is_printable(char c) { return c >= 0x20 && c < 0x7f; }
 
 bool is_protocol_id(const std::string& id) {
-  return id.size() <= kIdentifyProtocolMaxBytes && id.starts_with('/') && std::all_of(id.begin(), id.end(), is_printable);
+  return id.size() <= kIdentifyProtocolMaxBytes && id.starts_with('/') &&
+         std::all_of(id.begin(), id.end(), is_printable);
 }
 
 std::string clean_version(std::string version) {
   version.resize(std::min(version.size(), kIdentifyVersionMaxBytes));
-  std::replace_if(version.begin(), version.end(), [](char c) { return !is_printable(c); }, '?');
+  std::replace_if(
+      version.begin(), version.end(), [](char c) { return !is_printable(c); }, '?');
   return version;
 }
 
 void merge_field(std::uint32_t field, std::string value, IdentifyMessage& into) {
   switch (field) {
-    case kPublicKey: into.public_key = base::to_bytes(base::as_bytes(value)); break;
+    case kPublicKey:
+      into.public_key = base::to_bytes(base::as_bytes(value));
+      break;
     case kListenAddrs:
       if (auto address = multiformats::Multiaddr::from_bytes(base::as_bytes(value));
           address && !address->empty() && into.listen_addresses.size() < kIdentifyAddressesMax) {
@@ -55,10 +59,17 @@ void merge_field(std::uint32_t field, std::string value, IdentifyMessage& into) 
         into.observed_address = std::move(*address);
       }
       break;
-    case kProtocolVersion: into.protocol_version = clean_version(std::move(value)); break;
-    case kAgentVersion: into.agent_version = clean_version(std::move(value)); break;
-    case kSignedPeerRecord: into.signed_peer_record = base::to_bytes(base::as_bytes(value)); break;
-    default: break;
+    case kProtocolVersion:
+      into.protocol_version = clean_version(std::move(value));
+      break;
+    case kAgentVersion:
+      into.agent_version = clean_version(std::move(value));
+      break;
+    case kSignedPeerRecord:
+      into.signed_peer_record = base::to_bytes(base::as_bytes(value));
+      break;
+    default:
+      break;
   }
 }
 

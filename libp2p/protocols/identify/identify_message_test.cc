@@ -128,7 +128,7 @@ TEST(IdentifyMessageTest, VersionsAreMadePrintableAndCutOff) {
 }
 
 TEST(IdentifyMessageTest, OtherFieldsAreSkipped) {
-  base::Bytes bytes{0x78, 0x05};            // field 15, a varint
+  base::Bytes bytes{0x78, 0x05};  // field 15, a varint
   base::append(bytes, field(13, "whatever"));
   base::append(bytes, base::Bytes{0x08, 0x01});  // field 1, but a varint
   base::append(bytes, field(6, "agent"));

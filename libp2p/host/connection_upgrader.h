@@ -1,0 +1,72 @@
+// From a raw stream to a secured and muxed session (libp2p/specs connections/README.md, "Upgrading connections").
+#pragma once
+
+#include "base/clock.h"
+#include "libp2p/core/muxer.h"
+#include "libp2p/core/security.h"
+#include "libp2p/core/transport.h"
+
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace libp2p {
+
+/// A connection that is up: whose it is, and its session.
+struct UpgradedConnection {
+  std::shared_ptr<MuxedConnection> session;
+  multiformats::PeerId remote_peer;
+  multiformats::Multiaddr local_address;
+  multiformats::Multiaddr remote_address;
+  bool is_dialler = false;
+};
+
+/// Not thread-safe: lives on `executor`, and outlives its tasks. `clock` outlives it.
+class ConnectionUpgrader {
+ public:
+  /// Security and muxer protocols are proposed in the order given. REQUIRES: at least one of each.
+  ConnectionUpgrader(base::Executor executor, base::Clock& clock, std::vector<std::unique_ptr<Security>> securities,
+                     std::vector<std::unique_ptr<Muxer>> muxers);
+
+  /// Negotiates as the side that dialled: security, then the muxer, unless the handshake has settled it.
+  /// Error::kTimeout if that has not ended at `deadline`; Error::kPeerIdMismatch if another peer than `expected` is
+  /// there. On any error the raw stream has been reset.
+  base::Task<base::Result<UpgradedConnection>> upgrade_outbound(RawConnection raw,
+                                                                std::optional<multiformats::PeerId> expected,
+                                                                base::TimePoint deadline);
+  /// The same as the side that listens; any peer is welcome.
+  base::Task<base::Result<UpgradedConnection>> upgrade_inbound(RawConnection raw, base::TimePoint deadline);
+
+  /// Breaks off what is under way, and whatever comes later, with Error::kClosing.
+  void close() noexcept;
+
+ private:
+  struct Session {
+    std::shared_ptr<MuxedConnection> muxed;
+    multiformats::PeerId remote_peer;
+  };
+  /// What goes on over the raw stream, bounded in time by upgrade().
+  using Steps = base::Task<base::Result<Session>>;
+
+  Steps outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected);
+  Steps inbound_steps(std::unique_ptr<Stream> stream);
+  base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler);
+  base::Task<base::Result<UpgradedConnection>> upgrade(RawConnection raw, bool is_dialler,
+                                                       std::optional<multiformats::PeerId> expected,
+                                                       base::TimePoint deadline);
+  Security& security(const std::string& protocol) const;
+
+  base::Executor executor_;
+  base::Clock& clock_;
+  std::vector<std::unique_ptr<Security>> securities_;
+  std::vector<std::unique_ptr<Muxer>> muxers_;
+  std::vector<std::string> security_protocols_;
+  std::vector<std::string> muxer_protocols_;
+  /// The raw streams under way, to be reset by close().
+  std::list<std::weak_ptr<Stream>> under_way_;
+  bool closed_ = false;
+};
+
+}  // namespace libp2p

@@ -1,0 +1,81 @@
+#include "libp2p/host/host_connection.h"
+
+#include "libp2p/core/error.h"
+#include "libp2p/core/scoped_deadline.h"
+#include "libp2p/negotiation/negotiate.h"
+
+namespace libp2p {
+
+HostConnection::HostConnection(UpgradedConnection upgraded, std::shared_ptr<const ProtocolTable> protocols,
+                               TaskGroup tasks, base::Clock& clock, base::Duration negotiation_timeout)
+    : upgraded_(std::move(upgraded)),
+      protocols_(std::move(protocols)),
+      tasks_(std::move(tasks)),
+      clock_(clock),
+      negotiation_timeout_(negotiation_timeout) {}
+
+base::Task<base::Result<std::unique_ptr<Stream>>> HostConnection::new_stream(std::vector<std::string> protocols) {
+  if (is_closed()) co_return Error::kConnectionClosed;
+  auto stream = co_await session().open_stream();
+  if (!stream) co_return stream.error();
+  ScopedDeadline deadline(clock_, clock_.now() + negotiation_timeout_, [raw = stream->get()] { raw->reset(); });
+  auto protocol = co_await negotiate_outbound(**stream, std::move(protocols));
+  if (deadline.expired()) co_return Error::kTimeout;
+  if (!protocol) co_return protocol.error();
+  co_return std::move(*stream);
+}
+
+base::Task<> HostConnection::serve() {
+  const Self self = shared_from_this();
+  for (;;) {
+    auto stream = co_await session().accept_stream();
+    if (!stream) break;
+    if (negotiating_ == kNegotiatingStreamsMax) {
+      (*stream)->reset();
+      continue;
+    }
+    ++negotiating_;
+    tasks_.spawn(serve_stream(self, std::move(*stream)));
+  }
+  session().abort();
+}
+
+base::Task<> HostConnection::serve_stream(Self self, std::unique_ptr<Stream> stream) {
+  auto protocol = co_await self->negotiate(*stream);
+  --self->negotiating_;
+  if (!protocol) co_return stream->reset();
+  // A copy: the handler may be replaced while it runs.
+  const ServedProtocol served = self->protocols_->at(*protocol);
+  std::size_t& streams = self->served_[*protocol];
+  if (streams >= served.streams_per_connection_max) co_return stream->reset();
+  ++streams;
+  std::shared_ptr<Connection> connection = self;
+  base::Task<> task = served.handler(std::move(connection), std::move(stream));
+  co_await std::move(task);
+  --streams;
+}
+
+base::Task<base::Result<std::string>> HostConnection::negotiate(Stream& stream) {
+  std::vector<std::string> supported;
+  supported.reserve(protocols_->size());
+  for (const auto& [protocol, served] : *protocols_) supported.push_back(protocol);
+  ScopedDeadline deadline(clock_, clock_.now() + negotiation_timeout_, [&stream] { stream.reset(); });
+  auto protocol = co_await negotiate_inbound(stream, std::move(supported));
+  if (deadline.expired()) co_return Error::kTimeout;
+  co_return protocol;
+}
+
+void HostConnection::close() {
+  if (closing_) return;
+  closing_ = true;
+  if (!session().is_closed()) tasks_.spawn(say_goodbye(shared_from_this()));
+}
+
+base::Task<> HostConnection::say_goodbye(Self self) {
+  ScopedDeadline deadline(self->clock_, self->clock_.now() + kGoodbyeTimeout,
+                          [session = self->upgraded_.session] { session->abort(); });
+  co_await self->session().close();
+  self->session().abort();
+}
+
+}  // namespace libp2p

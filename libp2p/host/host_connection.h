@@ -1,0 +1,66 @@
+// A connection of a host: hands inbound streams to the protocols that are served, and opens outbound ones.
+#pragma once
+
+#include "libp2p/host/connection_upgrader.h"
+#include "libp2p/host/host.h"
+#include "libp2p/host/task_group.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace libp2p {
+
+/// Inbound streams of one connection that have not agreed on a protocol yet; further ones are reset.
+inline constexpr std::size_t kNegotiatingStreamsMax = 128;
+/// How long a closing connection may take to say goodbye.
+inline constexpr base::Duration kGoodbyeTimeout = std::chrono::seconds(2);
+
+struct ServedProtocol {
+  StreamHandler handler;
+  /// Inbound streams that one connection may have with the handler; further ones are reset.
+  std::size_t streams_per_connection_max = SIZE_MAX;
+};
+
+using ProtocolTable = std::map<std::string, ServedProtocol, std::less<>>;
+
+/// Not thread-safe. Uses nothing of its host, so that it may be held on to longer; `clock` outlives it.
+class HostConnection final : public Connection, public std::enable_shared_from_this<HostConnection> {
+ public:
+  /// `negotiation_timeout` bounds the agreement on a protocol of each stream, both ways.
+  HostConnection(UpgradedConnection upgraded, std::shared_ptr<const ProtocolTable> protocols, TaskGroup tasks,
+                 base::Clock& clock, base::Duration negotiation_timeout);
+
+  const multiformats::PeerId& remote_peer() const override { return upgraded_.remote_peer; }
+  const multiformats::Multiaddr& remote_address() const override { return upgraded_.remote_address; }
+  const multiformats::Multiaddr& local_address() const override { return upgraded_.local_address; }
+  bool is_dialler() const override { return upgraded_.is_dialler; }
+  bool is_closed() const override { return closing_ || session().is_closed(); }
+  base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) override;
+  void close() override;
+
+  /// Accepts streams, each served by a coroutine of its own in the task group, and returns when the connection has
+  /// ended. Called once.
+  base::Task<> serve();
+
+ private:
+  using Self = std::shared_ptr<HostConnection>;
+
+  static base::Task<> serve_stream(Self self, std::unique_ptr<Stream> stream);
+  static base::Task<> say_goodbye(Self self);
+  base::Task<base::Result<std::string>> negotiate(Stream& stream);
+  MuxedConnection& session() const { return *upgraded_.session; }
+
+  UpgradedConnection upgraded_;
+  std::shared_ptr<const ProtocolTable> protocols_;
+  TaskGroup tasks_;
+  base::Clock& clock_;
+  base::Duration negotiation_timeout_;
+  std::size_t negotiating_ = 0;
+  /// Inbound streams that are with their handlers.
+  std::map<std::string, std::size_t> served_;
+  bool closing_ = false;
+};
+
+}  // namespace libp2p

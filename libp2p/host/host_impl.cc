@@ -1,0 +1,277 @@
+#include "libp2p/host/host_impl.h"
+
+#include "base/log.h"
+#include "libp2p/core/error.h"
+#include "libp2p/host/interface_addresses.h"
+#include "libp2p/negotiation/multistream_message.h"
+#include "libp2p/protocols/identify/identify_protocol.h"
+#include "libp2p/protocols/ping/ping.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace libp2p {
+
+namespace {
+
+constexpr base::Duration kPingTimeout = std::chrono::seconds(10);
+
+void call_each(std::vector<std::function<void(std::shared_ptr<Connection>)>> calls,
+               const std::shared_ptr<Connection>& connection) {
+  for (const auto& call : calls) call(connection);
+}
+
+/// Uses nothing of the host: the caller's coroutine may go on after the host is gone.
+base::Task<base::Result<base::Duration>> ping_once(base::Clock& clock, std::shared_ptr<Connection> connection) {
+  std::vector<std::string> protocols{std::string(kPingProtocol)};
+  auto stream = co_await connection->new_stream(std::move(protocols));
+  if (!stream) co_return stream.error();
+  auto round_trip = co_await ping_round_trip(clock, **stream, kPingTimeout);
+  co_return round_trip;
+}
+
+}  // namespace
+
+HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfig config, HostParts parts)
+    : executor_(executor),
+      clock_(clock),
+      config_(std::move(config)),
+      peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
+      upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
+      dialler_(clock, std::move(parts.transports), upgrader_),
+      tasks_(executor) {
+  StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
+    return serve_ping(clock, std::move(stream));
+  };
+  StreamHandler identify_handler = [this](std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream) {
+    return serve_identify(std::move(connection), std::move(stream));
+  };
+  protocols_->emplace(kPingProtocol, ServedProtocol{std::move(ping_handler), kPingStreamsPerConnectionMax});
+  protocols_->emplace(kIdentifyProtocol, ServedProtocol{std::move(identify_handler), kIdentifyStreamsPerConnectionMax});
+}
+
+HostImpl::~HostImpl() { assert(tasks_.size() == 0 || !closing_); }
+
+// Listening.
+
+base::Result<multiformats::Multiaddr> HostImpl::listen(const multiformats::Multiaddr& address) {
+  if (closing_) return Error::kClosing;
+  if (listeners_.size() == kListenersMax) return Error::kTooManyConnections;
+  auto opened = dialler_.listen(address);
+  if (!opened) return opened.error();
+  std::shared_ptr<Listener> listener = std::move(*opened);
+  listeners_.push_back(listener);
+  tasks_.spawn(accept_from(listener));
+  return listener->local_address();
+}
+
+base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
+  for (;;) {
+    auto raw = co_await listener->accept();
+    if (!raw) break;
+    if (pending_inbound_ >= config_.pending_inbound_max ||
+        connections_.size() + pending_inbound_ >= config_.connections_max) {
+      LOG_DEBUG("connection from {} dropped: too many are open", raw->remote_address.to_text());
+      raw->stream->reset();
+      continue;
+    }
+    ++pending_inbound_;
+    tasks_.spawn(upgrade_inbound(std::move(*raw)));
+  }
+  if (!closing_) LOG_ERROR("listening on {} has ended", listener->local_address().to_text());
+}
+
+base::Task<> HostImpl::upgrade_inbound(RawConnection raw) {
+  const std::string from = raw.remote_address.to_text();
+  auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout);
+  --pending_inbound_;
+  if (!upgraded) {
+    LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
+    co_return;
+  }
+  const auto added = add_connection(std::move(*upgraded));
+  if (!added) LOG_DEBUG("connection from {} dropped: {}", from, added.error().message());
+}
+
+std::vector<multiformats::Multiaddr> HostImpl::addresses() const {
+  std::vector<multiformats::Multiaddr> all;
+  for (const auto& listener : listeners_) {
+    for (auto& address : expand_unspecified(listener->local_address())) all.push_back(std::move(address));
+  }
+  for (const auto& address : config_.external_addresses) all.push_back(address.without_peer());
+  std::vector<multiformats::Multiaddr> unique;
+  for (auto& address : all) {
+    if (std::find(unique.begin(), unique.end(), address) == unique.end()) unique.push_back(std::move(address));
+  }
+  return unique;
+}
+
+// Dialling.
+
+base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::PeerId peer,
+                                                   std::vector<multiformats::Multiaddr> addresses) {
+  if (auto existing = find_connection(peer)) co_return existing;
+  DialKey key(peer, std::move(addresses));
+  auto result = co_await dial(std::move(key));
+  co_return result;
+}
+
+base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::Multiaddr address) {
+  std::vector<multiformats::Multiaddr> addresses{address};
+  const auto peer = address.peer_id();
+  if (peer) return connect(*peer, std::move(addresses));
+  return dial(DialKey(std::nullopt, std::move(addresses)));
+}
+
+base::Task<HostImpl::DialResult> HostImpl::dial(DialKey key) {
+  if (closing_) co_return Error::kClosing;
+  if (key.second.empty()) co_return Error::kNotConnected;
+  if (key.first == peer_id_) co_return Error::kDialToSelf;
+  const auto under_way = dials_.find(key);
+  std::shared_ptr<Dial> dial = under_way != dials_.end() ? under_way->second : nullptr;
+  if (!dial) {
+    if (connections_.size() + dials_.size() >= config_.connections_max) co_return Error::kTooManyConnections;
+    dial = std::make_shared<Dial>(executor_);
+    dials_.emplace(key, dial);
+    tasks_.spawn(run_dial(std::move(key), dial));
+  }
+  // Nothing of the host is used after this: it may be closed and gone when the waiting coroutine goes on.
+  while (!dial->result) co_await dial->ended.wait();
+  co_return *dial->result;
+}
+
+base::Task<> HostImpl::run_dial(DialKey key, std::shared_ptr<Dial> dial) {
+  auto upgraded = co_await dialler_.dial(key.first, key.second, config_.dial_timeout);
+  dial->result = upgraded ? add_connection(std::move(*upgraded)) : DialResult(upgraded.error());
+  dials_.erase(key);
+  dial->ended.notify_all();
+}
+
+// Connections.
+
+base::Result<> HostImpl::may_add(const multiformats::PeerId& peer) const {
+  if (closing_) return Error::kClosing;
+  if (peer == peer_id_) return Error::kDialToSelf;
+  if (connections_.size() >= config_.connections_max) return Error::kTooManyConnections;
+  if (connection_count(peer) >= kConnectionsPerPeerMax) return Error::kTooManyConnections;
+  return {};
+}
+
+HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
+  if (const auto allowed = may_add(upgraded.remote_peer); !allowed) {
+    upgraded.session->abort();
+    return allowed.error();
+  }
+  LOG_DEBUG("connected to {} at {}", upgraded.remote_peer.short_text(), upgraded.remote_address.to_text());
+  auto connection =
+      std::make_shared<HostConnection>(std::move(upgraded), protocols_, tasks_, clock_, config_.handshake_timeout);
+  connections_.push_back(connection);
+  call_each(connected_calls_, connection);
+  tasks_.spawn(run_connection(connection));
+  tasks_.spawn(identify(connection));
+  return connection;
+}
+
+base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection) {
+  co_await connection->serve();
+  std::erase(connections_, connection);
+  if (connection_count(connection->remote_peer()) == 0) peers_.erase(connection->remote_peer());
+  LOG_DEBUG("disconnected from {}", connection->remote_peer().short_text());
+  call_each(disconnected_calls_, connection);
+}
+
+std::shared_ptr<HostConnection> HostImpl::find_connection(const multiformats::PeerId& peer) const {
+  const auto found = std::find_if(connections_.begin(), connections_.end(), [&peer](const auto& each) {
+    return each->remote_peer() == peer && !each->is_closed();
+  });
+  return found == connections_.end() ? nullptr : *found;
+}
+
+std::size_t HostImpl::connection_count(const multiformats::PeerId& peer) const {
+  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
+                                                [&peer](const auto& each) { return each->remote_peer() == peer; }));
+}
+
+std::vector<std::shared_ptr<Connection>> HostImpl::connections() const {
+  std::vector<std::shared_ptr<Connection>> open;
+  for (const auto& connection : connections_) {
+    if (!connection->is_closed()) open.push_back(connection);
+  }
+  return open;
+}
+
+void HostImpl::on_connected(std::function<void(std::shared_ptr<Connection>)> call) {
+  connected_calls_.push_back(std::move(call));
+}
+
+void HostImpl::on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) {
+  disconnected_calls_.push_back(std::move(call));
+}
+
+void HostImpl::on_identified(std::function<void(std::shared_ptr<Connection>)> call) {
+  identified_calls_.push_back(std::move(call));
+}
+
+// Protocols.
+
+void HostImpl::set_stream_handler(std::string protocol, StreamHandler handler) {
+  assert(is_multistream_protocol(protocol));
+  (*protocols_)[std::move(protocol)] = ServedProtocol{std::move(handler)};
+}
+
+base::Task<> HostImpl::identify(std::shared_ptr<HostConnection> connection) {
+  std::vector<std::string> protocols{std::string(kIdentifyProtocol)};
+  auto stream = co_await connection->new_stream(std::move(protocols));
+  base::Result<IdentifyMessage> message = Error::kConnectionClosed;
+  if (stream) message = co_await receive_identify(clock_, std::move(*stream), connection->remote_peer());
+  const base::Error failure = !stream ? stream.error() : message ? base::Error() : message.error();
+  if (failure) {
+    LOG_DEBUG("{} could not be identified: {}", connection->remote_peer().short_text(), failure.message());
+    // Somebody who is not who they say they are; other failures leave a connection that still serves.
+    if (failure == Error::kBadSignature) connection->close();
+    co_return;
+  }
+  if (connection->is_closed()) co_return;
+  peers_[connection->remote_peer()] = PeerInfo{message->agent_version.value_or(""), std::move(message->protocols),
+                                               std::move(message->listen_addresses), message->observed_address};
+  call_each(identified_calls_, connection);
+}
+
+base::Task<> HostImpl::serve_identify(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream) {
+  auto sent = co_await send_identify(clock_, std::move(stream), identify_message(*connection));
+  if (!sent) LOG_DEBUG("identify to {} failed: {}", connection->remote_peer().short_text(), sent.error().message());
+}
+
+IdentifyMessage HostImpl::identify_message(const Connection& connection) const {
+  IdentifyMessage message;
+  message.public_key = config_.key.public_key().to_protobuf();
+  message.listen_addresses = addresses();
+  for (const auto& [protocol, served] : *protocols_) message.protocols.push_back(protocol);
+  message.observed_address = connection.remote_address();
+  message.protocol_version = kIdentifyProtocolVersion;
+  message.agent_version = config_.agent_version;
+  return message;
+}
+
+std::optional<PeerInfo> HostImpl::peer_info(const multiformats::PeerId& peer) const {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return std::nullopt;
+  return found->second;
+}
+
+base::Task<base::Result<base::Duration>> HostImpl::ping(std::shared_ptr<Connection> connection) {
+  return ping_once(clock_, std::move(connection));
+}
+
+// The end.
+
+base::Task<> HostImpl::close() {
+  closing_ = true;
+  for (const auto& listener : listeners_) listener->close();
+  dialler_.close();
+  upgrader_.close();
+  for (const auto& connection : connections()) connection->close();
+  co_await tasks_.wait_until_empty();
+}
+
+}  // namespace libp2p

@@ -1,0 +1,96 @@
+// The host: puts listeners, dialler, upgrader, connections and the protocols that every node serves together.
+#pragma once
+
+#include "libp2p/host/connection_upgrader.h"
+#include "libp2p/host/dialler.h"
+#include "libp2p/host/host.h"
+#include "libp2p/host/host_connection.h"
+#include "libp2p/host/task_group.h"
+#include "libp2p/protocols/identify/identify_message.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace libp2p {
+
+/// Listen addresses of one host.
+inline constexpr std::size_t kListenersMax = 64;
+/// Connections to one peer, both ways. More than one arises when both sides dial at once.
+inline constexpr std::size_t kConnectionsPerPeerMax = 16;
+
+/// What a host is made of; tests put a simulated network in.
+struct HostParts {
+  std::vector<std::unique_ptr<Transport>> transports;
+  std::vector<std::unique_ptr<Security>> securities;
+  std::vector<std::unique_ptr<Muxer>> muxers;
+};
+
+class HostImpl final : public Host {
+ public:
+  HostImpl(const base::Executor& executor, base::Clock& clock, HostConfig config, HostParts parts);
+  ~HostImpl() override;
+
+  const multiformats::PeerId& peer_id() const override { return peer_id_; }
+  base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override;
+  std::vector<multiformats::Multiaddr> addresses() const override;
+  void set_stream_handler(std::string protocol, StreamHandler handler) override;
+  base::Task<base::Result<std::shared_ptr<Connection>>> connect(
+      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
+  base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address) override;
+  std::vector<std::shared_ptr<Connection>> connections() const override;
+  std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const override;
+  void on_connected(std::function<void(std::shared_ptr<Connection>)> call) override;
+  void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) override;
+  void on_identified(std::function<void(std::shared_ptr<Connection>)> call) override;
+  base::Task<base::Result<base::Duration>> ping(std::shared_ptr<Connection> connection) override;
+  base::Task<> close() override;
+
+ private:
+  using DialResult = base::Result<std::shared_ptr<Connection>>;
+  using DialKey = std::pair<std::optional<multiformats::PeerId>, std::vector<multiformats::Multiaddr>>;
+  /// A dial under way; calls with the same key wait for its result together.
+  struct Dial {
+    explicit Dial(const base::Executor& executor) : ended(executor) {}
+    base::Signal ended;
+    std::optional<DialResult> result;
+  };
+
+  base::Task<> run_dial(DialKey key, std::shared_ptr<Dial> dial);
+  base::Task<DialResult> dial(DialKey key);
+
+  base::Task<> accept_from(std::shared_ptr<Listener> listener);
+  base::Task<> upgrade_inbound(RawConnection raw);
+
+  DialResult add_connection(UpgradedConnection upgraded);
+  base::Result<> may_add(const multiformats::PeerId& peer) const;
+  base::Task<> run_connection(std::shared_ptr<HostConnection> connection);
+  std::shared_ptr<HostConnection> find_connection(const multiformats::PeerId& peer) const;
+  std::size_t connection_count(const multiformats::PeerId& peer) const;
+
+  base::Task<> identify(std::shared_ptr<HostConnection> connection);
+  base::Task<> serve_identify(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream);
+  IdentifyMessage identify_message(const Connection& connection) const;
+
+  base::Executor executor_;
+  base::Clock& clock_;
+  HostConfig config_;
+  multiformats::PeerId peer_id_;
+  ConnectionUpgrader upgrader_;
+  Dialler dialler_;
+  TaskGroup tasks_;
+  std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
+  std::vector<std::shared_ptr<Listener>> listeners_;
+  std::vector<std::shared_ptr<HostConnection>> connections_;
+  std::map<DialKey, std::shared_ptr<Dial>> dials_;
+  std::map<multiformats::PeerId, PeerInfo> peers_;
+  std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
+  std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
+  std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
+  std::size_t pending_inbound_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace libp2p

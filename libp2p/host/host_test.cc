@@ -1,0 +1,297 @@
+// Two hosts that mean well, over loopback TCP.
+#include "libp2p/core/error.h"
+#include "libp2p/host/host_fixture.h"
+#include "libp2p/protocols/identify/identify_protocol.h"
+#include "libp2p/protocols/ping/ping.h"
+
+#include <gmock/gmock.h>
+
+namespace libp2p {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class HostAddressTest : public HostTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(HostAddressTest, AStreamCarriesBytesBothWays) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server, address(GetParam()));
+  const auto connection = connect(client, server);
+  EXPECT_EQ(connection->remote_peer(), server.peer_id());
+  EXPECT_TRUE(connection->is_dialler());
+  EXPECT_EQ(connection->remote_address(), server.addresses()[0]);
+  const base::Bytes bytes(200'000, 42);
+  EXPECT_EQ(run(send_and_receive(connection, bytes)).value(), bytes);
+}
+
+INSTANTIATE_TEST_SUITE_P(Loopback, HostAddressTest, ::testing::Values("/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"));
+
+TEST_F(HostTest, TheListenerSeesWhoDialled) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  std::shared_ptr<Connection> inbound;
+  server.on_connected([&](auto connection) { inbound = connection; });
+  const auto outbound = connect(client, server);
+  run_until([&] { return inbound != nullptr; });
+  EXPECT_EQ(inbound->remote_peer(), client.peer_id());
+  EXPECT_FALSE(inbound->is_dialler());
+  EXPECT_EQ(inbound->remote_address(), outbound->local_address());
+  // The side that was dialled opens streams just as well.
+  const base::Bytes bytes(100, 1);
+  EXPECT_EQ(run(send_and_receive(inbound, bytes)).value(), bytes);
+}
+
+TEST_F(HostTest, ManyStreamsShareAConnection) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto connection = connect(client, server);
+  for (int i = 0; i < 300; ++i) {
+    const base::Bytes bytes(100, static_cast<std::uint8_t>(i));
+    ASSERT_EQ(run(send_and_receive(connection, bytes)).value(), bytes);
+  }
+  EXPECT_THAT(server.connections(), SizeIs(1));
+}
+
+TEST_F(HostTest, AProtocolThatIsNotServedIsRefused) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto connection = connect(client, server);
+  EXPECT_EQ(run(connection->new_stream({"/nobody/serves/this"})).error(), Error::kProtocolNotSupported);
+  EXPECT_FALSE(connection->is_closed());
+  EXPECT_TRUE(run(connection->new_stream({"/nobody/serves/this", std::string(kEcho)})));
+}
+
+TEST_F(HostTest, PingGoesBothWays) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto outbound = connect(client, server);
+  run_until([&] { return server.connections().size() == 1; });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(run(client.ping(outbound)));
+    EXPECT_TRUE(run(server.ping(server.connections()[0])));
+  }
+}
+
+TEST_F(HostTest, IdentifyTellsBothSidesOfEachOther) {
+  HostConfig server_config = config();
+  server_config.agent_version = "server/1";
+  server_config.external_addresses = {address("/ip4/192.0.2.1/tcp/4001")};
+  Host& server = add_host(server_config);
+  Host& client = add_host();
+  const auto bound = listen(server);
+  int identified = 0;
+  server.on_identified([&](auto) { ++identified; });
+  client.on_identified([&](auto) { ++identified; });
+  const auto connection = connect(client, server);
+  run_until([&] { return identified == 2; });
+
+  const auto of_server = client.peer_info(server.peer_id());
+  ASSERT_TRUE(of_server);
+  EXPECT_EQ(of_server->agent_version, "server/1");
+  EXPECT_THAT(of_server->protocols,
+              IsSupersetOf({std::string(kEcho), std::string(kPingProtocol), std::string(kIdentifyProtocol)}));
+  EXPECT_THAT(of_server->listen_addresses, ElementsAre(bound, address("/ip4/192.0.2.1/tcp/4001")));
+  EXPECT_EQ(of_server->observed_address, connection->local_address());
+  const auto of_client = server.peer_info(client.peer_id());
+  ASSERT_TRUE(of_client);
+  EXPECT_THAT(of_client->listen_addresses, IsEmpty());
+  EXPECT_EQ(of_client->observed_address, bound);
+}
+
+TEST_F(HostTest, WhatIdentifyToldIsForgottenWithTheConnection) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto connection = connect(client, server);
+  run_until([&] { return client.peer_info(server.peer_id()).has_value(); });
+  connection->close();
+  run_until([&] { return !client.peer_info(server.peer_id()); });
+}
+
+TEST_F(HostTest, ASecondConnectReusesTheConnection) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto first = connect(client, server);
+  EXPECT_EQ(connect(client, server), first);
+  EXPECT_EQ(run(client.connect(server.addresses()[0].with_peer(server.peer_id()).value())).value(), first);
+  EXPECT_EQ(run(client.connect(server.peer_id(), {})).value(), first) << "no address is needed";
+}
+
+TEST_F(HostTest, TheListenerReusesTheConnectionToo) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  connect(client, server);
+  run_until([&] { return server.connections().size() == 1; });
+  EXPECT_EQ(run(server.connect(client.peer_id(), {})).value(), server.connections()[0]);
+}
+
+TEST_F(HostTest, CallsAtOnceShareOneDial) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  int results = 0;
+  std::vector<std::shared_ptr<Connection>> connections;
+  struct Caller {
+    static base::Task<> call(Host& from, Host& to, std::vector<std::shared_ptr<Connection>>& into, int& count) {
+      auto connection = co_await from.connect(to.peer_id(), to.addresses());
+      if (connection) into.push_back(*connection);
+      ++count;
+    }
+  };
+  for (int i = 0; i < 5; ++i) base::spawn(io_.get_executor(), Caller::call(client, server, connections, results));
+  run_until([&] { return results == 5; });
+  ASSERT_THAT(connections, SizeIs(5));
+  EXPECT_THAT(connections, ::testing::Each(connections[0]));
+}
+
+TEST_F(HostTest, BothSidesMayDialAtOnce) {
+  Host& one = add_host();
+  Host& other = add_host();
+  listen(one);
+  listen(other);
+  std::optional<base::Result<std::shared_ptr<Connection>>> results[2];
+  struct Caller {
+    static base::Task<> call(Host& from, Host& to, std::optional<base::Result<std::shared_ptr<Connection>>>& result) {
+      result = co_await from.connect(to.peer_id(), to.addresses());
+    }
+  };
+  base::spawn(io_.get_executor(), Caller::call(one, other, results[0]));
+  base::spawn(io_.get_executor(), Caller::call(other, one, results[1]));
+  run_until([&] { return results[0] && results[1]; });
+  for (auto& result : results) {
+    ASSERT_TRUE(*result);
+    EXPECT_TRUE(run(send_and_receive(**result, base::Bytes(10, 1))));
+  }
+}
+
+TEST_F(HostTest, AddressesAreTriedInTurn) {
+  Host& server = add_host();
+  Host& client = add_host();
+  const auto bound = listen(server);
+  // A listener that is gone: nobody answers there.
+  Host& gone = add_host();
+  const auto dead = listen(gone);
+  run(gone.close());
+  const std::vector<multiformats::Multiaddr> addresses{address("/dns4/localhost/tcp/1"), dead, bound};
+  EXPECT_TRUE(run(client.connect(server.peer_id(), addresses)));
+}
+
+TEST_F(HostTest, AnAddressWithoutAPeerLeadsToWhoeverIsThere) {
+  Host& server = add_host();
+  Host& client = add_host();
+  EXPECT_EQ(run(client.connect(listen(server))).value()->remote_peer(), server.peer_id());
+}
+
+TEST_F(HostTest, TheWrongPeerIsRefused) {
+  Host& server = add_host();
+  Host& client = add_host();
+  Host& another = add_host();
+  const auto bound = listen(server);
+  EXPECT_EQ(run(client.connect(another.peer_id(), {bound})).error(), Error::kPeerIdMismatch);
+  EXPECT_EQ(run(client.connect(bound.with_peer(another.peer_id()).value())).error(), Error::kPeerIdMismatch);
+  EXPECT_EQ(run(client.connect(another.peer_id(), {bound.with_peer(server.peer_id()).value()})).error(),
+            Error::kPeerIdMismatch)
+      << "the address itself names another";
+  EXPECT_THAT(client.connections(), IsEmpty());
+  settle();
+  EXPECT_THAT(server.connections(), IsEmpty());
+}
+
+TEST_F(HostTest, NobodyDialsThemselves) {
+  Host& host = add_host();
+  const auto bound = listen(host);
+  EXPECT_EQ(run(host.connect(host.peer_id(), {bound})).error(), Error::kDialToSelf);
+  EXPECT_EQ(run(host.connect(bound)).error(), Error::kDialToSelf);
+  settle();
+  EXPECT_THAT(host.connections(), IsEmpty());
+}
+
+TEST_F(HostTest, AddressesThatCannotBeUsedAreErrors) {
+  Host& host = add_host();
+  const auto peer = multiformats::PeerId::from_public_key(config().key.public_key());
+  EXPECT_EQ(run(host.connect(peer, {})).error(), Error::kNotConnected);
+  EXPECT_EQ(run(host.connect(peer, {address("/ip4/127.0.0.1/udp/1")})).error(), Error::kUnsupportedAddress);
+  EXPECT_EQ(host.listen(address("/ip4/127.0.0.1/udp/1")).error(), Error::kUnsupportedAddress);
+}
+
+TEST_F(HostTest, AnUnspecifiedAddressIsToldAsThoseOfTheInterfaces) {
+  Host& host = add_host();
+  const auto bound = listen(host, address("/ip4/0.0.0.0/tcp/0"));
+  const auto port = bound.tcp_endpoint()->port;
+  EXPECT_THAT(host.addresses(), Contains(address("/ip4/127.0.0.1/tcp/" + std::to_string(port))));
+  EXPECT_THAT(host.addresses(), Not(Contains(bound)));
+}
+
+TEST_F(HostTest, BothSidesLearnThatAConnectionHasEnded) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  int ended = 0;
+  server.on_disconnected([&](auto) { ++ended; });
+  client.on_disconnected([&](auto) { ++ended; });
+  const auto connection = connect(client, server);
+  run_until([&] { return server.connections().size() == 1; });
+  connection->close();
+  EXPECT_TRUE(connection->is_closed());
+  EXPECT_THAT(client.connections(), IsEmpty());
+  run_until([&] { return ended == 2; });
+  EXPECT_THAT(server.connections(), IsEmpty());
+  EXPECT_EQ(run(connection->new_stream({std::string(kEcho)})).error(), Error::kConnectionClosed);
+}
+
+TEST_F(HostTest, AConnectionMayBeHeldLongerThanItsHost) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto connection = connect(client, server);
+  TearDown();
+  EXPECT_TRUE(connection->is_closed());
+  connection->close();
+  EXPECT_EQ(run(connection->new_stream({std::string(kEcho)})).error(), Error::kConnectionClosed);
+}
+
+TEST_F(HostTest, ClosingEndsStreamsThatAreOpen) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto connection = connect(client, server);
+  auto idle = run(connection->new_stream({std::string(kEcho)})).value();
+  auto reading = run(connection->new_stream({std::string(kEcho)})).value();
+  std::optional<base::Result<std::size_t>> read;
+  struct Reader {
+    static base::Task<> run(Stream& stream, std::optional<base::Result<std::size_t>>& result) {
+      base::Bytes bytes(10);
+      result = co_await stream.read_some(bytes);
+    }
+  };
+  base::spawn(io_.get_executor(), Reader::run(*reading, read));
+  run(server.close());
+  run_until([&] { return read.has_value(); });
+  EXPECT_TRUE(!*read || **read == 0);
+  run_until([&] { return client.connections().empty(); });
+}
+
+TEST_F(HostTest, ClosedHostsRefuse) {
+  Host& server = add_host();
+  Host& client = add_host();
+  const auto bound = listen(server);
+  run(client.close());
+  run(client.close());
+  EXPECT_EQ(run(client.connect(bound)).error(), Error::kClosing);
+  EXPECT_EQ(client.listen(loopback()).error(), Error::kClosing);
+}
+
+}  // namespace
+}  // namespace libp2p

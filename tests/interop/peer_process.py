@@ -1,0 +1,100 @@
+"""A peer program under way: commands in, replies and events out (README.md)."""
+
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+
+COMMAND_TIMEOUT_S = 30
+
+
+class CaseFailed(Exception):
+    pass
+
+
+class PeerProcess:
+    def __init__(self, name, command):
+        self.name = name
+        self.events = []
+        self._lines = queue.Queue()
+        self._stderr = tempfile.TemporaryFile(mode="w+")
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, text=True)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.peer = self.wait_for_event("ready")["peer"]
+
+    def command(self, text):
+        """The reply to a command that succeeds."""
+        reply = self.attempt(text)
+        if not reply["ok"]:
+            raise CaseFailed(f"{self.name}: {text}: {reply['message']}")
+        return reply
+
+    def attempt(self, text):
+        """The reply, whether the command succeeds or fails."""
+        try:
+            self._process.stdin.write(text + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise CaseFailed(f"{self.name} has ended before {text}")
+        while True:
+            line = self._next_line(text)
+            if "reply" in line:
+                return line
+            self.events.append(line)
+
+    def wait_for_event(self, event, **fields):
+        """The next event of this kind with these fields; it is taken from the list."""
+        wanted = {"event": event, **fields}
+        while True:
+            for line in self.events:
+                if wanted.items() <= line.items():
+                    self.events.remove(line)
+                    return line
+            self.events.append(self._next_line(f"event {wanted}"))
+
+    def quit(self):
+        """Ends the program; it must do so by itself and well."""
+        self.command("quit")
+        try:
+            status = self._process.wait(COMMAND_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            raise CaseFailed(f"{self.name} does not end after quit")
+        if status != 0:
+            raise CaseFailed(f"{self.name} ended with status {status}")
+
+    def is_running(self):
+        return self._process.poll() is None
+
+    def kill(self):
+        """Makes sure that nothing is left."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join()
+        self._process.stdin.close()
+        self._process.stdout.close()
+
+    def stderr(self):
+        self._stderr.seek(0)
+        return self._stderr.read()
+
+    def _read(self):
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def _next_line(self, what):
+        try:
+            line = self._lines.get(timeout=COMMAND_TIMEOUT_S)
+        except queue.Empty:
+            raise CaseFailed(f"{self.name}: no answer to {what} in {COMMAND_TIMEOUT_S} s")
+        if line is None:
+            self._lines.put(None)
+            raise CaseFailed(f"{self.name} has ended, waiting for {what}")
+        try:
+            return json.loads(line)
+        except ValueError:
+            raise CaseFailed(f"{self.name} printed what is not JSON: {line!r}")
