@@ -30,11 +30,12 @@ class PipeEnd final : public Stream {
     auto in = in_;
     while (in->bytes.empty() && !in->closed && !in->reset) co_await in->changed.wait();
     if (in->reset) co_return Error::kReset;
-    const std::size_t count = std::min({into.size(), in->bytes.size(), options_.read_bytes_max});
-    std::copy_n(in->bytes.begin(), count, into.begin());
-    in->bytes.erase(in->bytes.begin(), in->bytes.begin() + static_cast<std::ptrdiff_t>(count));
-    in->changed.notify_all();
-    co_return count;
+    co_return take(*in, into);
+  }
+
+  std::size_t read_available(base::MutableBytes into) override {
+    if (!options_.offers_read_available || in_->reset) return 0;
+    return take(*in_, into);
   }
 
   base::Task<base::Result<>> write(base::ConstBytes bytes) override {
@@ -65,6 +66,14 @@ class PipeEnd final : public Stream {
   }
 
  private:
+  std::size_t take(Direction& in, base::MutableBytes into) const {
+    const std::size_t count = std::min({into.size(), in.bytes.size(), options_.read_bytes_max});
+    std::copy_n(in.bytes.begin(), count, into.begin());
+    in.bytes.erase(in.bytes.begin(), in.bytes.begin() + static_cast<std::ptrdiff_t>(count));
+    in.changed.notify_all();
+    return count;
+  }
+
   std::shared_ptr<Direction> in_;
   std::shared_ptr<Direction> out_;
   MemoryPipeOptions options_;

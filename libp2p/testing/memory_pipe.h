@@ -13,6 +13,8 @@ struct MemoryPipeOptions {
   std::size_t capacity_bytes = 64 * 1024;
   /// The most that one read returns, to provoke short reads.
   std::size_t read_bytes_max = SIZE_MAX;
+  /// Whether read_available() is offered.
+  bool offers_read_available = false;
 };
 
 /// Both ends live on `executor`.

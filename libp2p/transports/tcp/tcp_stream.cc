@@ -56,10 +56,14 @@ std::size_t gather(const Cursor& from, Iovecs& iovecs) {
 }  // namespace
 
 struct TcpStream::State {
-  explicit State(asio::ip::tcp::socket connected) : socket(std::move(connected)) {}
+  explicit State(asio::ip::tcp::socket connected) : socket(std::move(connected)) {
+    boost::system::error_code ignored;  // a socket that is broken already fails at its first use
+    socket.non_blocking(true, ignored);
+  }
 
   asio::ip::tcp::socket socket;
   Iovecs iovecs;
+  boost::system::error_code read_error;  // met by read_available(), told by the next read_some()
   bool read_ended = false;
   bool write_closed = false;
 };
@@ -74,9 +78,10 @@ TcpStream::~TcpStream() {
 
 base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes into) {
   auto state = state_;
-  boost::system::error_code error;
-  const std::size_t count = co_await state->socket.async_read_some(
-      asio::buffer(into.data(), into.size()), asio::redirect_error(asio::use_awaitable, error));
+  boost::system::error_code error = std::exchange(state->read_error, {});
+  if (error) co_return translate(error);
+  const std::size_t count = co_await state->socket.async_read_some(asio::buffer(into.data(), into.size()),
+                                                                   asio::redirect_error(asio::use_awaitable, error));
   if (error == asio::error::eof) {
     state->read_ended = true;
     co_return 0u;
@@ -85,13 +90,21 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
   co_return count;
 }
 
+std::size_t TcpStream::read_available(base::MutableBytes into) {
+  boost::system::error_code error;
+  const std::size_t count = state_->socket.read_some(asio::buffer(into.data(), into.size()), error);
+  // The kernel tells an error once, and end of stream again and again.
+  if (error && error != asio::error::would_block && error != asio::error::eof) state_->read_error = error;
+  return count;
+}
+
 base::Task<base::Result<>> TcpStream::write(base::ConstBytes bytes) {
   auto state = state_;
   if (state->write_closed) co_return Error::kConnectionClosed;
   while (!bytes.empty()) {
     boost::system::error_code error;
-    const std::size_t count = co_await state->socket.async_write_some(
-        asio::buffer(bytes.data(), bytes.size()), asio::redirect_error(asio::use_awaitable, error));
+    const std::size_t count = co_await state->socket.async_write_some(asio::buffer(bytes.data(), bytes.size()),
+                                                                      asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return translate(error);
     bytes = bytes.subspan(count);
   }

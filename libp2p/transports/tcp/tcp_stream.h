@@ -21,6 +21,7 @@ class TcpStream final : public Stream {
   ~TcpStream() override;
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override;
+  std::size_t read_available(base::MutableBytes into) override;
   base::Task<base::Result<>> write(base::ConstBytes bytes) override;
   /// One writev for every kIovecsMax buffers that the system takes whole.
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;

@@ -2,8 +2,8 @@
 
 #include "libp2p/core/error.h"
 
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/io_context.hpp>
 
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -24,7 +24,7 @@ base::Task<> store_result(base::Task<T> task, std::optional<T>& into) {
   into.emplace(co_await std::move(task));
 }
 
-class TcpTransportTest : public testing::Test {
+class TcpTransportTest : public ::testing::Test {
  protected:
   /// Starts `task`; its result is in the optional once it has ended.
   template <class T>
@@ -288,6 +288,38 @@ TEST_F(TcpTransportTest, ADialThatNobodyAnswersTimesOut) {
   clock_.advance(1s);
   run_until([&] { return dialled->has_value(); });
   EXPECT_EQ((*dialled)->error(), Error::kTimeout);
+}
+
+TEST_F(TcpTransportTest, ClosingTheTransportEndsADialUnderWay) {
+  DeafListener deaf;
+  auto dialled = start(transport_.dial(deaf.address(), 10s));
+  poll();
+  transport_.close();
+  poll();
+  ASSERT_TRUE(dialled->has_value());
+  EXPECT_EQ((*dialled)->error(), Error::kClosing);
+  EXPECT_EQ(run(transport_.dial(deaf.address(), 10s)).error(), Error::kClosing);
+}
+
+TEST_F(TcpTransportTest, WhatHasComeInIsReadWithoutWaiting) {
+  auto listener = listen();
+  auto [dialled, accepted] = connect(*listener);
+  base::Bytes into(100);
+  EXPECT_EQ(accepted.stream->read_available(into), 0u);
+  EXPECT_TRUE(run(write_and_close(*dialled.stream, pattern(60))));
+  EXPECT_EQ(accepted.stream->read_available(base::MutableBytes(into).first(50)), 50u);
+  EXPECT_EQ(accepted.stream->read_available(into), 10u);
+  EXPECT_EQ(accepted.stream->read_available(into), 0u) << "the end is not told here";
+  EXPECT_EQ(run(accepted.stream->read_some(into)).value(), 0u);
+}
+
+TEST_F(TcpTransportTest, AnErrorMetWithoutWaitingIsToldByTheNextRead) {
+  auto listener = listen();
+  auto [dialled, accepted] = connect(*listener);
+  dialled.stream->reset();
+  base::Bytes into(100);
+  EXPECT_EQ(accepted.stream->read_available(into), 0u);
+  EXPECT_EQ(run(accepted.stream->read_some(into)).error(), Error::kReset);
 }
 
 TEST_F(TcpTransportTest, ClosingTheListenerEndsAPendingAccept) {

@@ -1,0 +1,52 @@
+// The bounds of a yamux session, each with its default.
+#pragma once
+
+#include "base/clock.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace libp2p {
+
+/// What a peer can make us hold for one session is at most streams_max × 256 KiB, the window that the specification
+/// gives every stream, plus window_growth_bytes_max.
+struct YamuxConfig {
+  /// Bytes that the other side may send on a stream before we consume any. At least 256 KiB; what exceeds that is
+  /// granted in our first frame on the stream.
+  std::uint32_t receive_window_initial_bytes = 256 * 1024;
+  /// How far a stream's window may grow. It doubles while half a window is consumed within a few round trips, so it
+  /// settles at bandwidth × delay.
+  std::uint32_t receive_window_max_bytes = 16 * 1024 * 1024;
+  /// All growth beyond 256 KiB a stream, summed over the streams of a session.
+  std::size_t window_growth_bytes_max = 256 * 1024 * 1024;
+
+  /// Streams open at once, both ways. Further inbound ones are reset, outbound ones Error::kTooManyStreams.
+  std::size_t streams_max = 1024;
+  /// Inbound streams that accept_stream() has not taken yet; further ones are reset.
+  std::size_t accept_backlog_max = 256;
+  /// Outbound streams that the other side has not acknowledged; further ones are Error::kTooManyStreams. go and rust
+  /// stop at the same number.
+  std::size_t unacknowledged_max = 256;
+
+  /// Answers that wait to be written (pings, resets). While there are as many, nothing is read.
+  std::size_t control_frames_max = 256;
+  /// Pings answered in one second; more end the session.
+  std::size_t pings_per_second_max = 128;
+
+  /// Payload of one data frame that we send: what a stream gets before others have their turn.
+  std::size_t data_frame_bytes_max = 64 * 1024;
+  /// Frames are handed to the secured stream in batches of about this size.
+  std::size_t batch_bytes_max = 512 * 1024;
+
+  /// How often a ping is sent. It keeps the connection from idling, and measures the round trip.
+  base::Duration keep_alive = std::chrono::seconds(30);
+  /// A session that has a ping unanswered, and receives nothing else either, for this long is dead: Error::kTimeout.
+  base::Duration ping_timeout = std::chrono::seconds(15);
+  /// How long close() waits for the other side to close too, and a goodbye to be written.
+  base::Duration close_timeout = std::chrono::seconds(2);
+  /// A stream that is reset while its bytes are being written to a connection that takes none: after this long the
+  /// session is ended, so that the write returns.
+  base::Duration stalled_write_timeout = std::chrono::seconds(5);
+};
+
+}  // namespace libp2p
