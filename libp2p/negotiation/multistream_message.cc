@@ -27,9 +27,15 @@ bool is_multistream_protocol(std::string_view id) {
 
 void append_multistream_message(base::Bytes& to, const MultistreamMessage& message) {
   switch (message.kind) {
-    case MultistreamMessage::Kind::kHeader: append_line(to, kMultistreamHeader); return;
-    case MultistreamMessage::Kind::kNotAvailable: append_line(to, kNotAvailable); return;
-    case MultistreamMessage::Kind::kList: append_line(to, kList); return;
+    case MultistreamMessage::Kind::kHeader:
+      append_line(to, kMultistreamHeader);
+      return;
+    case MultistreamMessage::Kind::kNotAvailable:
+      append_line(to, kNotAvailable);
+      return;
+    case MultistreamMessage::Kind::kList:
+      append_line(to, kList);
+      return;
     case MultistreamMessage::Kind::kProtocol:
       assert(is_multistream_protocol(message.protocol));
       append_line(to, message.protocol);

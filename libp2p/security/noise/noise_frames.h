@@ -1,0 +1,100 @@
+// Transport messages on the wire (libp2p/specs noise/README.md, "Wire Format"): a 2-byte big-endian length, then the
+// sealed message. Pure: bytes in, bytes out. This is the data path: each side keeps one buffer for the connection's
+// whole life, its pages untouched until they are needed, and allocates nothing more. Not thread-safe.
+#pragma once
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "libp2p/security/noise/cipher_state.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+
+namespace libp2p::noise {
+
+inline constexpr std::size_t kFramePrefixBytes = 2;
+inline constexpr std::size_t kFrameMaxBytes = kFramePrefixBytes + kMessageMaxBytes;
+
+/// The buffers of one gathered write, less what has been taken off their front.
+class GatherCursor {
+ public:
+  explicit GatherCursor(std::span<const base::ConstBytes> buffers) : buffers_(buffers) { skip_empty(); }
+  bool done() const { return buffers_.empty(); }
+  /// The rest of the front buffer. REQUIRES: not done().
+  base::ConstBytes front() const { return buffers_.front().subspan(offset_); }
+  void take(std::size_t bytes);
+
+ private:
+  void skip_empty();
+  std::span<const base::ConstBytes> buffers_;
+  std::size_t offset_ = 0;
+};
+
+/// Cuts what is to be sent into sealed frames.
+class FrameSealer {
+ public:
+  /// Frames that are sealed at a time, to leave in one write.
+  static constexpr std::size_t kFrames = 4;
+  /// A buffer of at least this size begins a frame of its own and is sealed straight from where it is; shorter ones
+  /// (a muxer's headers) are copied together. So a header and its payload arrive as two frames, and the reader can open
+  /// the payload straight into its destination.
+  static constexpr std::size_t kOwnFrameMinBytes = 4 * 1024;
+
+  explicit FrameSealer(CipherState cipher);
+
+  /// Seals the front of `from`, as much as the buffer holds. The frames stay valid until the next call.
+  /// Error::kConnectionClosed once the nonces are used up. REQUIRES: not from.done().
+  base::Result<base::ConstBytes> seal_some(GatherCursor& from);
+
+ private:
+  static constexpr std::size_t kBufferBytes = kFrames * (kFrameMaxBytes + 256);
+
+  /// Both seal one frame at `at` with at most `plaintext_max` bytes of `from`, and return the plaintext's size.
+  base::Result<std::size_t> seal_large(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
+  base::Result<std::size_t> seal_small(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
+
+  CipherState cipher_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+};
+
+/// Puts received bytes together into frames and opens them.
+///
+///     while (the plaintext of read() is 0) received(receive into space());
+class FrameOpener {
+ public:
+  explicit FrameOpener(CipherState cipher);
+
+  /// Opens what has been received, into `into` directly where a frame's plaintext fits. Returns the bytes written
+  /// there; 0 if there is no complete frame. Error::kProtocolViolation, now and ever after, for a wrong tag or a frame
+  /// too short to have one; Error::kConnectionClosed once the nonces are used up. On an error, what stands in `into` is
+  /// void. REQUIRES: into is not empty.
+  base::Result<std::size_t> read(base::MutableBytes into);
+
+  /// Where to put what is received next; never empty. REQUIRES: read() has returned 0.
+  base::MutableBytes space();
+  /// REQUIRES: bytes <= space().size().
+  void received(std::size_t bytes) { end_ += bytes; }
+
+  /// Whether part of a frame has been received: the end of the stream here is a truncation.
+  bool inside_frame() const { return begin_ != end_; }
+
+ private:
+  static constexpr std::size_t kBufferBytes = 4 * kFrameMaxBytes;
+
+  std::size_t take_leftover(base::MutableBytes into);
+  /// The ciphertext of the frame at begin_; nothing if it is not complete.
+  base::Result<std::optional<base::ConstBytes>> next_frame() const;
+  /// Opens the next frame and returns the bytes written to `into`; nothing if there is none, or if it does not fit into
+  /// `into` and need not be read now.
+  base::Result<std::optional<std::size_t>> open_frame(base::MutableBytes into, bool need);
+
+  CipherState cipher_;
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
+  std::size_t end_ = 0;
+  base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
+  base::Error failed_;
+};
+
+}  // namespace libp2p::noise

@@ -1,0 +1,188 @@
+#include "libp2p/security/noise/noise_frames.h"
+
+#include "libp2p/core/error.h"
+#include "libp2p/security/noise/noise_state.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <random>
+
+namespace libp2p::noise {
+namespace {
+
+class NoiseFramesTest : public ::testing::Test {
+ protected:
+  static base::Bytes random(std::size_t size) {
+    base::Bytes bytes(size);
+    base::random_bytes(bytes);
+    return bytes;
+  }
+  base::Bytes seal(std::span<const base::ConstBytes> buffers) {
+    base::Bytes wire;
+    GatherCursor cursor(buffers);
+    while (!cursor.done()) base::append(wire, sealer_.seal_some(cursor).value());
+    return wire;
+  }
+  base::Bytes seal(base::ConstBytes bytes) { return seal(std::span<const base::ConstBytes>(&bytes, 1)); }
+  static std::vector<std::size_t> frame_sizes(base::ConstBytes wire) {
+    std::vector<std::size_t> sizes;
+    while (!wire.empty()) {
+      sizes.push_back(base::load_be16(wire.data()) - kTagBytes);
+      wire = wire.subspan(kFramePrefixBytes + kTagBytes + sizes.back());
+    }
+    return sizes;
+  }
+  void receive(base::ConstBytes wire) {
+    const base::MutableBytes space = opener_.space();
+    ASSERT_LE(wire.size(), space.size());
+    std::copy(wire.begin(), wire.end(), space.begin());
+    opener_.received(wire.size());
+  }
+
+  SecretBlock key_{KeyPair::generate().public_key};
+  FrameSealer sealer_{CipherState(CipherState::Use::kSeal, key_)};
+  FrameOpener opener_{CipherState(CipherState::Use::kOpen, key_)};
+};
+
+TEST_F(NoiseFramesTest, ShortBuffersShareAFrame) {
+  const base::Bytes a = random(12);
+  const base::Bytes b = random(100);
+  const base::ConstBytes buffers[] = {a, {}, b};
+  EXPECT_EQ(frame_sizes(seal(buffers)), (std::vector<std::size_t>{112}));
+}
+
+TEST_F(NoiseFramesTest, ALargeBufferBeginsAFrameOfItsOwn) {
+  const base::Bytes header = random(12);
+  const base::Bytes payload = random(65536);
+  const base::ConstBytes buffers[] = {header, payload, header};
+  EXPECT_EQ(frame_sizes(seal(buffers)), (std::vector<std::size_t>{12, kPlaintextMaxBytes, 17 + 12}));
+}
+
+TEST_F(NoiseFramesTest, AWholeFrameIsOpenedWhereTheCallerWantsIt) {
+  const base::Bytes payload = random(kPlaintextMaxBytes);
+  receive(seal(payload));
+  base::Bytes into(kPlaintextMaxBytes);
+  ASSERT_EQ(opener_.read(into).value(), kPlaintextMaxBytes);
+  EXPECT_EQ(into, payload);
+  EXPECT_EQ(opener_.read(into).value(), 0u);
+  EXPECT_FALSE(opener_.inside_frame());
+}
+
+TEST_F(NoiseFramesTest, OneReadTakesSeveralFrames) {
+  base::Bytes wire;
+  base::Bytes expected;
+  for (int i = 0; i < 5; ++i) {
+    const base::Bytes part = random(1000);
+    base::append(wire, seal(part));
+    base::append(expected, part);
+  }
+  receive(wire);
+  base::Bytes into(5500);
+  ASSERT_EQ(opener_.read(into).value(), 5000u);
+  into.resize(5000);
+  EXPECT_EQ(into, expected);
+}
+
+TEST_F(NoiseFramesTest, EmptyFramesAreNoEndOfStream) {
+  base::Bytes wire(kFramePrefixBytes + kTagBytes);
+  CipherState cipher(CipherState::Use::kSeal, key_);
+  base::store_be16(wire.data(), kTagBytes);
+  ASSERT_TRUE(cipher.seal({}, {}, wire.data() + kFramePrefixBytes));
+  receive(wire);
+  base::Bytes into(10);
+  EXPECT_EQ(opener_.read(into).value(), 0u);
+  EXPECT_FALSE(opener_.inside_frame());
+}
+
+TEST_F(NoiseFramesTest, AnySplitOfTheBytesAndOfTheReadsGivesTheSamePlaintext) {
+  std::mt19937 random_source(1);
+  const auto up_to = [&](std::size_t max) { return std::uniform_int_distribution<std::size_t>(1, max)(random_source); };
+  base::Bytes sent;
+  base::Bytes wire;
+  while (sent.size() < 3'000'000) {
+    const base::Bytes a = random(up_to(200));
+    const base::Bytes b = random(up_to(150'000));
+    const base::ConstBytes buffers[] = {a, b};
+    base::append(wire, seal(buffers));
+    base::append(sent, a);
+    base::append(sent, b);
+  }
+  base::Bytes got;
+  base::Bytes into(200'000);
+  base::ConstBytes rest = wire;
+  for (;;) {
+    const std::size_t size = up_to(random_source() % 2 ? 300 : into.size());
+    const std::size_t count = opener_.read(base::MutableBytes(into).first(size)).value();
+    base::append(got, base::ConstBytes(into).first(count));
+    if (count > 0) continue;
+    if (rest.empty()) break;
+    const std::size_t part = std::min({up_to(random_source() % 2 ? 20 : 300'000), rest.size(), opener_.space().size()});
+    receive(rest.first(part));
+    rest = rest.subspan(part);
+  }
+  EXPECT_FALSE(opener_.inside_frame());
+  EXPECT_TRUE(got == sent);
+}
+
+TEST_F(NoiseFramesTest, ABadFrameFailsAfterTheGoodOnesBeforeIt) {
+  base::Bytes wire = seal(random(100));
+  base::Bytes bad = seal(random(100));
+  bad[50] ^= 1;
+  base::append(wire, bad);
+  base::append(wire, seal(random(100)));
+  receive(wire);
+  base::Bytes into(1000);
+  EXPECT_EQ(opener_.read(into).value(), 100u);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation);
+}
+
+TEST_F(NoiseFramesTest, ABadFrameFailsWhenOpenedInPlaceToo) {
+  base::Bytes wire = seal(random(100));
+  wire.back() ^= 0x80;
+  receive(wire);
+  base::Bytes into(1);
+  EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation);
+}
+
+TEST_F(NoiseFramesTest, AFrameTooShortForItsTagFails) {
+  const base::Bytes wire{0, kTagBytes - 1};
+  receive(wire);
+  base::Bytes into(10);
+  EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation) << "before the rest of it has come";
+}
+
+TEST_F(NoiseFramesTest, UsedUpNoncesFail) {
+  CipherState cipher(CipherState::Use::kSeal, key_);
+  cipher.set_nonce(std::numeric_limits<std::uint64_t>::max());
+  FrameSealer sealer(std::move(cipher));
+  const base::Bytes bytes = random(10);
+  const base::ConstBytes buffers[] = {bytes};
+  GatherCursor cursor(buffers);
+  EXPECT_EQ(sealer.seal_some(cursor).error(), Error::kConnectionClosed);
+}
+
+TEST_F(NoiseFramesTest, ReorderedFramesFail) {
+  const base::Bytes first = seal(random(10));
+  base::Bytes wire = seal(random(10));
+  base::append(wire, first);
+  receive(wire);
+  base::Bytes into(100);
+  EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation);
+}
+
+TEST(GatherCursor, SkipsEmptyBuffers) {
+  const base::Bytes bytes{1, 2};
+  const base::ConstBytes buffers[] = {{}, bytes, {}, {}};
+  GatherCursor cursor(buffers);
+  ASSERT_FALSE(cursor.done());
+  cursor.take(1);
+  ASSERT_FALSE(cursor.done());
+  EXPECT_EQ(cursor.front().size(), 1u);
+  cursor.take(1);
+  EXPECT_TRUE(cursor.done());
+  EXPECT_TRUE(GatherCursor(std::span(buffers).first(1)).done());
+}
+
+}  // namespace
+}  // namespace libp2p::noise

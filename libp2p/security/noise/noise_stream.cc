@@ -1,0 +1,47 @@
+#include "libp2p/security/noise/noise_stream.h"
+
+#include "libp2p/core/error.h"
+
+namespace libp2p::noise {
+
+NoiseStream::NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport ciphers)
+    : raw_(std::move(raw)), sealer_(std::move(ciphers.send)), opener_(std::move(ciphers.receive)) {}
+
+base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes into) {
+  for (;;) {
+    auto opened = opener_.read(into);
+    if (!opened) raw_->reset();
+    if (!opened || *opened > 0) co_return opened;
+    auto received = co_await raw_->read_some(opener_.space());
+    if (!received) co_return received;
+    if (*received == 0 && opener_.inside_frame()) co_return Error::kUnexpectedEof;
+    if (*received == 0) co_return std::size_t{0};
+    opener_.received(*received);
+  }
+}
+
+base::Task<base::Result<>> NoiseStream::write(base::ConstBytes bytes) {
+  const std::span<const base::ConstBytes> one(&bytes, 1);
+  auto written = co_await write_gather(one);
+  co_return written;
+}
+
+base::Task<base::Result<>> NoiseStream::write_gather(std::span<const base::ConstBytes> buffers) {
+  GatherCursor rest(buffers);
+  while (!rest.done()) {
+    auto frames = sealer_.seal_some(rest);
+    if (!frames) {
+      raw_->reset();
+      co_return frames.error();
+    }
+    auto written = co_await raw_->write(*frames);
+    if (!written) co_return written;
+  }
+  co_return base::Result<>();
+}
+
+base::Task<base::Result<>> NoiseStream::close_write() { return raw_->close_write(); }
+
+void NoiseStream::reset() noexcept { raw_->reset(); }
+
+}  // namespace libp2p::noise

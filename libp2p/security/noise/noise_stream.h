@@ -1,0 +1,34 @@
+// A stream that is sealed by Noise.
+#pragma once
+
+#include "libp2p/core/stream.h"
+#include "libp2p/security/noise/noise_frames.h"
+#include "libp2p/security/noise/noise_state.h"
+
+#include <memory>
+
+namespace libp2p::noise {
+
+/// What the handshake yields. Memory: FrameSealer's and FrameOpener's buffers, about 512 KiB, of which an idle
+/// connection touches little. Reads hand out whole frames where the caller's buffer holds them (kPlaintextMaxBytes),
+/// without a copy; writes seal several frames for one raw write.
+///
+/// A bad frame ends the connection: Error::kProtocolViolation. Noise does not seal the end of the stream, so that it
+/// is as trustworthy as the raw one's; inside a frame it is Error::kUnexpectedEof.
+class NoiseStream final : public Stream {
+ public:
+  NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport ciphers);
+
+  base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override;
+  base::Task<base::Result<>> write(base::ConstBytes bytes) override;
+  base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
+  base::Task<base::Result<>> close_write() override;
+  void reset() noexcept override;
+
+ private:
+  std::unique_ptr<Stream> raw_;
+  FrameSealer sealer_;
+  FrameOpener opener_;
+};
+
+}  // namespace libp2p::noise
