@@ -1,9 +1,9 @@
 // Neighbouring tokens of one sequence on their way through the layers.
 //
 // Products are done in tiles of a fixed number of rows on a fixed grid of positions: a tile holds positions
-// [i * tile, (i + 1) * tile), and rows outside the batch are padding. So the K and V of a token have the same bits however
-// the prompt was cut into batches: a prefix that was computed elsewhere, in other batches, is exactly what would have been
-// computed here. Padding costs at most one tile at each end.
+// [i * tile, (i + 1) * tile), and rows outside the batch are padding. So the K and V of a token have the same bits
+// however the prompt was cut into batches: a prefix that was computed elsewhere, in other batches, is exactly what
+// would have been computed here. Padding costs at most one tile at each end.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // Matrix products, by OpenBLAS.
 //
 // OpenBLAS adds in an order that depends on a product's shape, so a row's result can change in its last bits with the
-// number of rows beside it. Callers that need equal bits give products of equal shape (see batch.h). The number of threads
-// matters too: it is set once a process.
+// number of rows beside it. Callers that need equal bits give products of equal shape (see batch.h). The number of
+// threads matters too: it is set once a process.
 #pragma once
 
 #include "engine/weights.h"

@@ -26,7 +26,8 @@ class TensorVisitor {
   }
 
  private:
-  base::Result<> visit(const std::string& name, std::vector<std::uint64_t> shape, std::uint64_t size, float* out) const {
+  base::Result<> visit(const std::string& name, std::vector<std::uint64_t> shape, std::uint64_t size,
+                       float* out) const {
     if (!read_) return files_.check(name, shape);
     return files_.read(name, shape, {out, size});
   }
@@ -68,7 +69,8 @@ base::Result<> visit_layer(const TensorVisitor& visitor, const ModelConfig& c, s
 
 /// All tensors that `c` implies; `model` is null while only shapes are checked.
 base::Result<> visit_model(const TensorVisitor& visitor, const ModelConfig& c, Model* model) {
-  if (auto ok = visitor.matrix(kEmbedding, c.vocab, c.hidden, model ? model->embedding.row(0) : nullptr); !ok) return ok;
+  if (auto ok = visitor.matrix(kEmbedding, c.vocab, c.hidden, model ? model->embedding.row(0) : nullptr); !ok)
+    return ok;
   if (auto ok = visitor.vector(kFinalNorm, c.hidden, model ? model->final_norm.data() : nullptr); !ok) return ok;
   if (!c.tied_embeddings) {
     if (auto ok = visitor.matrix(kOutput, c.vocab, c.hidden, model ? model->output.row(0) : nullptr); !ok) return ok;

@@ -32,8 +32,8 @@ struct PagedKvCacheOptions {
 /// The pages of one sequence, in the order of its tokens.
 using BlockTable = std::vector<std::uint32_t>;
 
-/// fp32. Owns its memory, which neither moves nor shrinks while the object lives, so that others may register it. Used by
-/// one thread; a page that is being filled by somebody else is not touched until that is over.
+/// fp32. Owns its memory, which neither moves nor shrinks while the object lives, so that others may register it. Used
+/// by one thread; a page that is being filled by somebody else is not touched until that is over.
 class PagedKvCache {
  public:
   /// REQUIRES: page_tokens is a multiple of kPageTokensUnit and nothing is zero.

@@ -39,9 +39,8 @@ base::Result<> parse_without_duplicates(std::string_view text, Json& json) {
 /// The bits of each of the format's dtypes, or 0 for an unknown one.
 std::uint64_t bits_of(const std::string& dtype) {
   static const std::map<std::string, std::uint64_t> kBits = {
-      {"BOOL", 8}, {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"I16", 16}, {"U16", 16},
-      {"F16", 16}, {"BF16", 16}, {"I32", 32}, {"U32", 32},    {"F32", 32},    {"F64", 64}, {"I64", 64},
-      {"U64", 64}};
+      {"BOOL", 8},  {"U8", 8},   {"I8", 8},   {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"I16", 16}, {"U16", 16}, {"F16", 16},
+      {"BF16", 16}, {"I32", 32}, {"U32", 32}, {"F32", 32},    {"F64", 64},    {"I64", 64}, {"U64", 64}};
   auto it = kBits.find(dtype);
   return it == kBits.end() ? 0 : it->second;
 }
@@ -107,8 +106,8 @@ bool is_plain_shard_name(const std::string& name) {
   if (name.size() > kSafetensorsNameBytesMax || name.size() <= kFileSuffix.size()) return false;
   if (!name.ends_with(kFileSuffix) || name.front() == '.') return false;
   for (char c : name) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                       c == '_' || c == '.';
+    const bool plain =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_' || c == '.';
     if (!plain) return false;
   }
   return true;
@@ -186,8 +185,8 @@ void convert_to_f32(Dtype dtype, base::ConstBytes bytes, std::span<float> out) {
   for (std::size_t i = 0; i < out.size(); ++i) {
     std::uint16_t element;
     std::memcpy(&element, bytes.data() + 2 * i, 2);
-    out[i] = dtype == Dtype::kF16 ? f16_to_f32(element)
-                                  : std::bit_cast<float>(static_cast<std::uint32_t>(element) << 16);
+    out[i] =
+        dtype == Dtype::kF16 ? f16_to_f32(element) : std::bit_cast<float>(static_cast<std::uint32_t>(element) << 16);
   }
 }
 

@@ -46,8 +46,8 @@ base::Result<std::uint64_t> parse_safetensors_length(base::ConstBytes first8, st
 /// The data of the tensors need not be aligned: it is read by copying.
 base::Result<SafetensorsHeader> parse_safetensors_header(std::string_view json, std::uint64_t data_bytes);
 
-/// Tensor name to file name, from model.safetensors.index.json. File names are plain names ending in .safetensors, with no
-/// folder in them. Pure; `json` is hostile.
+/// Tensor name to file name, from model.safetensors.index.json. File names are plain names ending in .safetensors, with
+/// no folder in them. Pure; `json` is hostile.
 base::Result<std::map<std::string, std::string>> parse_safetensors_index(std::string_view json);
 
 /// Converts little-endian elements to fp32. `bytes` holds out.size() elements of `dtype`, which is not kOther.

@@ -28,7 +28,9 @@ void fill(std::uint64_t seed, std::uint64_t tensor, float scale, std::span<float
 }
 
 /// The power of two next to sqrt(3 / inputs), which would give outputs of variance one: exact on every machine.
-float scale_for(std::size_t inputs) { return std::exp2(std::round(0.5f * std::log2(3.0f / static_cast<float>(inputs)))); }
+float scale_for(std::size_t inputs) {
+  return std::exp2(std::round(0.5f * std::log2(3.0f / static_cast<float>(inputs))));
+}
 
 void fill_matrix(std::uint64_t seed, std::uint64_t tensor, Matrix& matrix) {
   fill(seed, tensor, scale_for(matrix.columns), matrix.values);
@@ -60,9 +62,9 @@ bool read_fields(std::string_view text, Fields& fields) {
 base::Result<SyntheticSpec> parse_synthetic_spec(std::string_view text) {
   if (!text.starts_with(kSyntheticPrefix)) return EngineError::kBadSyntheticSpec;
   text.remove_prefix(kSyntheticPrefix.size());
-  Fields fields = {{"layers", 4},       {"hidden", 256}, {"heads", 8},           {"kv_heads", 2},       {"head_dim", 0},
-                   {"intermediate", 0}, {"vocab", 1024}, {"max_positions", 8192}, {"rope_theta", 10000}, {"tied", 1},
-                   {"seed", 1}};
+  Fields fields = {{"layers", 4},         {"hidden", 256},     {"heads", 8},    {"kv_heads", 2},
+                   {"head_dim", 0},       {"intermediate", 0}, {"vocab", 1024}, {"max_positions", 8192},
+                   {"rope_theta", 10000}, {"tied", 1},         {"seed", 1}};
   if (!read_fields(text, fields) || fields["tied"] > 1) return EngineError::kBadSyntheticSpec;
   for (const auto& [key, value] : fields) {
     if (key != "seed" && value > UINT32_MAX) return EngineError::kBadSyntheticSpec;

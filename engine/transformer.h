@@ -37,7 +37,8 @@ class Transformer {
   /// REQUIRES: `table` covers the batch, and holds this layer's K and V of all tokens before it.
   void run_layer(Batch& batch, std::size_t layer, PagedKvCache& kv, const BlockTable& table);
 
-  /// What token may follow token `index` of a batch that has passed all layers: a score for each token of the vocabulary.
+  /// What token may follow token `index` of a batch that has passed all layers: a score for each token of the
+  /// vocabulary.
   std::span<const float> logits(const Batch& batch, std::size_t index);
 
  private:

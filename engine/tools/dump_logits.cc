@@ -43,7 +43,9 @@ int run(const Arguments& arguments) {
   }
   std::ofstream out(arguments.out, std::ios::binary);
   Transformer transformer(*model, tokens->size());
-  PagedKvCache kv({.layers = config.layers, .kv_heads = config.kv_heads, .head_dim = config.head_dim,
+  PagedKvCache kv({.layers = config.layers,
+                   .kv_heads = config.kv_heads,
+                   .head_dim = config.head_dim,
                    .pages = (tokens->size() + kPageTokensUnit - 1) / kPageTokensUnit});
   const BlockTable table = kv.allocate(tokens->size()).value();
   std::chrono::duration<double> prefill{};

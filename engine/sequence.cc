@@ -1,0 +1,45 @@
+#include "engine/sequence.h"
+
+#include "base/bytes.h"
+
+#include <openssl/evp.h>
+
+#include <memory>
+
+namespace kvp2p::engine {
+
+Sequence::Sequence(Sequence&& other) noexcept
+    : kv_(std::exchange(other.kv_, nullptr)),
+      tokens_(std::move(other.tokens_)),
+      table_(std::move(other.table_)),
+      cache_(std::move(other.cache_)),
+      report_(std::move(other.report_)),
+      next_(other.next_) {}
+
+Sequence::~Sequence() {
+  if (!kv_) return;
+  // In this order: the shared cache may be reading or writing the pages until finish() returns.
+  cache_.finish();
+  kv_->release(table_);
+}
+
+std::string Sequence::kv_digest(std::size_t tokens) const {
+  const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  const PagedKvCacheOptions& o = kv_->options();
+  std::vector<float> head_values(tokens * o.head_dim);
+  for (std::size_t layer = 0; layer < o.layers; ++layer) {
+    for (KvPlane plane : {KvPlane::kKeys, KvPlane::kValues}) {
+      for (std::size_t head = 0; head < o.kv_heads; ++head) {
+        kv_->gather(layer, plane, table_, head, tokens, head_values.data());
+        EVP_DigestUpdate(context.get(), head_values.data(), head_values.size() * sizeof(float));
+      }
+    }
+  }
+  std::uint8_t digest[EVP_MAX_MD_SIZE];
+  unsigned int bytes = 0;
+  EVP_DigestFinal_ex(context.get(), digest, &bytes);
+  return base::to_hex({digest, bytes});
+}
+
+}  // namespace kvp2p::engine
