@@ -38,9 +38,10 @@ std::vector<BlockKey> keys_from_tokens(const Fingerprint& fingerprint, std::span
   const std::size_t blocks = tokens.size() / kBlockTokens;
   std::vector<BlockKey> keys(blocks);
   Sha256 hash;
-  std::array<std::uint8_t, 4 * kBlockTokens> ids;
+  std::array<std::uint8_t, sizeof(TokenId) * kBlockTokens> ids;
   for (std::size_t i = 0; i < blocks; ++i) {
-    for (std::size_t t = 0; t < kBlockTokens; ++t) base::store_le32(&ids[4 * t], tokens[i * kBlockTokens + t]);
+    for (std::size_t t = 0; t < kBlockTokens; ++t)
+      base::store_le32(&ids[sizeof(TokenId) * t], tokens[i * kBlockTokens + t]);
     hash.start(kBlockDomain);
     hash.add(i == 0 ? fingerprint.bytes : keys[i - 1].bytes);
     hash.add(ids);

@@ -17,8 +17,8 @@ enum class AddrValueKind {
 };
 
 struct AddrProtocolInfo {
-  AddrProtocol protocol;
   std::string_view name;
+  AddrProtocol protocol;
   AddrValueKind kind;
 
   /// Bytes of the value, or none where a length precedes it.

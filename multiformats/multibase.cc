@@ -40,6 +40,7 @@ std::optional<std::uint8_t> digit_of(const Alphabet& alphabet, char c) {
 }
 
 std::string encode_bits(const Alphabet& alphabet, base::ConstBytes bytes) {
+  assert(alphabet.bits > 0);
   std::string text;
   text.reserve((bytes.size() * 8 + alphabet.bits - 1) / alphabet.bits);
   const std::uint32_t mask = (1u << alphabet.bits) - 1;

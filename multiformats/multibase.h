@@ -24,8 +24,8 @@ enum class Base : char {
 /// and 58.
 inline constexpr std::size_t kBase58TextMax = 512;
 inline constexpr std::size_t kBase58BytesMax = 370;
-inline constexpr std::size_t kBaseTextMax = 64 * 1024;
-inline constexpr std::size_t kBaseBytesMax = 32 * 1024;
+inline constexpr std::size_t kBaseTextMax = 65536;
+inline constexpr std::size_t kBaseBytesMax = 32768;
 
 /// Text of `bytes`, without a multibase prefix. REQUIRES: at most kBase58BytesMax for bases 36 and 58, kBaseBytesMax
 /// else.
