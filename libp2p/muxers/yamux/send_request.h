@@ -31,13 +31,16 @@ class SendRequest {
     in_flight_bytes_ += bytes;
     referred_ = referred_ || refers;
   }
-  /// The batch is done with all that it took.
-  void end_flight() {
+  /// The batch is done with all that it took; `written`: it was passed to the secured stream.
+  void end_flight(bool written) {
+    if (in_flight_bytes_ > 0 && !written) lost_ = true;
     in_flight_bytes_ = 0;
     referred_ = false;
   }
 
   bool is_done() const { return unsent_bytes_ == 0 && in_flight_bytes_ == 0; }
+  /// A batch with bytes of it was not written: the session ends.
+  bool is_lost() const { return lost_; }
   /// While this holds, the writer's buffers must stay: the secured stream may be reading them.
   bool is_referred() const { return referred_; }
 
@@ -54,6 +57,7 @@ class SendRequest {
   std::size_t unsent_bytes_ = 0;
   std::size_t in_flight_bytes_ = 0;
   bool referred_ = false;
+  bool lost_ = false;
 };
 
 }  // namespace libp2p::yamux

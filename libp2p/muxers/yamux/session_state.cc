@@ -331,12 +331,12 @@ void SessionState::fill(SendBatch& batch) {
   }
 }
 
-void SessionState::on_batch_ended(const SendBatch& batch) {
+void SessionState::on_batch_ended(const SendBatch& batch, bool written) {
   batch_in_flight_ = false;
   stall_timer_.reset();
   for (const StreamPtr& stream : batch.streams()) {
     if (stream->request == nullptr) continue;
-    stream->request->end_flight();
+    stream->request->end_flight(written);
     if (stream->request->is_done() || stream->error) stream->writable.notify_all();
   }
 }

@@ -68,7 +68,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   /// Takes what can be sent now, control frames first.
   void fill(SendBatch& batch);
   void on_batch_begun() { batch_in_flight_ = true; }
-  void on_batch_ended(const SendBatch& batch);
+  void on_batch_ended(const SendBatch& batch, bool written);
   base::Task<> wait_for_work() { return work_.wait(); }
   GoAwayCode go_away_code() const { return go_away_code_; }
   bool is_aborted() const { return aborted_; }

@@ -28,9 +28,9 @@ base::Task<> run_writer(std::shared_ptr<SessionState> session) {
     }
     session->on_batch_begun();
     auto written = co_await session->secured().write_gather(batch.pieces());
-    session->on_batch_ended(batch);
-    batch.clear();
     if (!written) session->abort(Error::kConnectionClosed, false);
+    session->on_batch_ended(batch, written.has_value());
+    batch.clear();
   }
   if (!session->is_aborted()) co_await say_goodbye(*session);
   session->on_loop_ended();

@@ -60,8 +60,8 @@ base::Task<base::Result<>> write_to(std::shared_ptr<SessionState> session, Strea
   Registration registration(stream->request, &request);
   session->want_to_send(stream);
   while (!request.is_done() && !(stream->error && !request.is_referred())) co_await stream->writable.wait();
-  if (stream->error) co_return *stream->error;  // even if all was taken: it may have been lost with the connection
-  co_return base::Result<>();
+  if (request.is_done() && !request.is_lost()) co_return base::Result<>();
+  co_return *stream->error;
 }
 
 }  // namespace
