@@ -59,12 +59,12 @@ void PrefixCache::store(std::uint32_t layers, std::size_t tokens) {
   for (std::uint32_t layer = 0; layer < layers; ++layer) request_->store_kv(layer, tokens);
 }
 
-void PrefixCache::finish() {
-  if (!request_) return;
-  if (auto ok = request_->wait_stored(steady_clock::now() + budget_); !ok) {
-    LOG_WARN("KV was not stored: {}", ok.error().message());
-  }
+bool PrefixCache::finish() {
+  if (!request_) return true;
+  const auto stored = request_->wait_stored(steady_clock::now() + budget_);
+  if (!stored) LOG_ERROR("the engine's KV is still being read: {}", stored.error().message());
   request_.reset();
+  return stored.has_value();
 }
 
 base::Result<> PrefixCache::wait_published(base::TimePoint deadline) {

@@ -32,8 +32,9 @@ class PrefixCache {
   Answer wait_layer(std::uint32_t layer);
   /// All layers of the first `tokens` tokens are in the engine's pages, and will not change until finish().
   void store(std::uint32_t layers, std::size_t tokens);
-  /// Until the engine may reuse its pages: nothing reads or writes them any more.
-  void finish();
+  /// Waits until nothing reads or writes the engine's pages any more; false if that is not sure within the budget, and
+  /// then they must not be used again: what still reads them would store another prompt's KV under this one's keys.
+  [[nodiscard]] bool finish();
   /// Until peers can find what was stored.
   base::Result<> wait_published(base::TimePoint deadline);
 

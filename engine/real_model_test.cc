@@ -1,5 +1,5 @@
-// The engine on a real model. Run in the checkout's root, with the model that scripts/model/fetch_model.sh makes; without
-// it prints "not run: <reason>" and exits with 77.
+// The engine on a real model. Run in the checkout's root, with the model that scripts/model/fetch_model.sh makes;
+// without it prints "not run: <reason>" and exits with 77.
 #include "engine/engine.h"
 #include "engine/matmul.h"
 #include "engine/model_loader.h"

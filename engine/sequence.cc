@@ -18,9 +18,7 @@ Sequence::Sequence(Sequence&& other) noexcept
 
 Sequence::~Sequence() {
   if (!kv_) return;
-  // In this order: the shared cache may be reading or writing the pages until finish() returns.
-  cache_.finish();
-  kv_->release(table_);
+  if (cache_.finish()) kv_->release(table_);
 }
 
 std::string Sequence::kv_digest(std::size_t tokens) const {

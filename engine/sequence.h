@@ -26,7 +26,8 @@ struct PrefillReport {
 };
 
 /// Holds pages of the engine's cache until it is destroyed, which waits, at most the cache's budget, until the shared
-/// cache no longer reads them. Used by the engine's thread; the engine outlives it.
+/// cache no longer reads them. Pages that it may still read then are never used again. Used by the engine's thread; the
+/// engine outlives it.
 class Sequence {
  public:
   Sequence(PagedKvCache& kv, std::vector<Token> prompt) : kv_(&kv), tokens_(std::move(prompt)) {}
