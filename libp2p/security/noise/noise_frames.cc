@@ -111,6 +111,8 @@ base::Result<std::optional<std::size_t>> FrameOpener::open_frame(base::MutableBy
   auto opened = cipher_.open({}, ciphertext, fits ? into.data() : in_place);
   if (!opened) return opened.error() == Error::kConnectionClosed ? Error::kConnectionClosed : Error::kProtocolViolation;
   begin_ += kFramePrefixBytes + ciphertext.size();
+  empty_frames_ = size == 0 ? empty_frames_ + 1 : 0;
+  if (empty_frames_ > kEmptyFramesMax) return Error::kProtocolViolation;
   if (fits) return size;
   leftover_ = base::ConstBytes(in_place, size);
   return take_leftover(into);

@@ -15,6 +15,8 @@ namespace libp2p::noise {
 
 inline constexpr std::size_t kFramePrefixBytes = 2;
 inline constexpr std::size_t kFrameMaxBytes = kFramePrefixBytes + kMessageMaxBytes;
+/// Frames without plaintext that are taken in a row. Nobody sends them but to keep us busy.
+inline constexpr int kEmptyFramesMax = 16;
 
 /// The buffers of one gathered write, less what has been taken off their front.
 class GatherCursor {
@@ -67,8 +69,8 @@ class FrameOpener {
 
   /// Opens what has been received, into `into` directly where a frame's plaintext fits. Returns the bytes written
   /// there; 0 if there is no complete frame. Error::kProtocolViolation, now and ever after, for a wrong tag or a frame
-  /// too short to have one; Error::kConnectionClosed once the nonces are used up. On an error, what stands in `into` is
-  /// void. REQUIRES: into is not empty.
+  /// too short to have one, or too many empty ones; Error::kConnectionClosed once the nonces are used up. On an error,
+  /// what stands in `into` is void. REQUIRES: into is not empty.
   base::Result<std::size_t> read(base::MutableBytes into);
 
   /// Where to put what is received next; never empty. REQUIRES: read() has returned 0.
@@ -94,6 +96,7 @@ class FrameOpener {
   std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
   std::size_t end_ = 0;
   base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
+  int empty_frames_ = 0;       ///< in a row
   base::Error failed_;
 };
 

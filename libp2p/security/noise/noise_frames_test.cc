@@ -95,6 +95,20 @@ TEST_F(NoiseFramesTest, EmptyFramesAreNoEndOfStream) {
   EXPECT_FALSE(opener_.inside_frame());
 }
 
+TEST_F(NoiseFramesTest, TooManyEmptyFramesFail) {
+  CipherState cipher(CipherState::Use::kSeal, key_);
+  base::Bytes wire;
+  for (int i = 0; i <= kEmptyFramesMax; ++i) {
+    base::Bytes frame(kFramePrefixBytes + kTagBytes);
+    base::store_be16(frame.data(), kTagBytes);
+    ASSERT_TRUE(cipher.seal({}, {}, frame.data() + kFramePrefixBytes));
+    base::append(wire, frame);
+  }
+  receive(wire);
+  base::Bytes into(10);
+  EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation);
+}
+
 TEST_F(NoiseFramesTest, AnySplitOfTheBytesAndOfTheReadsGivesTheSamePlaintext) {
   std::mt19937 random_source(1);
   const auto up_to = [&](std::size_t max) { return std::uniform_int_distribution<std::size_t>(1, max)(random_source); };

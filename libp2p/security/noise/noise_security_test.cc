@@ -45,6 +45,7 @@ class NoiseSecurityTest : public ::testing::Test {
   void make_pipe(std::size_t read_bytes_max = SIZE_MAX) {
     testing::MemoryPipeOptions options;
     options.read_bytes_max = read_bytes_max;
+    options.offers_read_available = true;
     std::tie(dialler_raw_, listener_raw_) = testing::make_memory_pipe(context_.get_executor(), options);
   }
   void start(base::Task<> task) { base::spawn(context_.get_executor(), std::move(task)); }
@@ -371,6 +372,23 @@ TEST_F(NoiseStreamTest, OneByteReadsOfTheRawStream) {
   EXPECT_TRUE(got == sent);
 }
 
+TEST_F(NoiseStreamTest, WhatHasComeInIsReadWithoutWaiting) {
+  connect();
+  base::Bytes into(100);
+  EXPECT_EQ(left_->read_available(into), 0u);
+  send(*right_, base::Bytes(30, 1));
+  send(*right_, base::Bytes(40, 2), true);
+  EXPECT_EQ(left_->read_available(base::MutableBytes(into).first(10)), 10u);
+  EXPECT_EQ(left_->read_available(into), 60u);
+  EXPECT_EQ(into[19], 1);
+  EXPECT_EQ(into[20], 2);
+  EXPECT_EQ(left_->read_available(into), 0u) << "the end is not told here";
+  std::optional<base::Result<std::size_t>> outcome;
+  start(read_one(*left_, outcome));
+  run();
+  EXPECT_EQ(outcome->value(), 0u);
+}
+
 TEST_F(NoiseStreamTest, AResetFailsThePendingRead) {
   connect();
   std::optional<base::Result<std::size_t>> outcome;
@@ -394,6 +412,8 @@ TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
   run();
   ASSERT_TRUE(outcome && !*outcome);
   EXPECT_EQ(outcome->error(), Error::kProtocolViolation);
+  base::Bytes into(10);
+  EXPECT_EQ((*dialled_)->stream->read_available(into), 0u);
   std::optional<base::Result<std::size_t>> raw_outcome;
   start(read_one(*listener_raw_, raw_outcome));
   run();

@@ -20,6 +20,20 @@ base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes 
   }
 }
 
+std::size_t NoiseStream::read_available(base::MutableBytes into) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto opened = opener_.read(into.subspan(done));
+    if (!opened) break;  // the next read_some() tells
+    done += *opened;
+    if (*opened > 0) continue;
+    const std::size_t received = raw_->read_available(opener_.space());
+    if (received == 0) break;
+    opener_.received(received);
+  }
+  return done;
+}
+
 base::Task<base::Result<>> NoiseStream::write(base::ConstBytes bytes) {
   const std::span<const base::ConstBytes> one(&bytes, 1);
   auto written = co_await write_gather(one);

@@ -20,6 +20,7 @@ class NoiseStream final : public Stream {
   NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport ciphers);
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override;
+  std::size_t read_available(base::MutableBytes into) override;
   base::Task<base::Result<>> write(base::ConstBytes bytes) override;
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
   base::Task<base::Result<>> close_write() override;
