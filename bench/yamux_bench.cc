@@ -16,6 +16,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <cstdio>
+#include <ctime>
 #include <future>
 #include <thread>
 
@@ -156,8 +157,20 @@ base::Task<> send_side(Mode mode, Loads loads, multiformats::Multiaddr address, 
   }
 }
 
-/// Runs one transfer, and returns GB/s.
-double measure(const Mode& mode, std::size_t bytes, std::size_t piece_bytes) {
+struct Figures {
+  std::vector<double> gb_per_s;
+  std::vector<double> cpu_ms_per_gb;  // of both ends together
+};
+
+/// Processor time of this process, all threads.
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+/// Runs one transfer.
+void measure(const Mode& mode, std::size_t bytes, std::size_t piece_bytes, Figures& figures) {
   const std::size_t streams = static_cast<std::size_t>(mode.streams);
   const Load load{bytes / streams / piece_bytes * piece_bytes, piece_bytes};
   const Loads loads{Load{std::max<std::size_t>(load.bytes / 8 / piece_bytes, 1) * piece_bytes, piece_bytes}, load};
@@ -169,6 +182,7 @@ double measure(const Mode& mode, std::size_t bytes, std::size_t piece_bytes) {
     io.run();
   });
   double seconds = 0;
+  const double cpu_before = cpu_seconds();
   {
     boost::asio::io_context io(1);
     base::SystemClock clock(io.get_executor());
@@ -176,7 +190,11 @@ double measure(const Mode& mode, std::size_t bytes, std::size_t piece_bytes) {
     io.run();
   }
   receiver.join();
-  return static_cast<double>(load.bytes * streams) / seconds / 1e9;
+  const double cpu = cpu_seconds() - cpu_before;
+  const double gb = static_cast<double>(load.bytes * streams) / 1e9;
+  const double gb_warm_up = static_cast<double>(loads[0].bytes * streams) / 1e9;
+  figures.gb_per_s.push_back(gb / seconds);
+  figures.cpu_ms_per_gb.push_back(1000 * cpu / (gb + gb_warm_up));
 }
 
 }  // namespace
@@ -193,21 +211,26 @@ int main(int argc, char** argv) {
   app.add_option("--only", only, "one mode alone");
   CLI11_PARSE(app, argc, argv);
 
-  std::map<std::string, std::vector<double>> figures;
+  std::map<std::string, Figures> figures;
   for (int round = 0; round < rounds; ++round) {
     for (const Mode& mode : kModes) {
-      if (only.empty() || only == mode.name) figures[mode.name].push_back(measure(mode, mib << 20, write_kib << 10));
+      if (only.empty() || only == mode.name) measure(mode, mib << 20, write_kib << 10, figures[mode.name]);
     }
   }
-  std::printf("%-30s %8s %12s\n", "one loopback connection", "GB/s", "of unmuxed");
+  std::printf("%-30s %8s %12s %14s\n", "one loopback connection", "GB/s", "of unmuxed", "CPU ms per GB");
   double unmuxed = 0;
   for (const Mode& mode : kModes) {
-    if (figures[mode.name].empty()) continue;
-    const double rate = kvp2p::bench::median(figures[mode.name]);
+    const Figures& of_mode = figures[mode.name];
+    if (of_mode.gb_per_s.empty()) continue;
+    const double rate = kvp2p::bench::median(of_mode.gb_per_s);
     if (!mode.muxed) unmuxed = rate;
     std::printf("%-30s %8.2f", mode.name, rate);
-    if (mode.muxed && unmuxed > 0) std::printf(" %11.0f%%", 100 * rate / unmuxed);
-    std::printf("\n");
+    if (unmuxed > 0) {
+      std::printf(" %11.0f%%", 100 * rate / unmuxed);
+    } else {
+      std::printf(" %12s", "");
+    }
+    std::printf(" %14.0f\n", kvp2p::bench::median(of_mode.cpu_ms_per_gb));
   }
   return 0;
 }

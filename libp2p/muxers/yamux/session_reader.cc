@@ -10,10 +10,11 @@ namespace {
 
 /// What one read from the secured stream may return. Noise decrypts a message of up to 64 KiB at once.
 constexpr std::size_t kInputBytes = 128 * 1024;
-/// What is read while payload goes straight to where it belongs: a header, and little of the payload that follows.
-constexpr std::size_t kInputBytesDirect = 4 * 1024;
-/// A data frame may be as long as the window: others run after this many bytes.
-constexpr std::size_t kBytesBetweenYields = 1024 * 1024;
+/// After a payload of at least this size was read straight to where it belongs, only the next header is read, so that
+/// the payload after it goes straight too.
+constexpr std::size_t kDirectPayloadBytesMin = 16 * 1024;
+/// What has come in already is read without waiting; others run after this many bytes.
+constexpr std::size_t kBytesBetweenYields = 512 * 1024;
 
 /// Reads from the secured stream ahead of what was asked for, and keeps the rest.
 class Input {
@@ -25,29 +26,60 @@ class Input {
   base::ConstBytes front(std::size_t count) const { return {buffer_.get() + begin_, count}; }
   void skip(std::size_t count) { begin_ += count; }
 
-  /// Reads more. Error::kConnectionClosed at the end of the connection.
+  /// Reads what has come in already, if it is not time to let others run; false if nothing was read.
+  bool fill_available() {
+    if (unyielded_bytes_ >= kBytesBetweenYields) return false;
+    const std::size_t count = session_.secured().read_available(make_room());
+    end_ += count;
+    unyielded_bytes_ += count;
+    return count > 0;
+  }
+
+  /// Waits for more, and lets others run. Error::kConnectionClosed at the end of the connection.
   base::Task<base::Result<>> fill() {
-    std::memmove(buffer_.get(), buffer_.get() + begin_, size());  // a partial header at most
-    end_ -= begin_;
-    begin_ = 0;
-    const base::MutableBytes room(buffer_.get() + end_, limit_ - end_);
+    // The secured stream may return what it has without having waited.
+    if (unyielded_bytes_ >= kBytesBetweenYields) {
+      unyielded_bytes_ = 0;
+      co_await base::yield_now();
+    }
+    const base::MutableBytes room = make_room();
     auto count = co_await session_.secured().read_some(room);
     if (!count) co_return count.error();
     if (*count == 0) co_return Error::kConnectionClosed;
     session_.on_heard();
     end_ += *count;
+    unyielded_bytes_ += *count;
     co_return base::Result<>();
   }
 
-  /// Whether payload is being read past this buffer.
-  void set_direct(bool direct) { limit_ = direct ? kInputBytesDirect : kInputBytes; }
+  /// Reads payload that has come in already past this buffer, straight to where the stream keeps it.
+  std::size_t read_past(base::MutableBytes into) {
+    if (unyielded_bytes_ >= kBytesBetweenYields) return 0;
+    const std::size_t count = session_.secured().read_available(into);
+    unyielded_bytes_ += count;
+    return count;
+  }
+
+  /// A reader's buffer is full: it should run, and bring the next one, before more is read.
+  void yield_soon() { unyielded_bytes_ = kBytesBetweenYields; }
+
+  /// Whether to read only the next header, or all that comes.
+  void set_header_only(bool header_only) { limit_ = header_only ? kFrameHeaderBytes : kInputBytes; }
 
  private:
+  base::MutableBytes make_room() {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, size());  // a partial header at most
+    end_ -= begin_;
+    begin_ = 0;
+    return {buffer_.get() + end_, limit_ - end_};
+  }
+
   SessionState& session_;
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t limit_ = kInputBytes;
+  std::size_t unyielded_bytes_ = 0;  // read since others could run
 };
 
 /// Copies what the input holds of a payload to its stream; drops it if the stream has ended.
@@ -58,7 +90,7 @@ void take_buffered(Input& input, StreamState* stream, std::size_t& remaining) {
       const base::MutableBytes room = stream->receive_room(count);
       count = room.size();
       std::memcpy(room.data(), input.front(count).data(), count);
-      stream->commit_received(count);
+      if (stream->commit_received(count)) input.yield_soon();
     }
     input.skip(count);
     remaining -= count;
@@ -66,38 +98,31 @@ void take_buffered(Input& input, StreamState* stream, std::size_t& remaining) {
 }
 
 /// Reads what has come in already straight to where the stream keeps it.
-void take_available(SessionState& session, StreamState& stream, std::size_t& remaining) {
-  std::size_t budget = kBytesBetweenYields;
-  while (remaining > 0 && budget > 0 && !stream.error) {
-    const base::MutableBytes room = stream.receive_room(std::min(remaining, budget));
-    const std::size_t count = session.secured().read_available(room);
+void take_available(Input& input, StreamState& stream, std::size_t& remaining) {
+  while (remaining > 0 && !stream.error) {
+    const std::size_t count = input.read_past(stream.receive_room(remaining));
     if (count == 0) return;
-    stream.commit_received(count);
+    if (stream.commit_received(count)) input.yield_soon();
     remaining -= count;
-    budget -= count;
   }
 }
 
 /// Reads the payload of a data frame; `stream` is null if it is dropped.
 base::Task<base::Result<>> read_payload(SessionState& session, Input& input, StreamPtr stream, std::size_t remaining) {
-  bool direct = false;
+  const bool is_large = remaining >= kDirectPayloadBytesMin;
   take_buffered(input, stream.get(), remaining);
+  input.set_header_only(false);
+  bool direct = false;
   while (remaining > 0) {
-    if (stream) {
-      const std::size_t before = remaining;
-      take_available(session, *stream, remaining);
-      if (remaining == 0) direct = true;
-      if (remaining < before) {
-        if (remaining > 0) co_await base::yield_now();
-        continue;
-      }
-    }
+    if (stream) take_available(input, *stream, remaining);
+    direct = remaining == 0;
+    if (direct) break;
     auto filled = co_await input.fill();
     if (!filled) co_return filled;
     if (session.ended()) co_return base::Result<>();
     take_buffered(input, stream.get(), remaining);
   }
-  input.set_direct(direct);
+  input.set_header_only(direct && is_large);
   co_return base::Result<>();
 }
 
@@ -140,6 +165,7 @@ base::Result<> on_window_update(SessionState& session, const FrameHeader& header
 /// Reads one frame and obeys it.
 base::Task<base::Result<>> read_frame(SessionState& session, Input& input) {
   while (input.size() < kFrameHeaderBytes) {
+    if (input.fill_available()) continue;
     auto filled = co_await input.fill();
     if (!filled) co_return filled;
     if (session.ended()) co_return base::Result<>();

@@ -68,14 +68,15 @@ struct StreamState {
     }
     return received.prepare(wanted);
   }
-  /// `count` bytes were written into receive_room().
-  void commit_received(std::size_t count) {
-    if (reads_directly()) {
-      pending_read->filled += count;
-      readable.notify_all();
-    } else {
+  /// `count` bytes were written into receive_room(). Whether they have filled the waiting reader's buffer.
+  bool commit_received(std::size_t count) {
+    if (!reads_directly()) {
       received.commit(count);
+      return false;
     }
+    pending_read->filled += count;
+    readable.notify_all();
+    return pending_read->filled == pending_read->into.size();
   }
 
   void wake() {

@@ -33,8 +33,9 @@ struct YamuxConfig {
   /// Pings answered in one second; more end the session.
   std::size_t pings_per_second_max = 128;
 
-  /// Payload of one data frame that we send: what a stream gets before others have their turn.
-  std::size_t data_frame_bytes_max = 64 * 1024;
+  /// Payload of one data frame that we send: what a stream gets before others have their turn. A little under 64 KiB,
+  /// so that it fits into one Noise message (65,519 bytes), and a multiple of a cache line.
+  std::size_t data_frame_bytes_max = 64 * 1024 - 64;
   /// Frames are handed to the secured stream in batches of about this size.
   std::size_t batch_bytes_max = 512 * 1024;
 

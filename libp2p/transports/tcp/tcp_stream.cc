@@ -18,6 +18,10 @@ namespace {
 /// Buffers handed to one writev; Asio takes no more.
 constexpr std::size_t kIovecsMax = 64;
 
+/// What can be read or written at once is, without a turn through the event loop, which costs more than copying 16 KiB;
+/// after this many bytes others run.
+constexpr std::size_t kBytesBetweenYields = 256 * 1024;
+
 base::Error translate(const boost::system::error_code& error) {
   if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
       error == asio::error::connection_reset || error == asio::error::connection_aborted ||
@@ -64,6 +68,8 @@ struct TcpStream::State {
   asio::ip::tcp::socket socket;
   Iovecs iovecs;
   boost::system::error_code read_error;  // met by read_available(), told by the next read_some()
+  std::size_t unyielded_read_bytes = 0;
+  std::size_t unyielded_written_bytes = 0;
   bool read_ended = false;
   bool write_closed = false;
 };
@@ -80,8 +86,18 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
   auto state = state_;
   boost::system::error_code error = std::exchange(state->read_error, {});
   if (error) co_return translate(error);
-  const std::size_t count = co_await state->socket.async_read_some(asio::buffer(into.data(), into.size()),
-                                                                   asio::redirect_error(asio::use_awaitable, error));
+  const auto buffer = asio::buffer(into.data(), into.size());
+  std::size_t count = 0;
+  bool must_wait = state->unyielded_read_bytes >= kBytesBetweenYields;
+  if (!must_wait) {
+    count = state->socket.read_some(buffer, error);
+    must_wait = error == asio::error::would_block;
+    state->unyielded_read_bytes += count;
+  }
+  if (must_wait) {
+    state->unyielded_read_bytes = 0;
+    count = co_await state->socket.async_read_some(buffer, asio::redirect_error(asio::use_awaitable, error));
+  }
   if (error == asio::error::eof) {
     state->read_ended = true;
     co_return 0u;
@@ -99,16 +115,9 @@ std::size_t TcpStream::read_available(base::MutableBytes into) {
 }
 
 base::Task<base::Result<>> TcpStream::write(base::ConstBytes bytes) {
-  auto state = state_;
-  if (state->write_closed) co_return Error::kConnectionClosed;
-  while (!bytes.empty()) {
-    boost::system::error_code error;
-    const std::size_t count = co_await state->socket.async_write_some(asio::buffer(bytes.data(), bytes.size()),
-                                                                      asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return translate(error);
-    bytes = bytes.subspan(count);
-  }
-  co_return base::Result<>();
+  const std::array<base::ConstBytes, 1> buffers{bytes};
+  auto written = co_await write_gather(buffers);
+  co_return written;
 }
 
 base::Task<base::Result<>> TcpStream::write_gather(std::span<const base::ConstBytes> buffers) {
@@ -119,8 +128,17 @@ base::Task<base::Result<>> TcpStream::write_gather(std::span<const base::ConstBy
   while (!cursor.rest.empty()) {
     const std::span<const asio::const_buffer> iovecs(state->iovecs.data(), gather(cursor, state->iovecs));
     boost::system::error_code error;
-    const std::size_t count =
-        co_await state->socket.async_write_some(iovecs, asio::redirect_error(asio::use_awaitable, error));
+    std::size_t count = 0;
+    bool must_wait = state->unyielded_written_bytes >= kBytesBetweenYields;
+    if (!must_wait) {
+      count = state->socket.write_some(iovecs, error);
+      must_wait = error == asio::error::would_block;
+      state->unyielded_written_bytes += count;
+    }
+    if (must_wait) {
+      state->unyielded_written_bytes = 0;
+      count = co_await state->socket.async_write_some(iovecs, asio::redirect_error(asio::use_awaitable, error));
+    }
     if (error) co_return translate(error);
     cursor.skip(count);
   }
