@@ -21,6 +21,7 @@ enum class ExchangeError {
   kSliceTooLarge,
   kCancelled,
   kClosing,
+  kOtherVersion,
 };
 
 base::Error make_error_code(ExchangeError error);

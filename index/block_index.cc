@@ -78,8 +78,10 @@ std::vector<BlockIndex::Holder> BlockIndex::holders(std::span<const BlockKey> ke
     if (from + blocks < keys.size()) {
       const BlockKey& key = keys[from + blocks];
       for (auto number : running) {
-        if (state_->pairs.contains(key, number)) next.push_back(number);
-        else ended.emplace_back(blocks, number);
+        if (state_->pairs.contains(key, number))
+          next.push_back(number);
+        else
+          ended.emplace_back(blocks, number);
       }
     } else {
       for (auto number : running) ended.emplace_back(blocks, number);
@@ -87,10 +89,10 @@ std::vector<BlockIndex::Holder> BlockIndex::holders(std::span<const BlockKey> ke
     running = std::move(next);
     ++blocks;
   }
-  // Those that held out longest ended last; ties in the order of their numbers, so that the answer is the same each time.
-  std::sort(ended.begin(), ended.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
+  // Those that held out longest ended last; ties in the order of their numbers, so that the answer is the same each
+  // time.
+  std::sort(ended.begin(), ended.end(),
+            [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
   if (ended.size() > peers_max) ended.resize(peers_max);
   for (const auto& [run, number] : ended) found.push_back({state_->peers[number].id, run});
   return found;

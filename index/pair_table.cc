@@ -117,8 +117,8 @@ PairTable::Place PairTable::take_place() {
 
 void PairTable::drop_oldest_of_largest() {
   // Linear in the peers, which are few (connections are bounded), and only when full.
-  const auto largest = std::max_element(peers_.begin(), peers_.end(),
-                                        [](const Peer& a, const Peer& b) { return a.pairs < b.pairs; });
+  const auto largest =
+      std::max_element(peers_.begin(), peers_.end(), [](const Peer& a, const Peer& b) { return a.pairs < b.pairs; });
   remove(largest->oldest);
 }
 

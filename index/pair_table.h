@@ -12,8 +12,8 @@ namespace kvp2p {
 
 /// 32 bytes a pair and up to 8 of hash table, allocated as it fills. Not thread-safe.
 ///
-/// Only the first 16 bytes of a key are kept: what is here are hints, and whoever asks the peer asks with the whole key.
-/// At `pairs_max`, each new pair drops the oldest one of the peer that has most.
+/// Only the first 16 bytes of a key are kept: what is here are hints, and whoever asks the peer asks with the whole
+/// key. At `pairs_max`, each new pair drops the oldest one of the peer that has most.
 class PairTable {
  public:
   /// Small numbers, given by the owner: the table keeps an array of them.

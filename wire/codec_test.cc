@@ -13,8 +13,10 @@ namespace {
 base::Bytes from_hex(std::string_view hex) {
   base::Bytes bytes;
   for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-    if (hex[i] == ' ') --i;
-    else bytes.push_back(static_cast<std::uint8_t>(std::stoul(std::string(hex.substr(i, 2)), nullptr, 16)));
+    if (hex[i] == ' ')
+      --i;
+    else
+      bytes.push_back(static_cast<std::uint8_t>(std::stoul(std::string(hex.substr(i, 2)), nullptr, 16)));
   }
   return bytes;
 }
@@ -72,7 +74,8 @@ TEST(Codec, TrailingBytesAreAnError) {
 TEST(Codec, TheLargestLookupAndAnswerFitAControlMessage) {
   auto lookup = example<Lookup>();
   lookup.keys.assign(kKeysMax, lookup.keys[0]);
-  lookup.model_fields.assign(kModelFieldsMax, {std::string(kModelFieldBytesMax, 'n'), std::string(kModelFieldBytesMax, 'v')});
+  lookup.model_fields.assign(kModelFieldsMax,
+                             {std::string(kModelFieldBytesMax, 'n'), std::string(kModelFieldBytesMax, 'v')});
   EXPECT_LE(encode({1, lookup}).size(), kControlMessageBytesMax);
   auto back = decode(encode({1, lookup}));
   ASSERT_TRUE(back);

@@ -10,8 +10,8 @@
 
 namespace kvp2p::wire {
 
-/// Reads one map. Its field numbers ascend as those in message_fields.h do, so that one pass over both finds each field,
-/// each unknown one and each repeated one.
+/// Reads one map. Its field numbers ascend as those in message_fields.h do, so that one pass over both finds each
+/// field, each unknown one and each repeated one.
 class Decoder {
  public:
   template <class T>

@@ -32,8 +32,12 @@ Lease lease() { return {0x1122334455667788, 5, counting<std::array<std::uint8_t,
 ModelFields model_fields() { return {{"architecture", "llama"}, {"kv_element", "bf16"}}; }
 
 Hello hello() {
-  return {{1}, kCanServe | kCanTakePuts | kAnnounces,       0x1122334455667788, {8192, 64, 1u << 20, 64u << 20},
-          counting<Nonce>(0x80), "kv-cache-p2p/0.1.0"};
+  return {{1},
+          kCanServe | kCanTakePuts | kAnnounces,
+          0x1122334455667788,
+          {8192, 64, 1u << 20, 64u << 20},
+          counting<Nonce>(0x80),
+          "kv-cache-p2p/0.1.0"};
 }
 
 LookupAnswer lookup_answer() {

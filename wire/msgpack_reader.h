@@ -1,7 +1,7 @@
 // Reads msgpack values one after the other out of somebody else's bytes, within bounds, allocating nothing.
 //
-// Instead of msgpack's own unpacker: that builds a tree of objects first, and a few bytes of a hostile array header make
-// it allocate the whole array.
+// Instead of msgpack's own unpacker: that builds a tree of objects first, and a few bytes of a hostile array header
+// make it allocate the whole array.
 #pragma once
 
 #include "base/bytes.h"

@@ -1,0 +1,75 @@
+#include "exchange/cluster_auth.h"
+
+#include <gtest/gtest.h>
+
+namespace kvp2p {
+namespace {
+
+multiformats::PeerId peer(std::uint8_t number) {
+  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
+  bytes.resize(38, number);
+  return multiformats::PeerId::from_bytes(bytes).value();
+}
+
+class ClusterAuth : public ::testing::Test {
+ protected:
+  ClusterAuth() {
+    transcript_.opener = peer(1);
+    transcript_.acceptor = peer(2);
+    transcript_.opener_nonce.fill(3);
+    transcript_.acceptor_nonce.fill(4);
+  }
+  bool fits(const HelloTranscript& transcript, HelloRole role) const {
+    return cluster_proof_fits(key_, transcript, role, cluster_proof(key_, transcript_, HelloRole::kOpener));
+  }
+
+  base::Bytes key_ = base::Bytes(kClusterKeyBytes, 7);
+  HelloTranscript transcript_;
+};
+
+TEST_F(ClusterAuth, AProofFitsItsOwnHello) { EXPECT_TRUE(fits(transcript_, HelloRole::kOpener)); }
+
+TEST_F(ClusterAuth, AnotherKeyDoesNotFit) {
+  const base::Bytes other(kClusterKeyBytes, 8);
+  EXPECT_FALSE(
+      cluster_proof_fits(other, transcript_, HelloRole::kOpener, cluster_proof(key_, transcript_, HelloRole::kOpener)));
+}
+
+TEST_F(ClusterAuth, AReflectedProofDoesNotFit) {
+  EXPECT_FALSE(fits(transcript_, HelloRole::kAcceptor));
+  // Nor if the one who reflects takes the other role in a second hello, with the nonces that it was given.
+  HelloTranscript mirrored;
+  mirrored.opener = transcript_.acceptor;
+  mirrored.acceptor = transcript_.opener;
+  mirrored.opener_nonce = transcript_.acceptor_nonce;
+  mirrored.acceptor_nonce = transcript_.opener_nonce;
+  EXPECT_FALSE(fits(mirrored, HelloRole::kOpener));
+  EXPECT_FALSE(fits(mirrored, HelloRole::kAcceptor));
+}
+
+TEST_F(ClusterAuth, AReplayedProofDoesNotFit) {
+  auto later = transcript_;
+  later.acceptor_nonce.fill(5);
+  EXPECT_FALSE(fits(later, HelloRole::kOpener));
+  later = transcript_;
+  later.opener_nonce.fill(5);
+  EXPECT_FALSE(fits(later, HelloRole::kOpener));
+}
+
+TEST_F(ClusterAuth, ARelayedProofDoesNotFit) {
+  auto relayed = transcript_;
+  relayed.opener = peer(9);
+  EXPECT_FALSE(fits(relayed, HelloRole::kOpener));
+  relayed = transcript_;
+  relayed.acceptor = peer(9);
+  EXPECT_FALSE(fits(relayed, HelloRole::kOpener));
+}
+
+// The vector of docs/protocol.md.
+TEST_F(ClusterAuth, TheProofIsTheDocumentsOne) {
+  EXPECT_EQ(base::to_hex(cluster_proof(key_, transcript_, HelloRole::kOpener)),
+            "d00cdf004e5f94e5ee4c7d84cdd1765ede13812d4c33adc77eed3bf9044513d9");
+}
+
+}  // namespace
+}  // namespace kvp2p

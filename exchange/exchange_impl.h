@@ -1,0 +1,71 @@
+// The exchange of one node: sessions with its peers, one a connection.
+#pragma once
+
+#include "exchange/announcer.h"
+#include "exchange/exchange.h"
+#include "exchange/node_context.h"
+#include "exchange/session.h"
+
+#include <memory>
+#include <set>
+#include <vector>
+
+namespace kvp2p {
+
+class ExchangeImpl final : public Exchange, public SessionOwner {
+ public:
+  explicit ExchangeImpl(std::shared_ptr<NodeContext> context);
+  ~ExchangeImpl() override;
+  /// Serves the protocol and opens control streams on connections that are there and that come.
+  void start();
+
+  std::uint64_t epoch() const override { return context_->epoch; }
+  std::vector<KvPeer> peers() const override;
+  void on_peer(std::function<void(const KvPeer&)> call) override { on_peer_.push_back(std::move(call)); }
+  base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
+                                                base::TimePoint deadline) override;
+  std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink, base::TimePoint deadline) override;
+  base::Task<base::Result<std::size_t>> put(multiformats::PeerId peer, LookupRequest description,
+                                            std::vector<PutBlock> blocks, base::TimePoint deadline) override;
+  void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void announce_stored(const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) override;
+  void announce_evicted(const Fingerprint& fingerprint, const BlockKey& key) override;
+  base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) override;
+  base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> remote_stats(
+      multiformats::PeerId peer, base::TimePoint deadline) override;
+  const ExchangeStats& stats() const override { return context_->stats; }
+  base::Task<> close() override;
+
+  void on_session_up(const std::shared_ptr<Session>& session) override;
+  void on_session_ended(const std::shared_ptr<Session>& session) override;
+
+ private:
+  /// What the host's callbacks hold: the host may outlive the exchange.
+  struct Anchor {
+    ExchangeImpl* exchange;
+  };
+
+  static base::Task<> serve(std::shared_ptr<Anchor> anchor, std::shared_ptr<libp2p::Connection> connection,
+                            std::unique_ptr<libp2p::Stream> stream);
+  base::Task<> serve_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream);
+  base::Task<base::Result<wire::Message>> first_message(libp2p::Stream& stream);
+  base::Task<> keep_session(std::shared_ptr<libp2p::Connection> connection);
+  base::Task<> run_session(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
+                           std::optional<wire::Hello> theirs);
+  void open_to(const std::shared_ptr<libp2p::Connection>& connection);
+  /// Nothing: no session in which each may ask the other.
+  std::shared_ptr<Session> session_with(const multiformats::PeerId& peer) const;
+  /// Any session, for a ping.
+  std::shared_ptr<Session> any_session_with(const multiformats::PeerId& peer) const;
+  base::Error why_no_session(const multiformats::PeerId& peer) const;
+
+  std::shared_ptr<NodeContext> context_;
+  std::shared_ptr<Anchor> anchor_;
+  std::vector<std::shared_ptr<Session>> sessions_;
+  /// Streams that have not said yet what they are.
+  std::set<libp2p::Stream*> new_streams_;
+  std::vector<std::function<void(const KvPeer&)>> on_peer_;
+  Announcer announcer_;
+};
+
+}  // namespace kvp2p

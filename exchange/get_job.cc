@@ -1,0 +1,45 @@
+#include "exchange/get_job.h"
+
+#include <algorithm>
+
+namespace kvp2p {
+
+GetCursor::GetCursor(const wire::Get& get, std::size_t blocks_per_frame)
+    : layers_(get.layers),
+      first_(get.first_block),
+      end_(get.first_block + get.blocks),
+      blocks_per_frame_(static_cast<std::uint32_t>(std::min<std::size_t>(blocks_per_frame, get.blocks))),
+      block_(get.first_block),
+      gone_(get.blocks) {}
+
+std::optional<GetChunk> GetCursor::peek() {
+  while (!again_.empty() && is_gone(again_.front().first_block)) again_.pop_front();
+  if (!again_.empty()) return again_.front();
+  for (; layer_index_ < layers_.size(); ++layer_index_, block_ = first_) {
+    while (block_ < end_ && is_gone(block_)) ++block_;
+    if (block_ == end_) continue;
+    std::uint32_t blocks = 1;
+    while (blocks < blocks_per_frame_ && block_ + blocks < end_ && !is_gone(block_ + blocks)) ++blocks;
+    return GetChunk{layers_[layer_index_], block_, blocks};
+  }
+  return std::nullopt;
+}
+
+void GetCursor::advance(const GetChunk& chunk) {
+  if (!again_.empty())
+    again_.pop_front();
+  else
+    block_ += chunk.blocks;
+}
+
+void GetCursor::split(const GetChunk& chunk) {
+  for (std::uint32_t i = 0; i < chunk.blocks; ++i) again_.push_back({chunk.layer, chunk.first_block + i, 1});
+}
+
+bool GetCursor::mark_gone(std::uint32_t block) {
+  if (is_gone(block)) return false;
+  gone_[block - first_] = true;
+  return true;
+}
+
+}  // namespace kvp2p

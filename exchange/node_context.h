@@ -1,0 +1,57 @@
+// What everything in the exchange shares: the node's parts, the configuration, the counters, and the count of
+// coroutines that close() waits for.
+#pragma once
+
+#include "base/clock.h"
+#include "base/signal.h"
+#include "exchange/exchange.h"
+#include "exchange/log_once.h"
+
+#include <memory>
+
+namespace kvp2p {
+
+/// Node thread only. Shared by every session and coroutine, which may outlive the Exchange by the time it takes them to
+/// notice its end.
+struct NodeContext {
+  base::Executor executor;
+  base::Clock& clock;
+  libp2p::Host& host;
+  std::shared_ptr<StagingPool> staging;
+  LocalBlocks& local;
+  BlockIndex& index;
+  ExchangeConfig config;
+  std::uint64_t epoch;
+  ExchangeStats stats;
+  LogOnce log_once;
+
+  bool closing = false;
+  base::Signal closing_changed;
+  std::size_t running = 0;
+  base::Signal running_changed;
+
+  /// Payload of the frames that this node sends, unless one slice is larger.
+  std::size_t frame_bytes() const { return std::min(config.frame_bytes_max, staging->slot_bytes()); }
+};
+
+/// Counts a coroutine as running while it lives.
+class RunningGuard {
+ public:
+  explicit RunningGuard(std::shared_ptr<NodeContext> context) : context_(std::move(context)) { ++context_->running; }
+  RunningGuard(const RunningGuard&) = delete;
+  RunningGuard& operator=(const RunningGuard&) = delete;
+  ~RunningGuard() {
+    if (--context_->running == 0) context_->running_changed.notify_all();
+  }
+
+ private:
+  std::shared_ptr<NodeContext> context_;
+};
+
+/// Runs `task` on its own, counted.
+void spawn_counted(const std::shared_ptr<NodeContext>& context, base::Task<> task);
+
+/// Waits, unless the node closes first.
+base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time);
+
+}  // namespace kvp2p

@@ -1,0 +1,236 @@
+#include "exchange/session.h"
+
+#include "base/log.h"
+#include "exchange/announcer.h"
+#include "exchange/dispatcher.h"
+#include "exchange/exchange_error.h"
+#include "exchange/limits.h"
+#include "libp2p/core/error.h"
+#include "libp2p/core/scoped_deadline.h"
+#include "wire/limits.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+
+namespace kvp2p {
+
+Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
+                 std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> control)
+    : context_(std::move(context)),
+      owner_(owner),
+      connection_(std::move(connection)),
+      control_(std::move(control)),
+      writer_(context_->executor),
+      mailboxes_(context_->executor),
+      fetches_(context_, *this),
+      gets_(context_, *this),
+      puts_(context_, *this),
+      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()) {}
+
+Session::~Session() = default;
+
+base::Task<> Session::run(std::optional<wire::Hello> theirs) {
+  auto self = shared_from_this();
+  auto outcome = co_await hello(std::move(theirs));
+  if (!outcome) {
+    if (context_->log_once.first(peer(), outcome.error().message())) {
+      LOG_INFO("peer {}: no hello: {}", peer().short_text(), outcome.error().message());
+    }
+    end(outcome.error());
+  } else if (!ended_) {
+    HelloOutcome known = std::move(*outcome);
+    on_hello(std::move(known));
+    spawn_counted(context_, write_loop());
+    co_await read_loop();
+    end(ExchangeError::kPeerGone);
+  }
+  owner_.on_session_ended(self);
+}
+
+base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello> theirs) {
+  libp2p::ScopedDeadline deadline(context_->clock, context_->clock.now() + kHelloTimeout,
+                                  [this] { control_->reset(); });
+  const ExchangeConfig& config = context_->config;
+  HelloParameters parameters;
+  parameters.local_peer = context_->host.peer_id();
+  parameters.remote_peer = peer();
+  parameters.cluster_key = config.cluster_key;
+  parameters.trusted = config.open || std::find(config.trusted_peers.begin(), config.trusted_peers.end(), peer()) !=
+                                          config.trusted_peers.end();
+  parameters.hello.versions = {wire::kVersion};
+  parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces;
+  parameters.hello.epoch = context_->epoch;
+  parameters.hello.limits = {wire::kKeysMax, kGetsServedMax, context_->staging->slot_bytes(),
+                             config.bytes_in_flight_max};
+  parameters.hello.agent = "kv-cache-p2p/0.1.0";
+  if (theirs) {
+    wire::Hello first = std::move(*theirs);
+    co_return co_await accept_hello(*control_, parameters, std::move(first));
+  }
+  co_return co_await open_hello(*control_, parameters);
+}
+
+void Session::on_hello(HelloOutcome outcome) {
+  said_hello_ = true;
+  theirs_ = std::move(outcome.theirs);
+  peer_authorised_ = outcome.peer_authorised;
+  session_for_peer_ = outcome.session_for_peer;
+  session_from_peer_ = outcome.session_from_peer;
+  up_ = outcome.peer_authorised && outcome.we_are_authorised;
+  if (up_) {
+    for (auto& message : snapshot_announcements(context_->local.snapshot(kSnapshotKeysMax))) {
+      announce(std::move(message));
+    }
+    owner_.on_session_up(shared_from_this());
+  } else if (context_->log_once.first(peer(), outcome.reason)) {
+    LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
+             printable(outcome.reason));
+  }
+}
+
+base::Task<> Session::write_loop() {
+  auto self = shared_from_this();
+  co_await writer_.run(*control_);
+  if (!ended_) end(ExchangeError::kPeerGone);
+}
+
+base::Task<> Session::read_loop() {
+  while (!ended_) {
+    auto message = co_await read_message();
+    if (!message || ended_) co_return;
+    if (!handle(*message)) {
+      if (context_->log_once.first(peer(), "broken")) {
+        LOG_WARN("peer {} broke the KV protocol; its control stream is reset", peer().short_text());
+      }
+      co_return end(ExchangeError::kProtocolBroken);
+    }
+  }
+}
+
+base::Task<base::Result<base::Bytes>> Session::read_message() {
+  if (!writer_.has_room()) {
+    // The peer asks and does not read the answers. Both sides waiting for each other like this is ended by the time.
+    libp2p::ScopedDeadline deadline(context_->clock, context_->clock.now() + kWriteStallMax,
+                                    [this] { end(ExchangeError::kPeerGone); });
+    co_await writer_.wait_for_room();
+  }
+  co_return co_await libp2p::read_length_prefixed(*control_, wire::kControlMessageBytesMax);
+}
+
+bool Session::handle(base::ConstBytes bytes) {
+  auto envelope = wire::decode_envelope(bytes);
+  if (!envelope) return false;
+  auto body = wire::decode_body(*envelope);
+  if (!body) return on_bad_body(*envelope, body.error());
+  Dispatcher dispatcher(*this, envelope->id);
+  return dispatcher.dispatch(std::move(*body));
+}
+
+bool Session::on_bad_body(const wire::Envelope& envelope, base::Error error) {
+  if (++bad_messages_ > kBadMessagesMax) return false;
+  Dispatcher(*this, envelope.id).refuse_bad(envelope.number, error);
+  return true;
+}
+
+void Session::end(base::Error why) {
+  if (ended_) return;
+  auto self = shared_from_this();
+  ended_ = true;
+  writer_.stop();
+  control_->reset();
+  gets_.end_all();
+  puts_.end_all();
+  for (auto& stream : own_streams_) stream->reset();
+  for (auto& [number, stream] : peer_streams_) stream->reset();
+  idle_streams_.clear();
+  mailboxes_.fail_all(why);
+  fetches_.end_all(why);
+}
+
+void Session::send(std::uint64_t id, wire::Body body) {
+  if (ended_) return;
+  wire::Message message;
+  message.id = id;
+  message.body = std::move(body);
+  if (!writer_.push(wire::encode_framed(message))) end(ExchangeError::kPeerGone);
+}
+
+bool Session::is_opened_by(const multiformats::PeerId& id, const wire::SessionId& session) const {
+  return !ended_ && peer_authorised_ && id == peer() &&
+         CRYPTO_memcmp(session.data(), session_for_peer_.data(), session.size()) == 0;
+}
+
+KvPeer Session::describe() const {
+  KvPeer known;
+  known.id = peer();
+  known.epoch = theirs_.epoch;
+  known.bytes_per_second = static_cast<std::uint64_t>(rate_.value());
+  known.round_trip = base::Duration(static_cast<std::int64_t>(round_trip_.value()));
+  return known;
+}
+
+base::Task<base::Result<std::shared_ptr<DataStream>>> Session::acquire_stream() {
+  auto self = shared_from_this();
+  while (!idle_streams_.empty()) {
+    auto idle = std::move(idle_streams_.back());
+    idle_streams_.pop_back();
+    if (!idle->dead) co_return idle;
+  }
+  if (ended_) co_return ExchangeError::kPeerGone;
+  if (own_streams_.size() >= kDataStreamsMax) co_return ExchangeError::kTooManyRequests;
+  std::vector<std::string> protocols;
+  protocols.emplace_back(wire::kProtocolId);
+  auto opened = co_await connection_->new_stream(std::move(protocols));
+  if (!opened) co_return opened.error();
+  auto stream = std::make_shared<DataStream>(context_->executor, connection_, std::move(*opened), ++last_stream_);
+  if (ended_) co_return ExchangeError::kPeerGone;
+  own_streams_.push_back(stream);
+  wire::StreamOpen open;
+  open.session = session_from_peer_;
+  open.number = stream->number;
+  wire::Message first;
+  first.body = open;
+  const base::Bytes framed = wire::encode_framed(first);
+  spawn_counted(context_, read_own_stream(stream));
+  auto written = co_await stream->stream->write(framed);
+  if (!written) {
+    stream->reset();
+    co_return written.error();
+  }
+  co_return stream;
+}
+
+base::Task<> Session::read_own_stream(std::shared_ptr<DataStream> stream) {
+  auto self = shared_from_this();
+  co_await receive_frames(context_, stream, fetches_, self);
+  std::erase(own_streams_, stream);
+  std::erase(idle_streams_, stream);
+  fetches_.on_stream_ended(*stream);
+}
+
+void Session::release_stream(std::shared_ptr<DataStream> stream) {
+  if (!stream || stream->dead) return;
+  if (ended_ || idle_streams_.size() >= kIdleStreamsMax) return stream->reset();
+  idle_streams_.push_back(std::move(stream));
+}
+
+std::shared_ptr<DataStream> Session::stream_of_peer(std::uint32_t number) const {
+  auto at = peer_streams_.find(number);
+  return at == peer_streams_.end() ? nullptr : at->second;
+}
+
+base::Task<> Session::serve_data_stream(std::shared_ptr<libp2p::Connection> connection,
+                                        std::unique_ptr<libp2p::Stream> opened, std::uint32_t number) {
+  auto self = shared_from_this();
+  auto stream = std::make_shared<DataStream>(context_->executor, std::move(connection), std::move(opened), number);
+  if (ended_ || peer_streams_.size() >= kDataStreamsMax || !peer_streams_.emplace(number, stream).second) {
+    stream->reset();
+    co_return;
+  }
+  gets_.on_stream_opened();
+  co_await receive_frames(context_, stream, puts_, self);
+  peer_streams_.erase(number);
+}
+
+}  // namespace kvp2p

@@ -1,0 +1,122 @@
+// One control stream and everything that hangs on it: who the peer is, what it may, what is asked both ways.
+#pragma once
+
+#include "exchange/control_writer.h"
+#include "exchange/exchange.h"
+#include "exchange/fetch_client.h"
+#include "exchange/fetch_server.h"
+#include "exchange/handshake.h"
+#include "exchange/mailboxes.h"
+#include "exchange/node_context.h"
+#include "exchange/put_server.h"
+#include "exchange/session_link.h"
+#include "exchange/token_bucket.h"
+#include "wire/codec.h"
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace kvp2p {
+
+class Session;
+
+/// The exchange, as its sessions see it.
+class SessionOwner {
+ public:
+  virtual ~SessionOwner() = default;
+  /// Hello has succeeded both ways: each may ask the other.
+  virtual void on_session_up(const std::shared_ptr<Session>& session) = 0;
+  virtual void on_session_ended(const std::shared_ptr<Session>& session) = 0;
+};
+
+/// Node thread only. Lives in a shared_ptr: its coroutines hold it.
+class Session final : public SessionLink, public std::enable_shared_from_this<Session> {
+ public:
+  /// `owner` outlives the session's run().
+  Session(std::shared_ptr<NodeContext> context, SessionOwner& owner, std::shared_ptr<libp2p::Connection> connection,
+          std::unique_ptr<libp2p::Stream> control);
+  ~Session() override;
+
+  /// Says hello and serves until the control stream ends. `theirs`: the peer opened the stream and this was its hello.
+  base::Task<> run(std::optional<wire::Hello> theirs);
+  /// A data stream that the peer opened in this session, on this or another connection, until it ends.
+  base::Task<> serve_data_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
+                                 std::uint32_t number);
+  /// Ends everything; idempotent.
+  void end(base::Error why);
+
+  const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
+  /// Hello has succeeded both ways.
+  bool is_up() const { return up_ && !ended_; }
+  /// Hello has been said, whatever came of it.
+  bool has_said_hello() const { return said_hello_ && !ended_; }
+  /// Whether a stream_open of this peer names this session.
+  bool is_opened_by(const multiformats::PeerId& peer, const wire::SessionId& id) const;
+  KvPeer describe() const;
+
+  base::Task<base::Result<LookupAnswer>> lookup(LookupRequest request, base::TimePoint deadline);
+  std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink, base::TimePoint deadline);
+  base::Task<base::Result<std::size_t>> put(LookupRequest description, std::vector<Exchange::PutBlock> blocks,
+                                            base::TimePoint deadline);
+  void release(const LeaseToken& lease);
+  void announce(wire::Announce message);
+  base::Task<base::Result<base::Duration>> ping(base::TimePoint deadline);
+  base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> stats(base::TimePoint deadline);
+
+  // SessionLink
+  const multiformats::PeerId& peer() const override { return connection_->remote_peer(); }
+  void send(std::uint64_t id, wire::Body body) override;
+  std::uint64_t next_id() override { return ++last_id_; }
+  std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
+  base::Task<base::Result<std::shared_ptr<DataStream>>> acquire_stream() override;
+  void release_stream(std::shared_ptr<DataStream> stream) override;
+  std::shared_ptr<DataStream> stream_of_peer(std::uint32_t number) const override;
+  void measured_rate(double bytes_per_second) override { rate_.add(bytes_per_second); }
+
+ private:
+  friend class Dispatcher;
+  base::Task<base::Result<HelloOutcome>> hello(std::optional<wire::Hello> theirs);
+  void on_hello(HelloOutcome outcome);
+  base::Task<> write_loop();
+  base::Task<> read_loop();
+  base::Task<base::Result<base::Bytes>> read_message();
+  base::Task<> read_own_stream(std::shared_ptr<DataStream> stream);
+  base::Task<base::Result<wire::Body>> ask(wire::Body request, base::TimePoint deadline);
+
+  /// False: the session is to end.
+  bool handle(base::ConstBytes bytes);
+  bool on_bad_body(const wire::Envelope& envelope, base::Error error);
+
+  std::shared_ptr<NodeContext> context_;
+  SessionOwner& owner_;
+  std::shared_ptr<libp2p::Connection> connection_;
+  std::unique_ptr<libp2p::Stream> control_;
+
+  bool ended_ = false;
+  bool said_hello_ = false;
+  bool up_ = false;
+  bool peer_authorised_ = false;
+  wire::SessionId session_for_peer_{};
+  wire::SessionId session_from_peer_{};
+  wire::Hello theirs_;
+  std::uint64_t announced_ = 0;       // sequence of the last announcement sent
+  std::uint64_t last_announced_ = 0;  // and received
+  std::size_t bad_messages_ = 0;
+  std::uint64_t last_id_ = 0;
+  std::uint32_t last_stream_ = 0;
+
+  ControlWriter writer_;
+  Mailboxes mailboxes_;
+  FetchClient fetches_;
+  FetchServer gets_;
+  PutServer puts_;
+  TokenBucket lookup_tokens_;
+  MovingAverage rate_;
+  MovingAverage round_trip_;
+  std::vector<std::shared_ptr<DataStream>> idle_streams_;
+  std::vector<std::shared_ptr<DataStream>> own_streams_;
+  std::unordered_map<std::uint32_t, std::shared_ptr<DataStream>> peer_streams_;
+};
+
+}  // namespace kvp2p

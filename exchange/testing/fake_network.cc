@@ -1,0 +1,186 @@
+#include "exchange/testing/fake_network.h"
+
+#include "base/signal.h"
+#include "libp2p/core/error.h"
+#include "libp2p/testing/memory_pipe.h"
+
+#include <algorithm>
+
+namespace kvp2p::testing {
+
+namespace {
+
+multiformats::PeerId numbered_peer_id(std::uint8_t number) {
+  // The identity multihash of an Ed25519 key whose bytes are all the number.
+  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
+  bytes.resize(38, number);
+  return multiformats::PeerId::from_bytes(bytes).value();
+}
+
+class FakeStream final : public libp2p::Stream {
+ public:
+  FakeStream(const base::Executor& executor, std::unique_ptr<libp2p::Stream> inner, std::set<FakeStream*>& all,
+             std::shared_ptr<StreamFaults> faults)
+      : inner_(std::move(inner)), all_(all), faults_(std::move(faults)), changed_(executor) {
+    all_.insert(this);
+  }
+  ~FakeStream() override { all_.erase(this); }
+
+  base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override {
+    while (faults_->stalled && !reset_) co_await changed_.wait();
+    auto read = co_await inner_->read_some(into);
+    if (!read) co_return read;
+    if (faults_->on_read) faults_->on_read(into.first(*read), bytes_read_);
+    bytes_read_ += *read;
+    if (bytes_read_ >= faults_->reset_after_read_bytes) {
+      reset();
+      co_return libp2p::Error::kReset;
+    }
+    co_return read;
+  }
+  base::Task<base::Result<>> write(base::ConstBytes bytes) override {
+    while (faults_->stalled && !reset_) co_await changed_.wait();
+    co_return co_await inner_->write(bytes);
+  }
+  base::Task<base::Result<>> close_write() override { co_return co_await inner_->close_write(); }
+  void reset() noexcept override {
+    reset_ = true;
+    inner_->reset();
+    changed_.notify_all();
+  }
+
+ private:
+  std::unique_ptr<libp2p::Stream> inner_;
+  std::set<FakeStream*>& all_;
+  std::shared_ptr<StreamFaults> faults_;
+  base::Signal changed_;
+  bool reset_ = false;
+  std::size_t bytes_read_ = 0;
+};
+
+}  // namespace
+
+/// One host's end of a connection.
+class FakeConnection final : public libp2p::Connection {
+ public:
+  FakeConnection(FakeHost& own, FakeHost& other, bool dialler) : own_(own), other_(other), dialler_(dialler) {}
+
+  const multiformats::PeerId& remote_peer() const override { return other_.peer_id(); }
+  const multiformats::Multiaddr& remote_address() const override { return address_; }
+  const multiformats::Multiaddr& local_address() const override { return address_; }
+  bool is_dialler() const override { return dialler_; }
+  bool is_closed() const override { return closed_; }
+
+  base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> new_stream(std::vector<std::string> protocols) override {
+    auto remote = remote_.lock();
+    if (closed_ || !remote) co_return libp2p::Error::kConnectionClosed;
+    auto handler = other_.handlers_.find(protocols.at(0));
+    if (handler == other_.handlers_.end()) co_return libp2p::Error::kProtocolNotSupported;
+    libp2p::testing::MemoryPipeOptions options;
+    options.capacity_bytes = 256 * 1024;
+    auto [near, far] = libp2p::testing::make_memory_pipe(own_.executor_, options);
+    const int number = ++own_.streams_opened;
+    std::shared_ptr<StreamFaults> faults;
+    if (own_.faults_of_new_stream) faults = own_.faults_of_new_stream(number);
+    if (!faults) faults = std::make_shared<StreamFaults>();
+    auto far_end = std::make_unique<FakeStream>(own_.executor_, std::move(far), remote->streams_,
+                                                std::make_shared<StreamFaults>());
+    base::spawn(own_.executor_, handler->second(remote, std::move(far_end)));
+    co_return std::make_unique<FakeStream>(own_.executor_, std::move(near), streams_, std::move(faults));
+  }
+
+  void close() override {
+    if (closed_) return;
+    end();
+    if (auto remote = remote_.lock()) remote->end();
+  }
+
+  void join(const std::shared_ptr<FakeConnection>& remote) { remote_ = remote; }
+
+ private:
+  void end() {
+    closed_ = true;
+    for (auto* stream : std::set(streams_)) stream->reset();
+    auto self = std::find_if(own_.connections_.begin(), own_.connections_.end(),
+                             [this](const auto& connection) { return connection.get() == this; });
+    if (self == own_.connections_.end()) return;
+    auto keep = *self;
+    own_.connections_.erase(self);
+    for (const auto& call : own_.on_disconnected_) call(keep);
+  }
+
+  FakeHost& own_;
+  FakeHost& other_;
+  bool dialler_;
+  bool closed_ = false;
+  multiformats::Multiaddr address_;
+  std::weak_ptr<FakeConnection> remote_;
+  std::set<FakeStream*> streams_;
+};
+
+FakeHost::FakeHost(const base::Executor& executor, std::uint8_t number)
+    : executor_(executor), id_(numbered_peer_id(number)) {}
+FakeHost::~FakeHost() = default;
+
+void FakeHost::dial(FakeHost& other) {
+  auto near = std::make_shared<FakeConnection>(*this, other, true);
+  auto far = std::make_shared<FakeConnection>(other, *this, false);
+  near->join(far);
+  far->join(near);
+  connections_.push_back(near);
+  other.connections_.push_back(far);
+  for (const auto& call : other.on_connected_) call(far);
+  for (const auto& call : on_connected_) call(near);
+}
+
+void FakeHost::disconnect(FakeHost& other) {
+  for (const auto& connection : std::vector(connections_)) {
+    if (connection->remote_peer() == other.peer_id()) connection->close();
+  }
+}
+
+void FakeHost::set_stream_handler(std::string protocol, libp2p::StreamHandler handler) {
+  handlers_[std::move(protocol)] = std::move(handler);
+}
+
+base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(multiformats::PeerId peer,
+                                                                                std::vector<multiformats::Multiaddr>) {
+  for (const auto& connection : connections_) {
+    if (connection->remote_peer() == peer) co_return std::shared_ptr<libp2p::Connection>(connection);
+  }
+  co_return libp2p::Error::kNotConnected;
+}
+
+base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(multiformats::Multiaddr) {
+  co_return libp2p::Error::kNotConnected;
+}
+
+std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections() const {
+  return {connections_.begin(), connections_.end()};
+}
+
+void FakeHost::on_connected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) {
+  on_connected_.push_back(std::move(call));
+}
+
+void FakeHost::on_disconnected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) {
+  on_disconnected_.push_back(std::move(call));
+}
+
+base::Task<base::Result<base::Duration>> FakeHost::ping(std::shared_ptr<libp2p::Connection>) {
+  co_return base::Duration(0);
+}
+
+base::Task<> FakeHost::close() {
+  for (const auto& connection : std::vector(connections_)) connection->close();
+  co_return;
+}
+
+std::shared_ptr<libp2p::Connection> FakeHost::connection_to(const FakeHost& other) const {
+  for (const auto& connection : connections_) {
+    if (connection->remote_peer() == other.peer_id()) return connection;
+  }
+  return nullptr;
+}
+
+}  // namespace kvp2p::testing
