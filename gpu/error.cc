@@ -7,14 +7,21 @@ namespace {
 const char* text_of(GpuError error) {
   switch (error) {
     case GpuError::kLayoutOutOfBounds:
-      return "layout reaches outside the registered memory, or its strides overlap: check bases, strides and block count "
+      return "layout reaches outside the registered memory, or its strides overlap: check bases, strides and block "
+             "count "
              "against the region's size";
-    case GpuError::kUnknownRegion: return "unknown region: it was never registered or is unregistered already";
-    case GpuError::kSlotOutOfRange: return "slot is outside the region's blocks";
-    case GpuError::kLayerOutOfRange: return "layer is outside the region's layers";
-    case GpuError::kNoDevice: return "device event or stream given to the host connector: pass a host event";
-    case GpuError::kOutOfMemory: return "not enough host memory: make the pool or the store smaller";
-    case GpuError::kStopping: return "the connector is stopping";
+    case GpuError::kUnknownRegion:
+      return "unknown region: it was never registered or is unregistered already";
+    case GpuError::kSlotOutOfRange:
+      return "slot is outside the region's blocks";
+    case GpuError::kLayerOutOfRange:
+      return "layer is outside the region's layers";
+    case GpuError::kNoDevice:
+      return "device event or stream given to the host connector: pass a host event";
+    case GpuError::kOutOfMemory:
+      return "not enough host memory: make the pool or the store smaller";
+    case GpuError::kStopping:
+      return "the connector is stopping";
   }
   return "unknown error";
 }

@@ -8,11 +8,12 @@ namespace kvp2p {
 
 class HostCopyQueue;
 
-/// Thread-safe. Copies run on the connector's own threads; those of one region one after the other. A copy whose host event has
-/// not been signalled holds up the later copies of its region, but no thread.
+/// Thread-safe. Copies run on the connector's own threads; those of one region one after the other. A copy whose host
+/// event has not been signalled holds up the later copies of its region, but no thread.
 class HostConnector final : public GpuConnector {
  public:
-  /// `why` says for people why host memory was chosen ("asked for by --device=host"). `threads` 0: half of the cores, 1 to 4.
+  /// `why` says for people why host memory was chosen ("asked for by --device=host"). `threads` 0: half of the cores, 1
+  /// to 4.
   explicit HostConnector(std::string why, unsigned threads = 0);
   /// Fails what is queued and waits for what runs.
   ~HostConnector() override;

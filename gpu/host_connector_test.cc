@@ -23,7 +23,8 @@ class HostConnectorTest : public ::testing::Test {
                                     RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready = {}) {
     auto promise = std::make_shared<std::promise<base::Result<>>>();
     auto future = promise->get_future();
-    (connector_.*copy)(region, std::move(slices), ready, [promise](base::Result<> outcome) { promise->set_value(outcome); });
+    (connector_.*copy)(region, std::move(slices), ready,
+                       [promise](base::Result<> outcome) { promise->set_value(outcome); });
     return future;
   }
 
@@ -45,7 +46,8 @@ TEST_F(HostConnectorTest, SaysThatItIsARealBackend) {
 TEST_F(HostConnectorTest, GatherFromOneLayoutAndScatterIntoAnother) {
   const Shape shape;
   const auto from = testing::nhd(shape);
-  for (const auto& to : {testing::hnd(shape), testing::packed(shape), testing::wire_order(shape), testing::nhd(shape)}) {
+  for (const auto& to :
+       {testing::hnd(shape), testing::packed(shape), testing::wire_order(shape), testing::nhd(shape)}) {
     auto source = counted_bytes(from.region_bytes);
     std::vector<std::uint8_t> target(to.region_bytes, 0xA5);
     const RegionId a = *connector_.register_region(source.data(), source.size(), from.layout);

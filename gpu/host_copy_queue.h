@@ -27,7 +27,8 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   RegionId add_region(std::uint8_t* start, const LayoutDesc& layout);
   void remove_region(RegionId id);
   base::Result<LayoutDesc> layout_of(RegionId id) const;
-  void submit(RegionId id, CopyDirection direction, std::vector<SliceCopy> slices, const ReadyEvent& ready, CopyDone done);
+  void submit(RegionId id, CopyDirection direction, std::vector<SliceCopy> slices, const ReadyEvent& ready,
+              CopyDone done);
 
  private:
   struct Job {

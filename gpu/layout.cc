@@ -22,8 +22,8 @@ bool add_product(std::size_t& sum, std::size_t count, std::size_t stride) {
 }
 
 /// Sorted by stride, each dimension steps over everything inside it, so that no two elements share an address. Real
-/// tensors, permuted and padded as they may be, all are like this. Returns the bytes that the dimensions span; 0 if they
-/// overlap or overflow.
+/// tensors, permuted and padded as they may be, all are like this. Returns the bytes that the dimensions span; 0 if
+/// they overlap or overflow.
 std::size_t nested_extent(std::array<Dimension, 4> dimensions, std::size_t row) {
   std::sort(dimensions.begin(), dimensions.end(),
             [](const Dimension& a, const Dimension& b) { return a.stride < b.stride; });

@@ -1,7 +1,8 @@
-// Copies layer slices between an engine's strides and wire order, in the largest runs that are contiguous on both sides.
+// Copies layer slices between an engine's strides and wire order, in the largest runs that are contiguous on both
+// sides.
 //
-// Pure functions over host-addressable memory, without locks or allocation; the CUDA connector's kernels follow the same
-// plan.
+// Pure functions over host-addressable memory, without locks or allocation; the CUDA connector's kernels follow the
+// same plan.
 #pragma once
 
 #include "gpu/layout.h"

@@ -20,8 +20,8 @@ std::vector<std::uint8_t> random_bytes(std::size_t bytes, std::mt19937& random) 
   return filled;
 }
 
-/// Gathers every slice and compares with the reference; scatters all into a poisoned region and expects every element back
-/// in its place and every padding byte untouched.
+/// Gathers every slice and compares with the reference; scatters all into a poisoned region and expects every element
+/// back in its place and every padding byte untouched.
 void expect_round_trip(const NamedLayout& named, std::mt19937& random) {
   SCOPED_TRACE(named.name);
   const LayoutDesc& layout = named.layout;
@@ -33,7 +33,8 @@ void expect_round_trip(const NamedLayout& named, std::mt19937& random) {
     for (Slot slot = 0; slot < layout.slots(); ++slot) {
       std::vector<std::uint8_t> wire(plan.slice_bytes, kPoison);
       gather_slice(plan, source.data(), slot, wire.data());
-      ASSERT_EQ(wire, testing::naive_gather(layout, source.data(), layer, slot)) << "layer " << layer << " slot " << slot;
+      ASSERT_EQ(wire, testing::naive_gather(layout, source.data(), layer, slot))
+          << "layer " << layer << " slot " << slot;
       scatter_slice(plan, wire.data(), target.data(), slot);
       const std::size_t element = element_bytes(layout.format.element);
       for (std::uint32_t head = 0; head < layout.format.shard.heads(); ++head) {

@@ -1,8 +1,8 @@
 // The seed's interface for an engine: look up the KV of a prompt layer by layer, store what was computed.
 //
-// The request is decided at layer 0: one match, one transfer. Later layers only wait. A failure after that is the answer
-// "restart from a shorter prefix", never a miss of one layer, because a layer cannot be recomputed without the hidden
-// states of the layers below.
+// The request is decided at layer 0: one match, one transfer. Later layers only wait. A failure after that is the
+// answer "restart from a shorter prefix", never a miss of one layer, because a layer cannot be recomputed without the
+// hidden states of the layers below.
 #pragma once
 
 #include "base/clock.h"
@@ -39,7 +39,8 @@ class KVRequest {
   /// Waits for all layers at once: for engines that load before the forward pass.
   virtual LookupResult lookup_all(base::TimePoint deadline) = 0;
   /// StoreKV of the seed: this layer of the blocks computed so far has been written to the engine's slots. Returns at
-  /// once. When all layers are in, the full blocks are published. `tokens`: how many from the start are computed or fetched.
+  /// once. When all layers are in, the full blocks are published. `tokens`: how many from the start are computed or
+  /// fetched.
   virtual void store_kv(std::uint32_t layer, std::size_t tokens) = 0;
   /// Until the engine may overwrite what it has stored.
   virtual base::Result<> wait_stored(base::TimePoint deadline) = 0;

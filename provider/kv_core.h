@@ -1,19 +1,16 @@
 // The core calls: what every engine integration is built on.
 //
-// Matches, transfers, puts and offers are ids, so that the process that asks (an engine's scheduler) need not be the one
-// that copies (its workers), and so that the same calls can be made of a node in another process.
+// Matches, transfers, puts and offers are ids, so that the process that asks (an engine's scheduler) need not be the
+// one that copies (its workers), and so that the same calls can be made of a node in another process.
 //
-// All calls are thread-safe. None blocks unless its name begins with wait; each wait has a deadline. An id that is unknown
-// or released is KvError::kUnknownId. Ids are released by release() or with the core.
+// All calls are thread-safe. None blocks unless its name begins with wait; each wait has a deadline. An id that is
+// unknown or released is KvError::kUnknownId. Ids are released by release() or with the core.
 #pragma once
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "gpu/connector.h"
-#include "gpu/layout.h"
-#include "gpu/ready_event.h"
-#include "kv/block_key.h"
-#include "kv/model_spec.h"
+#include "cache/core_types.h"
+#include "cache/error.h"
 
 #include <cstdint>
 #include <span>
@@ -21,102 +18,6 @@
 #include <vector>
 
 namespace kvp2p {
-
-enum class MatchId : std::uint64_t {};
-enum class TransferId : std::uint64_t {};
-enum class PutId : std::uint64_t {};
-enum class OfferId : std::uint64_t {};
-
-enum class Source : std::uint8_t { kNone, kLocal, kPeer };
-
-struct MatchRequest {
-  Fingerprint fingerprint;
-  std::vector<BlockKey> keys;
-  /// Element type and every shard that must be there for a hit (one for each tensor-parallel rank): a block counts only
-  /// if all are.
-  std::vector<ObjectFormat> shards;
-  base::TimePoint deadline;
-};
-
-struct MatchStatus {
-  bool pending = true;
-  /// Leading blocks that can be had now.
-  std::size_t blocks = 0;
-  /// One a key; may have bits after a gap.
-  std::vector<bool> present;
-  /// One a key.
-  std::vector<Source> sources;
-  /// Why it is not more, if there is something to say ("peer 12D3…: kv_element ours f32, theirs bf16").
-  std::string reason;
-};
-
-struct GetRequest {
-  MatchId match{};
-  /// The shard of the match's `shards` that this process wants: an index.
-  std::size_t shard = 0;
-  RegionId region{};
-  /// Blocks [first_block, first_block + slots.size()) of the match go to these slots, in order.
-  std::size_t first_block = 0;
-  std::vector<Slot> slots;
-  /// Order in which layers are wanted, as region layer indices; empty: ascending.
-  std::vector<std::uint32_t> layer_order;
-  /// The engine's last use of the destination.
-  ReadyEvent ready;
-  base::TimePoint deadline;
-};
-
-struct TransferStatus {
-  bool done = false;
-  /// Leading blocks of the request that are good in all layers delivered so far. Falls when a block fails; final once
-  /// done. Everything after the first failed block has failed too.
-  std::size_t good_blocks = 0;
-  std::size_t layers_ready = 0;
-  std::string reason;  // why not all, for people
-};
-
-/// Where a transfer's time went. Stages overlap: their sum is more than the total.
-struct TransferReport {
-  std::size_t bytes_from_peers = 0;
-  std::size_t bytes_from_local = 0;
-  base::Duration match{};        // look-ups, until the match was decided
-  base::Duration network{};      // from asking until the last payload byte
-  base::Duration deserialise{};  // decoding headers
-  base::Duration verify{};       // digests
-  base::Duration scatter{};      // staging to engine memory (H2D)
-  base::Duration total{};        // from get() until done
-};
-
-struct PutReport {
-  std::size_t bytes = 0;
-  std::size_t blocks_published = 0;
-  std::size_t blocks_dropped = 0;
-  base::Duration gather{};  // engine memory to host (D2H)
-  base::Duration digest{};
-};
-
-enum class Priority : std::uint8_t { kLow, kNormal, kHigh };
-
-struct PutRequest {
-  Fingerprint fingerprint;
-  std::vector<BlockKey> keys;
-  RegionId region{};
-  std::vector<Slot> slots;  // one a key
-  /// The engine has written the blocks.
-  ReadyEvent ready;
-  Priority priority = Priority::kNormal;
-};
-
-struct Completion {
-  enum class Kind : std::uint8_t { kMatch, kLayer, kTransfer, kSourceReleased, kPublished, kUnleased };
-  Kind kind;
-  std::uint64_t id;
-  std::uint32_t layer = 0;  // kLayer
-  bool ok = true;
-};
-
-struct CoreStats {
-  std::vector<std::pair<std::string, std::uint64_t>> counters;
-};
 
 class KvCore {
  public:
@@ -133,7 +34,9 @@ class KvCore {
   // Match ------------------------------------------------------------------------------------------------------------
 
   /// Starts a look-up, locally then at peers. The same request again, while the first is not released, joins it and
-  /// returns its id. Takes leases on what it finds. Decided at the deadline at the latest.
+  /// returns its id; each call wants its own release(), and match_status() is for polling. Takes leases on what it
+  /// finds; they, and with them the match, end by themselves a minute after the decision. Decided at the deadline at
+  /// the latest.
   virtual MatchId match(MatchRequest request) = 0;
   virtual base::Result<MatchStatus> match_status(MatchId match) = 0;
   virtual base::Result<MatchStatus> wait_match(MatchId match, base::TimePoint deadline) = 0;
@@ -146,7 +49,8 @@ class KvCore {
   /// A layer is ready when all blocks that are still good have been verified and are in the engine's memory.
   virtual base::Result<bool> layer_ready(TransferId transfer, std::uint32_t layer) = 0;
   /// Until the layer is ready, the transfer has ended, or the deadline, which cancels the transfer.
-  virtual base::Result<TransferStatus> wait_layer(TransferId transfer, std::uint32_t layer, base::TimePoint deadline) = 0;
+  virtual base::Result<TransferStatus> wait_layer(TransferId transfer, std::uint32_t layer,
+                                                  base::TimePoint deadline) = 0;
   /// Makes a device stream wait for the layer instead of the calling thread, where the device can; else waits as above.
   virtual base::Result<TransferStatus> stream_wait_layer(TransferId transfer, std::uint32_t layer, void* stream,
                                                          base::TimePoint deadline) = 0;
@@ -171,8 +75,8 @@ class KvCore {
 
   // Offer ------------------------------------------------------------------------------------------------------------
 
-  /// Serves the engine's own blocks in place, without a copy. Until revoke() and wait_unleased() have returned the engine
-  /// leaves them unchanged.
+  /// Serves the engine's own blocks in place, without a copy. Until revoke() and wait_unleased() have returned the
+  /// engine leaves them unchanged.
   virtual base::Result<OfferId> offer(PutRequest request) = 0;
   /// No new reader from now on; readers under way fail the generation check and report a miss.
   virtual void revoke(OfferId offer) = 0;
@@ -183,8 +87,8 @@ class KvCore {
 
   /// An eventfd that is readable while drain() has something to give. The core's; do not close or read it.
   virtual int event_fd() const = 0;
-  /// What has completed since the last call, oldest first. Bounded: beyond 64 Ki entries the oldest are dropped, and the
-  /// status calls still tell.
+  /// What has completed since the last call, oldest first. Bounded: beyond 64 Ki entries the oldest are dropped, and
+  /// the status calls still tell.
   virtual std::vector<Completion> drain() = 0;
 
   /// Forgets an id; a transfer is cancelled, a match gives up its leases, a put or offer goes on.

@@ -12,11 +12,17 @@
 
 namespace kvp2p {
 
+/// Nodes of one user on one machine that keep a host key each.
+inline constexpr int kHostKeysMax = 64;
+
 struct NodeConfig {
-  /// Holds the host key and, by default, the cluster key; made with mode 0700. Default: $XDG_CONFIG_HOME/kv-cache-p2p or
+  /// Holds the host key and, by default, the cluster key; made with mode 0700. Default: $XDG_CONFIG_HOME/kv-cache-p2p
+  /// or
   /// ~/.config/kv-cache-p2p.
   std::filesystem::path config_dir;
-  /// A new host key at every start, kept nowhere: for a second node of the same user.
+  /// A new host key at every start, kept nowhere. Otherwise the key is config_dir/host.key, locked (flock) while the
+  /// node runs; a second node of the same user, which must not have the same peer id, takes host-2.key, a third
+  /// host-3.key, up to kHostKeysMax.
   bool ephemeral_identity = false;
   std::vector<multiformats::Multiaddr> listen_addresses;
   std::vector<multiformats::Multiaddr> external_addresses;

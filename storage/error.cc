@@ -8,7 +8,8 @@ const char* text_of(StorageError error) {
   switch (error) {
     case StorageError::kNoRoom:
       return "no room in the block store: everything in it is being read or written; give it more bytes to store more";
-    case StorageError::kBadFormat: return "block format is out of bounds";
+    case StorageError::kBadFormat:
+      return "block format is out of bounds";
   }
   return "unknown error";
 }

@@ -9,7 +9,8 @@
 
 namespace kvp2p {
 
-/// Every member is guarded by `mutex`. Blocks that are pinned are in `pinned`, the others in `idle`, newest first in both.
+/// Every member is guarded by `mutex`. Blocks that are pinned are in `pinned`, the others in `idle`, newest first in
+/// both.
 struct MemoryStore::State {
   struct Entry {
     std::shared_ptr<const StoredBlock> block;

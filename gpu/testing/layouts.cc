@@ -50,13 +50,9 @@ ObjectFormat format_of(const Shape& shape) {
   return format;
 }
 
-NamedLayout nhd(const Shape& shape) {
-  return layout_in_order("NHD", shape, {kLayer, kPlane, kBlock, kToken, kHead});
-}
+NamedLayout nhd(const Shape& shape) { return layout_in_order("NHD", shape, {kLayer, kPlane, kBlock, kToken, kHead}); }
 
-NamedLayout hnd(const Shape& shape) {
-  return layout_in_order("HND", shape, {kLayer, kPlane, kBlock, kHead, kToken});
-}
+NamedLayout hnd(const Shape& shape) { return layout_in_order("HND", shape, {kLayer, kPlane, kBlock, kHead, kToken}); }
 
 NamedLayout packed(const Shape& shape) {
   return layout_in_order("packed", shape, {kLayer, kBlock, kHead, kToken, kPlane});

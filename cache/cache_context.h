@@ -1,0 +1,60 @@
+// What the cache's operations share.
+#pragma once
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "cache/counters.h"
+#include "exchange/log_once.h"
+#include "gpu/staging_pool.h"
+#include "multiformats/peer_id.h"
+
+#include <memory>
+#include <set>
+
+namespace kvp2p {
+
+class BlockIndex;
+class Exchange;
+class GpuConnector;
+class LocalBlockSet;
+class ModelRegistry;
+class WorkerPool;
+
+/// Peers that let a deadline pass. They are asked again, but no longer waited for at length until they have answered
+/// once. Node thread only; bounded.
+class SuspectPeers {
+ public:
+  void add(const multiformats::PeerId& peer) {
+    if (peers_.size() >= kMax) peers_.clear();
+    peers_.insert(peer);
+  }
+  void remove(const multiformats::PeerId& peer) { peers_.erase(peer); }
+  bool contains(const multiformats::PeerId& peer) const { return peers_.contains(peer); }
+
+ private:
+  static constexpr std::size_t kMax = 4096;
+  std::set<multiformats::PeerId> peers_;
+};
+
+/// The exchange, for those who may outlive it: null once the node stops. Node thread only.
+struct ExchangeLink {
+  Exchange* exchange = nullptr;
+};
+
+/// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers` and
+/// `counters`, which are thread-safe, and `executor`, to which anybody may post.
+struct CacheContext {
+  base::Executor executor;
+  base::Clock* clock = nullptr;
+  GpuConnector* connector = nullptr;
+  WorkerPool* workers = nullptr;
+  LocalBlockSet* local = nullptr;
+  ModelRegistry* models = nullptr;
+  BlockIndex* index = nullptr;
+  std::shared_ptr<ExchangeLink> link = std::make_shared<ExchangeLink>();
+  SuspectPeers suspects;
+  LogOnce logged;
+  CacheCounters counters;
+};
+
+}  // namespace kvp2p

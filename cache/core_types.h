@@ -1,0 +1,117 @@
+// What the core calls take and give (provider/kv_core.h has the calls).
+//
+// Values; nothing here is shared or locked.
+#pragma once
+
+#include "base/clock.h"
+#include "gpu/connector.h"
+#include "gpu/layout.h"
+#include "gpu/ready_event.h"
+#include "kv/block_key.h"
+#include "kv/model_spec.h"
+#include "kv/object_format.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace kvp2p {
+
+enum class MatchId : std::uint64_t {};
+enum class TransferId : std::uint64_t {};
+enum class PutId : std::uint64_t {};
+enum class OfferId : std::uint64_t {};
+
+enum class Source : std::uint8_t { kNone, kLocal, kPeer };
+
+struct MatchRequest {
+  Fingerprint fingerprint;
+  std::vector<BlockKey> keys;
+  /// Element type and every shard that must be there for a hit (one for each tensor-parallel rank): a block counts only
+  /// if all are.
+  std::vector<ObjectFormat> shards;
+  base::TimePoint deadline;
+};
+
+struct MatchStatus {
+  bool pending = true;
+  /// Leading blocks that can be had now.
+  std::size_t blocks = 0;
+  /// One a key; may have bits after a gap.
+  std::vector<bool> present;
+  /// One a key.
+  std::vector<Source> sources;
+  /// Why it is not more, if there is something to say ("peer 12D3…: kv_element ours f32, theirs bf16").
+  std::string reason;
+};
+
+struct GetRequest {
+  MatchId match{};
+  /// The shard of the match's `shards` that this process wants: an index.
+  std::size_t shard = 0;
+  RegionId region{};
+  /// Blocks [first_block, first_block + slots.size()) of the match go to these slots, in order.
+  std::size_t first_block = 0;
+  std::vector<Slot> slots;
+  /// Order in which layers are wanted, as region layer indices; empty: ascending.
+  std::vector<std::uint32_t> layer_order;
+  /// The engine's last use of the destination.
+  ReadyEvent ready;
+  base::TimePoint deadline;
+};
+
+struct TransferStatus {
+  bool done = false;
+  /// Leading blocks of the request that are good in all layers delivered so far. Falls when a block fails; final once
+  /// done. Everything after the first failed block has failed too.
+  std::size_t good_blocks = 0;
+  std::size_t layers_ready = 0;
+  std::string reason;  // why not all, for people
+};
+
+/// Where a transfer's time went. Stages overlap: their sum is more than the total.
+struct TransferReport {
+  std::size_t bytes_from_peers = 0;
+  std::size_t bytes_from_local = 0;
+  base::Duration match{};        // look-ups, until the match was decided
+  base::Duration network{};      // from asking until the last payload byte
+  base::Duration deserialise{};  // decoding headers
+  base::Duration verify{};       // digests
+  base::Duration scatter{};      // staging to engine memory (H2D)
+  base::Duration total{};        // from get() until done
+};
+
+struct PutReport {
+  std::size_t bytes = 0;
+  std::size_t blocks_published = 0;
+  std::size_t blocks_dropped = 0;
+  base::Duration gather{};  // engine memory to host (D2H)
+  base::Duration digest{};
+};
+
+enum class Priority : std::uint8_t { kLow, kNormal, kHigh };
+
+struct PutRequest {
+  Fingerprint fingerprint;
+  std::vector<BlockKey> keys;
+  RegionId region{};
+  std::vector<Slot> slots;  // one a key
+  /// The engine has written the blocks.
+  ReadyEvent ready;
+  Priority priority = Priority::kNormal;
+};
+
+struct Completion {
+  enum class Kind : std::uint8_t { kMatch, kLayer, kTransfer, kSourceReleased, kPublished, kUnleased };
+  Kind kind;
+  std::uint64_t id;
+  std::uint32_t layer = 0;  // kLayer
+  bool ok = true;
+};
+
+struct CoreStats {
+  std::vector<std::pair<std::string, std::uint64_t>> counters;
+};
+
+}  // namespace kvp2p

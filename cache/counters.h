@@ -1,0 +1,20 @@
+// What has happened since the node started.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace kvp2p {
+
+/// Any thread. Each counter is exact; together they are not one instant's picture.
+struct CacheCounters {
+  std::atomic<std::uint64_t> matches{0}, matches_joined{0};
+  std::atomic<std::uint64_t> blocks_asked{0}, blocks_matched_local{0}, blocks_matched_peer{0};
+  std::atomic<std::uint64_t> transfers{0}, transfers_short{0};
+  std::atomic<std::uint64_t> bytes_from_peers{0}, bytes_from_local{0};
+  std::atomic<std::uint64_t> frames_corrupt{0}, blocks_failed{0}, fetches_retried{0};
+  std::atomic<std::uint64_t> puts{0}, blocks_published{0}, blocks_dropped{0};
+  std::atomic<std::uint64_t> offers{0};
+};
+
+}  // namespace kvp2p

@@ -1,0 +1,165 @@
+#include "cache/device_read.h"
+
+#include "base/signal.h"
+#include "cache/error.h"
+#include "exchange/exchange_error.h"
+
+#include <boost/asio/post.hpp>
+
+namespace kvp2p {
+
+namespace {
+
+/// One outcome that a callback on another thread brings to a coroutine of the node thread.
+struct Arrival {
+  explicit Arrival(const base::Executor& executor) : signal(executor) {}
+  base::Signal signal;
+  bool arrived = false;
+  base::Result<> outcome;
+};
+
+void arrive(const base::Executor& executor, const std::shared_ptr<Arrival>& arrival, base::Result<> outcome) {
+  boost::asio::post(executor, [arrival, outcome] {
+    arrival->outcome = outcome;
+    arrival->arrived = true;
+    arrival->signal.notify_all();
+  });
+}
+
+base::Task<base::Result<>> wait_for(std::shared_ptr<Arrival> arrival) {
+  while (!arrival->arrived) co_await arrival->signal.wait();
+  co_return arrival->outcome;
+}
+
+/// Counts readers out when a read ends, however it ends.
+class Readers {
+ public:
+  bool add(const std::shared_ptr<Offer>& offer) {
+    if (!offer->begin_read()) return false;
+    offers_.push_back(offer);
+    return true;
+  }
+  bool end() {
+    bool good = true;
+    for (auto& offer : offers_) good = offer->end_read() && good;
+    offers_.clear();
+    return good;
+  }
+  ~Readers() { end(); }
+
+ private:
+  std::vector<std::shared_ptr<Offer>> offers_;
+};
+
+struct DeviceSlices {
+  std::vector<StagingLease> staging;
+  /// Where each block's whole layer slice lies.
+  std::vector<std::uint8_t*> slices;
+  std::vector<ContentDigest> leaves;
+};
+
+/// All the slots or none: whoever held some and waited for more could wait for ever.
+std::vector<StagingLease> try_lease_all(StagingPool& pool, std::size_t slots) {
+  std::vector<StagingLease> leases;
+  while (leases.size() < slots) {
+    auto lease = pool.try_lease();
+    if (!lease) return {};
+    leases.push_back(std::move(*lease));
+  }
+  return leases;
+}
+
+base::Task<base::Result<std::vector<StagingLease>>> lease_staging(DeviceReadParts parts, std::size_t slots) {
+  if (slots > parts.staging->slots()) co_return ExchangeError::kSliceTooLarge;
+  const base::TimePoint deadline = parts.clock->now() + kStagingWaitMax;
+  for (;;) {
+    std::vector<StagingLease> leases = try_lease_all(*parts.staging, slots);
+    if (!leases.empty()) co_return leases;
+    if (*parts.stopped) co_return ExchangeError::kClosing;
+    if (parts.clock->now() >= deadline) co_return ExchangeError::kBusy;
+    auto freed = std::make_shared<Arrival>(parts.executor);
+    const base::Executor executor = parts.executor;
+    // Looks again from time to time even if nothing is freed, to see the deadline or that the node stops.
+    auto timer = parts.clock->call_at(parts.clock->now() + std::chrono::milliseconds(20),
+                                      [executor, freed] { arrive(executor, freed, {}); });
+    if (parts.staging->free_slots() < slots) {
+      parts.staging->when_free([executor, freed] { arrive(executor, freed, {}); });
+    }
+    co_await wait_for(freed);
+  }
+}
+
+}  // namespace
+
+base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vector<OfferedBlock> blocks,
+                                                 std::uint32_t layer, std::uint32_t head_begin,
+                                                 std::uint32_t head_end) {
+  Readers readers;
+  std::size_t slice_bytes = 0;
+  for (const OfferedBlock& block : blocks) {
+    const ObjectFormat& format = block.offer->format();
+    if (layer < format.shard.layer_begin || layer >= format.shard.layer_end) co_return ExchangeError::kShardNotHeld;
+    if (head_begin < format.shard.head_begin || head_end > format.shard.head_end)
+      co_return ExchangeError::kShardNotHeld;
+    slice_bytes = std::max(slice_bytes, format.layer_slice_bytes());
+    if (!readers.add(block.offer)) co_return ExchangeError::kBlockGone;
+  }
+  const std::size_t per_slot = parts.staging->slot_bytes() / slice_bytes;
+  if (per_slot == 0) co_return ExchangeError::kSliceTooLarge;
+
+  auto held = std::make_shared<DeviceSlices>();
+  auto leased = co_await lease_staging(parts, (blocks.size() + per_slot - 1) / per_slot);
+  if (!leased) co_return leased.error();
+  held->staging = std::move(*leased);
+
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    held->slices.push_back(held->staging[i / per_slot].bytes().data() + i % per_slot * slice_bytes);
+  }
+  // One gather a region; nearly always there is one.
+  for (std::size_t begin = 0, end = 0; begin < blocks.size(); begin = end) {
+    const RegionId region = blocks[begin].offer->request().region;
+    std::vector<SliceCopy> copies;
+    for (end = begin; end < blocks.size() && blocks[end].offer->request().region == region; ++end) {
+      const Offer& offer = *blocks[end].offer;
+      SliceCopy copy;
+      copy.slot = offer.request().slots[blocks[end].index];
+      copy.layer = layer - offer.format().shard.layer_begin;
+      copy.host = held->slices[end];
+      copies.push_back(copy);
+    }
+    auto gathered = std::make_shared<Arrival>(parts.executor);
+    const base::Executor executor = parts.executor;
+    // `held` goes with the copy: the coroutine may be gone when it ends.
+    parts.connector->gather(
+        region, std::move(copies), ReadyEvent(),
+        [executor, gathered, held](base::Result<> outcome) { arrive(executor, gathered, outcome); });
+    auto outcome = co_await wait_for(gathered);
+    if (!outcome) co_return ExchangeError::kBlockGone;
+  }
+
+  SliceRead read;
+  const std::uint32_t heads = head_end - head_begin;
+  std::size_t head_slice_bytes = 0;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const ObjectFormat& format = blocks[i].offer->format();
+    head_slice_bytes = format.head_slice_bytes();
+    const std::uint8_t* first = held->slices[i] + (head_begin - format.shard.head_begin) * head_slice_bytes;
+    read.parts.emplace_back(first, heads * head_slice_bytes);
+  }
+  held->leaves.resize(blocks.size() * heads);
+  auto digested = std::make_shared<Arrival>(parts.executor);
+  parts.workers->post([executor = parts.executor, digested, held, slices = read.parts, head_slice_bytes, heads] {
+    for (std::size_t i = 0; i < slices.size(); ++i) {
+      compute_leaves(slices[i], head_slice_bytes, std::span(held->leaves).subspan(i * heads, heads));
+    }
+    arrive(executor, digested, {});
+  });
+  co_await wait_for(digested);
+
+  if (!readers.end()) co_return ExchangeError::kBlockGone;
+  read.leaves = held->leaves;
+  read.owner = held;
+  co_return read;
+}
+
+}  // namespace kvp2p

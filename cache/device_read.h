@@ -1,0 +1,37 @@
+// Reads offered blocks out of an engine's memory, for a peer.
+#pragma once
+
+#include "base/clock.h"
+#include "base/task.h"
+#include "cache/offer.h"
+#include "cache/worker_pool.h"
+#include "exchange/local_blocks.h"
+#include "gpu/connector.h"
+#include "gpu/staging_pool.h"
+
+namespace kvp2p {
+
+/// How long a read may wait for staging memory before it answers "busy".
+inline constexpr base::Duration kStagingWaitMax = std::chrono::seconds(5);
+
+struct DeviceReadParts {
+  base::Executor executor;
+  base::Clock* clock = nullptr;
+  GpuConnector* connector = nullptr;
+  std::shared_ptr<StagingPool> staging;
+  WorkerPool* workers = nullptr;
+  /// True once the node stops.
+  std::shared_ptr<bool> stopped;
+};
+
+struct OfferedBlock {
+  std::shared_ptr<Offer> offer;
+  std::uint32_t index = 0;
+};
+
+/// One layer of some offered blocks, in the order given: gathered into staging, digested there, and good only if no
+/// offer was revoked meanwhile (kBlockGone). `layer`, `head_begin`, `head_end` are the model's. Node thread.
+base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vector<OfferedBlock> blocks,
+                                                 std::uint32_t layer, std::uint32_t head_begin, std::uint32_t head_end);
+
+}  // namespace kvp2p

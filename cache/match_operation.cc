@@ -1,0 +1,248 @@
+#include "cache/match_operation.h"
+
+#include "base/log.h"
+#include "cache/local_block_set.h"
+#include "exchange/exchange.h"
+#include "exchange/exchange_error.h"
+#include "exchange/log_once.h"
+#include "index/block_index.h"
+#include "wire/limits.h"
+
+namespace kvp2p {
+
+namespace {
+
+/// Time for a peer that promises nothing: three round trips, within these bounds.
+constexpr base::Duration kPatienceMin = std::chrono::milliseconds(50);
+constexpr base::Duration kPatienceDefault = std::chrono::milliseconds(300);
+constexpr base::Duration kPatienceMax = std::chrono::seconds(1);
+
+}  // namespace
+
+MatchOperation::MatchOperation(CacheContext& context, std::shared_ptr<MatchState> state)
+    : context_(context), state_(std::move(state)) {}
+
+void MatchOperation::start() {
+  context_.counters.blocks_asked += state_->request().keys.size();
+  look_here();
+  const std::size_t here = local_end();
+  if (here < state_->request().keys.size() && context_.link->exchange != nullptr) ask_peers(here);
+  std::weak_ptr<MatchOperation> weak = weak_from_this();
+  deadline_ = context_.clock->call_at(state_->request().deadline, [weak] {
+    if (auto self = weak.lock()) self->decide();
+  });
+  review();
+}
+
+void MatchOperation::stop() {
+  decide();
+  life_.reset();
+  for (ShardMatch& shard : shards_) {
+    shard.local.clear();
+    shard.answers.clear();
+    shard.sources.clear();
+  }
+  state_->expire();
+}
+
+void MatchOperation::look_here() {
+  const MatchRequest& request = state_->request();
+  for (const ObjectFormat& format : request.shards) {
+    ShardMatch& shard = shards_.emplace_back();
+    shard.format = format;
+    shard.local.resize(request.keys.size());
+    // Last first: the store then keeps the beginning of a prompt longest.
+    for (std::size_t i = request.keys.size(); i-- > 0;) {
+      BlockPin pin = context_.local->store().find(request.keys[i], format);
+      if (pin) shard.local[i] = std::make_shared<const BlockPin>(std::move(pin));
+    }
+  }
+}
+
+/// Leading blocks that are here in all shards.
+std::size_t MatchOperation::local_end() const {
+  std::size_t end = state_->request().keys.size();
+  for (const ShardMatch& shard : shards_) {
+    const auto gap = std::find(shard.local.begin(), shard.local.end(), nullptr);
+    end = std::min(end, static_cast<std::size_t>(gap - shard.local.begin()));
+  }
+  return end;
+}
+
+void MatchOperation::ask_peers(std::size_t from) {
+  std::set<multiformats::PeerId> connected;
+  for (const KvPeer& peer : context_.link->exchange->peers()) connected.insert(peer.id);
+  std::set<multiformats::PeerId> indexed;
+  for (const auto& holder : context_.index->holders(state_->request().keys, from, kIndexedPeersMax)) {
+    indexed.insert(holder.peer);
+    if (connected.contains(holder.peer)) ask(holder.peer, from, from + holder.blocks);
+  }
+  std::size_t unknown = 0;
+  for (const auto& peer : connected) {
+    if (indexed.contains(peer)) continue;
+    if (unknown++ == kUnknownPeersMax) break;
+    ask(peer, from, 0);
+  }
+}
+
+void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t from, std::size_t promised_end) {
+  for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
+    Question question;
+    question.peer = peer;
+    question.shard = shard;
+    question.promised_end = promised_end;
+    question.patience_end = patience_end(peer, promised_end);
+    questions_.push_back(question);
+    base::spawn(context_.executor, run_question(shared_from_this(), questions_.size() - 1, from));
+  }
+}
+
+base::TimePoint MatchOperation::patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const {
+  const base::TimePoint deadline = state_->request().deadline;
+  if (promised_end > 0 && !context_.suspects.contains(peer)) return deadline;
+  base::Duration patience = kPatienceDefault;
+  for (const KvPeer& connected : context_.link->exchange->peers()) {
+    if (connected.id != peer || connected.round_trip <= base::Duration::zero()) continue;
+    patience = std::clamp(3 * connected.round_trip, kPatienceMin, kPatienceMax);
+  }
+  return std::min(deadline, context_.clock->now() + patience);
+}
+
+LookupRequest MatchOperation::make_lookup(std::size_t shard, std::size_t from) const {
+  const MatchRequest& request = state_->request();
+  LookupRequest lookup;
+  lookup.fingerprint = request.fingerprint;
+  lookup.model_fields = context_.models->fields_of(request.fingerprint);
+  lookup.format = request.shards[shard];
+  const std::size_t count = std::min(request.keys.size() - from, wire::kKeysMax);
+  lookup.keys.assign(request.keys.begin() + from, request.keys.begin() + from + count);
+  lookup.lease_time = kPeerLeaseTime;
+  return lookup;
+}
+
+base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, std::size_t number, std::size_t from) {
+  const multiformats::PeerId peer = self->questions_[number].peer;
+  Exchange* exchange = self->context_.link->exchange;
+  if (exchange == nullptr) co_return;
+  LookupRequest lookup = self->make_lookup(self->questions_[number].shard, from);
+  const base::TimePoint deadline = self->state_->request().deadline;
+  auto answer = co_await exchange->lookup(peer, std::move(lookup), deadline);
+  self->questions_[number].answered = true;
+  if (answer) {
+    self->context_.suspects.remove(peer);
+    self->take_answer(number, from, std::move(*answer));
+  } else {
+    if (answer.error() == ExchangeError::kTimeout) self->context_.suspects.add(peer);
+    self->note_reason(peer, answer.error().message());
+  }
+  self->review();
+}
+
+void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAnswer answer) {
+  const Question& question = questions_[number];
+  auto taken = std::make_shared<PeerAnswer>();
+  taken->holding.first = from;
+  const std::size_t asked = std::min(state_->request().keys.size() - from, wire::kKeysMax);
+  bool any = false;
+  if (answer.blocks.size() == asked) {
+    for (const FoundBlock& block : answer.blocks) {
+      taken->holding.present.push_back(block.present);
+      any = any || block.present;
+    }
+  }
+  if (!any) {
+    note_reason(question.peer, printable(answer.reason));
+    return;
+  }
+  // Ends the lease when it goes, which is at once if the match is decided.
+  taken->lease = std::make_shared<PeerLease>(context_.executor, context_.link, question.peer, answer.lease);
+  taken->holding.bytes_per_second = answer.expected_bytes_per_second;
+  taken->blocks = std::move(answer.blocks);
+  if (!decided_) shards_[question.shard].answers.push_back(std::move(taken));
+}
+
+void MatchOperation::note_reason(const multiformats::PeerId& peer, const std::string& reason) {
+  if (reason.empty() || decided_) return;
+  if (context_.logged.first(peer, reason)) LOG_INFO("nothing from peer {}: {}", peer.to_text(), reason);
+  if (!reason_.empty()) reason_ += "; ";
+  reason_ += "peer " + peer.to_text() + ": " + reason;
+}
+
+void MatchOperation::review() {
+  if (decided_) return;
+  std::size_t found = state_->request().keys.size();
+  for (ShardMatch& shard : shards_) {
+    std::vector<std::uint8_t> here;
+    for (const auto& pin : shard.local) here.push_back(pin != nullptr);
+    std::vector<Holding> peers;
+    for (const auto& answer : shard.answers) peers.push_back(answer->holding);
+    shard.sources = plan_sources(here, peers);
+    found = std::min(found, leading_blocks(shard.sources));
+  }
+  const bool wait = found < state_->request().keys.size() &&
+                    std::any_of(questions_.begin(), questions_.end(),
+                                [&](const Question& question) { return worth_waiting(question, found); });
+  if (wait) {
+    schedule_review();
+  } else {
+    decide();
+  }
+}
+
+bool MatchOperation::worth_waiting(const Question& question, std::size_t found) const {
+  if (question.answered || context_.clock->now() >= question.patience_end) return false;
+  return question.promised_end == 0 || question.promised_end > found;
+}
+
+void MatchOperation::schedule_review() {
+  base::TimePoint next = base::TimePoint::max();
+  for (const Question& question : questions_) {
+    if (!question.answered && question.patience_end > context_.clock->now()) {
+      next = std::min(next, question.patience_end);
+    }
+  }
+  if (next == base::TimePoint::max()) return;
+  std::weak_ptr<MatchOperation> weak = weak_from_this();
+  next_review_ = context_.clock->call_at(next, [weak] {
+    if (auto self = weak.lock()) self->review();
+  });
+}
+
+void MatchOperation::decide() {
+  if (decided_) return;
+  decided_ = true;
+  MatchStatus status;
+  const std::size_t keys = state_->request().keys.size();
+  status.blocks = keys;
+  status.present.assign(keys, true);
+  status.sources.assign(keys, Source::kLocal);
+  for (const ShardMatch& shard : shards_) {
+    status.blocks = std::min(status.blocks, leading_blocks(shard.sources));
+    for (std::size_t i = 0; i < keys; ++i) {
+      const int source = i < shard.sources.size() ? shard.sources[i] : kNoSource;
+      if (source == kNoSource) {
+        status.present[i] = false;
+        status.sources[i] = Source::kNone;
+      } else if (source != kLocalSource && status.sources[i] == Source::kLocal) {
+        status.sources[i] = Source::kPeer;
+      }
+    }
+  }
+  if (status.blocks < keys) {
+    const bool outstanding =
+        std::any_of(questions_.begin(), questions_.end(), [](const Question& q) { return !q.answered; });
+    if (outstanding) reason_ += reason_.empty() ? "peers did not answer in time" : "; others did not answer in time";
+    status.reason = reason_;
+  }
+  for (std::size_t i = 0; i < status.blocks; ++i) {
+    ++(status.sources[i] == Source::kLocal ? context_.counters.blocks_matched_local
+                                           : context_.counters.blocks_matched_peer);
+  }
+  std::weak_ptr<MatchOperation> weak = weak_from_this();
+  life_ = context_.clock->call_at(context_.clock->now() + kMatchLife, [weak] {
+    if (auto self = weak.lock()) self->stop();
+  });
+  state_->decide(std::move(status));
+}
+
+}  // namespace kvp2p

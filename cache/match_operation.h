@@ -1,0 +1,69 @@
+// Finds who has a prompt's blocks: this node first, then peers.
+#pragma once
+
+#include "cache/match_state.h"
+#include "cache/shard_match.h"
+
+#include <map>
+#include <set>
+
+namespace kvp2p {
+
+/// Peers that the index names, longest run first, and connected peers of which it knows nothing, that one match asks.
+inline constexpr std::size_t kIndexedPeersMax = 8;
+inline constexpr std::size_t kUnknownPeersMax = 8;
+/// How long a match keeps its blocks pinned here and leased at peers after it is decided.
+inline constexpr base::Duration kMatchLife = std::chrono::seconds(60);
+inline constexpr base::Duration kPeerLeaseTime = std::chrono::seconds(60);
+
+/// Node thread only. Decided at the deadline at the latest, earlier when nothing better can come: every block found,
+/// all peers answered, or only peers outstanding that promise nothing and have had their time.
+class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
+ public:
+  MatchOperation(CacheContext& context, std::shared_ptr<MatchState> state);
+
+  void start();
+  /// Gives up pins and leases; decides if that is yet to come.
+  void stop();
+
+  const std::shared_ptr<MatchState>& state() const { return state_; }
+  /// REQUIRES: decided.
+  const ShardMatch& shard(std::size_t i) const { return shards_[i]; }
+
+ private:
+  struct Question {
+    multiformats::PeerId peer;
+    std::size_t shard = 0;
+    /// End of the blocks that the index promises; 0 if it knows nothing.
+    std::size_t promised_end = 0;
+    base::TimePoint patience_end{};
+    bool answered = false;
+  };
+
+  void look_here();
+  std::size_t local_end() const;
+  void ask_peers(std::size_t from);
+  void ask(const multiformats::PeerId& peer, std::size_t from, std::size_t promised_end);
+  base::TimePoint patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const;
+  LookupRequest make_lookup(std::size_t shard, std::size_t from) const;
+  static base::Task<> run_question(std::shared_ptr<MatchOperation> self, std::size_t question, std::size_t from);
+  void take_answer(std::size_t question, std::size_t from, LookupAnswer answer);
+  void note_reason(const multiformats::PeerId& peer, const std::string& reason);
+  /// Plans again with what is known, and decides if nothing better can come.
+  void review();
+  bool worth_waiting(const Question& question, std::size_t found) const;
+  void schedule_review();
+  void decide();
+
+  CacheContext& context_;
+  const std::shared_ptr<MatchState> state_;
+  std::vector<ShardMatch> shards_;
+  std::vector<Question> questions_;
+  std::string reason_;
+  bool decided_ = false;
+  std::unique_ptr<base::Timer> deadline_;
+  std::unique_ptr<base::Timer> next_review_;
+  std::unique_ptr<base::Timer> life_;
+};
+
+}  // namespace kvp2p

@@ -1,0 +1,50 @@
+// What a match has found for one shard, and holds.
+#pragma once
+
+#include "cache/cache_context.h"
+#include "cache/source_plan.h"
+#include "exchange/local_blocks.h"
+#include "storage/memory_store.h"
+
+#include <memory>
+#include <vector>
+
+namespace kvp2p {
+
+/// A lease at a peer, ended when nobody here needs it any more. May be destroyed on any thread.
+class PeerLease {
+ public:
+  PeerLease(base::Executor executor, std::shared_ptr<ExchangeLink> link, multiformats::PeerId peer, LeaseToken token);
+  ~PeerLease();
+  PeerLease(const PeerLease&) = delete;
+  PeerLease& operator=(const PeerLease&) = delete;
+
+  const multiformats::PeerId& peer() const { return peer_; }
+  const LeaseToken& token() const { return token_; }
+
+ private:
+  base::Executor executor_;
+  std::shared_ptr<ExchangeLink> link_;
+  multiformats::PeerId peer_;
+  LeaseToken token_;
+};
+
+/// One peer's answer for one shard. Blocks are numbered as in the match; the peer's own numbers begin at holding.first.
+struct PeerAnswer {
+  std::shared_ptr<PeerLease> lease;
+  Holding holding;
+  std::vector<FoundBlock> blocks;  // [match block - holding.first]
+
+  const std::optional<ContentDigest>& root_of_block(std::size_t block) const {
+    return blocks[block - holding.first].root;
+  }
+};
+
+struct ShardMatch {
+  ObjectFormat format;
+  std::vector<std::shared_ptr<const BlockPin>> local;  // one a key; null where nothing is here
+  std::vector<std::shared_ptr<const PeerAnswer>> answers;
+  std::vector<int> sources;  // see plan_sources
+};
+
+}  // namespace kvp2p

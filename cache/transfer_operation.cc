@@ -1,0 +1,367 @@
+#include "cache/transfer_operation.h"
+
+#include "base/log.h"
+#include "cache/transfer_fetch.h"
+#include "cache/worker_pool.h"
+
+#include <boost/asio/post.hpp>
+
+namespace kvp2p {
+
+namespace {
+
+/// One step of local work, and steps under way: enough to keep the copy thread busy, little to wait for on cancel.
+constexpr std::size_t kLocalStepBytes = 4u << 20;
+constexpr std::size_t kLocalStepsInFlight = 4;
+
+}  // namespace
+
+TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, std::shared_ptr<TransferState> state)
+    : context_(context),
+      plan_(std::move(plan)),
+      state_(std::move(state)),
+      claimed_(plan_.slots.size() * plan_.format.shard.layers(), 0),
+      leaves_(plan_.slots.size()),
+      layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()) {}
+
+TransferOperation::~TransferOperation() = default;
+
+void TransferOperation::start() {
+  if (state_->ended()) return;
+  deadline_ = context_.clock->call_at(plan_.deadline, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->on_deadline();
+  });
+  if (!plan_.ready.host) {
+    gate_open_ = true;
+  } else {
+    plan_.ready.host->when_signalled([weak = weak_from_this(), executor = context_.executor] {
+      boost::asio::post(executor, [weak] {
+        if (auto self = weak.lock()) self->open_gate();
+      });
+    });
+  }
+  start_planned_fetches();
+  pump_local();
+}
+
+void TransferOperation::end() {
+  if (ended_) return;
+  ended_ = true;
+  deadline_.reset();
+  gated_.clear();
+  if (!fetches_.empty() && context_.link->exchange != nullptr) {
+    const base::Duration time = context_.link->exchange->stats().deserialise_time - deserialise_before_;
+    state_->update_report([time](TransferReport& report) { report.deserialise = time; });
+  }
+  fetches_.clear();
+  const TransferStatus status = state_->status();
+  if (status.good_blocks < blocks()) {
+    ++context_.counters.transfers_short;
+    context_.counters.blocks_failed += blocks() - status.good_blocks;
+  }
+}
+
+void TransferOperation::on_deadline() {
+  for (const auto& fetch : fetches_) {
+    if (!fetch->ended()) context_.suspects.add(fetch->answer().lease->peer());
+  }
+  if (!state_->ended()) LOG_WARN("transfer of {} blocks: deadline passed, the rest is to be recomputed", blocks());
+  state_->finish("deadline passed");
+}
+
+bool TransferOperation::block_claimed(std::size_t block) const {
+  for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) {
+    if (!is_claimed(layer, block)) return false;
+  }
+  return true;
+}
+
+// Sources ------------------------------------------------------------------------------------------------------------
+
+std::shared_ptr<TransferOperation::Delivery> TransferOperation::next_local() {
+  const auto is_local = [this](std::size_t block) {
+    return plan_.match.sources[plan_.first_block + block] == kLocalSource;
+  };
+  const std::size_t blocks_max = std::max<std::size_t>(1, kLocalStepBytes / plan_.format.layer_slice_bytes());
+  const ShardRange& wanted = plan_.format.shard;
+  for (; local_layer_ < plan_.layer_order.size(); ++local_layer_, local_block_ = 0) {
+    while (local_block_ < blocks() && !is_local(local_block_)) ++local_block_;
+    if (local_block_ >= std::min(blocks(), state_->good())) continue;
+    auto delivery = std::make_shared<Delivery>();
+    delivery->layer = plan_.layer_order[local_layer_];
+    delivery->first = local_block_;
+    for (; local_block_ < blocks() && is_local(local_block_) && delivery->slices.size() < blocks_max; ++local_block_) {
+      const auto& pin = plan_.match.local[plan_.first_block + local_block_];
+      const StoredBlock& stored = **pin;
+      const ShardRange& held = stored.format.shard;
+      const std::uint32_t layer = wanted.layer_begin + delivery->layer - held.layer_begin;
+      const std::uint32_t head = wanted.head_begin - held.head_begin;
+      delivery->slices.push_back(stored.bytes.get() + layer * stored.format.layer_slice_bytes() +
+                                 head * stored.format.head_slice_bytes());
+      const auto leaves = stored.leaves.begin() + layer * held.heads() + head;
+      delivery->leaves.insert(delivery->leaves.end(), leaves, leaves + wanted.heads());
+      delivery->pins.push_back(pin);
+      claim(delivery->layer, local_block_, true);
+    }
+    delivery->on_release = [weak = weak_from_this(), executor = context_.executor] {
+      boost::asio::post(executor, [weak] {
+        auto self = weak.lock();
+        if (!self) return;
+        --self->local_in_flight_;
+        self->pump_local();
+      });
+    };
+    return delivery;
+  }
+  return nullptr;
+}
+
+void TransferOperation::pump_local() {
+  while (!state_->ended() && local_in_flight_ < kLocalStepsInFlight) {
+    std::shared_ptr<Delivery> delivery = next_local();
+    if (!delivery) return;
+    ++local_in_flight_;
+    verify(std::move(delivery));
+  }
+}
+
+void TransferOperation::start_planned_fetches() {
+  fetch_started_ = std::chrono::steady_clock::now();
+  std::size_t block = 0;
+  while (block < blocks()) {
+    const int source = plan_.match.sources[plan_.first_block + block];
+    std::size_t end = block;
+    while (end < blocks() && plan_.match.sources[plan_.first_block + end] == source) ++end;
+    if (source > kLocalSource) start_fetch(plan_.match.answers[source - 1], block, end);
+    block = end;
+  }
+}
+
+void TransferOperation::start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end) {
+  Exchange* exchange = context_.link->exchange;
+  if (exchange == nullptr) {
+    state_->fail_from(first, "the node is stopping");
+    return;
+  }
+  if (fetches_.empty()) deserialise_before_ = exchange->stats().deserialise_time;
+  FetchRequest request;
+  request.peer = answer->lease->peer();
+  request.lease = answer->lease->token();
+  request.format = plan_.format;
+  request.first_block = static_cast<std::uint32_t>(plan_.first_block + first - answer->holding.first);
+  request.blocks = static_cast<std::uint32_t>(end - first);
+  request.head_begin = plan_.format.shard.head_begin;
+  request.head_end = plan_.format.shard.head_end;
+  for (const std::uint32_t layer : plan_.layer_order) {
+    bool missing = false;
+    for (std::size_t block = first; block < end; ++block) missing = missing || !is_claimed(layer, block);
+    if (missing) request.layers.push_back(plan_.format.shard.layer_begin + layer);
+  }
+  auto& fetch = fetches_.emplace_back(std::make_unique<PeerFetch>(*this, std::move(answer), first, end));
+  fetch->start(*exchange, std::move(request), plan_.deadline);
+}
+
+std::size_t TransferOperation::block_of(const PeerFetch& fetch, std::uint32_t peers_number) const {
+  return peers_number + fetch.answer().holding.first - plan_.first_block;
+}
+
+bool TransferOperation::in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const {
+  const ObjectFormat& format = plan_.format;
+  const std::size_t first = block_of(fetch, frame.first_block);
+  if (frame.layer < format.shard.layer_begin || frame.layer >= format.shard.layer_end) return false;
+  if (first < fetch.first() || first >= fetch.last()) return false;
+  if (frame.blocks == 0 || frame.blocks > fetch.last() - first) return false;
+  return frame.payload.size() == frame.blocks * format.layer_slice_bytes() &&
+         frame.leaves.size() == std::size_t{frame.blocks} * format.shard.heads();
+}
+
+void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
+  if (ended_ || state_->ended()) return;
+  if (!in_bounds(fetch, frame)) {
+    on_fetch_end(fetch, ExchangeError::kProtocolBroken);
+    return;
+  }
+  const std::size_t bytes = frame.payload.size();
+  context_.counters.bytes_from_peers += bytes;
+  state_->update_report([&](TransferReport& report) {
+    report.bytes_from_peers += bytes;
+    report.network = std::chrono::steady_clock::now() - fetch_started_;
+  });
+  auto delivery = std::make_shared<Delivery>();
+  delivery->layer = frame.layer - plan_.format.shard.layer_begin;
+  delivery->first = block_of(fetch, frame.first_block);
+  delivery->answer = &fetch.answer();
+  const std::size_t good = state_->good();
+  bool any = false;
+  for (std::size_t i = 0; i < frame.blocks; ++i) {
+    const std::size_t block = delivery->first + i;
+    // What was asked for again while it was on its way can come twice: the first counts.
+    const bool wanted = block < good && !is_claimed(delivery->layer, block);
+    if (wanted) claim(delivery->layer, block, true);
+    delivery->slices.push_back(wanted ? frame.payload.data() + i * plan_.format.layer_slice_bytes() : nullptr);
+    any = any || wanted;
+  }
+  if (!any) return;
+  delivery->leaves = std::move(frame.leaves);
+  delivery->frame = std::move(frame);
+  verify(std::move(delivery));
+}
+
+void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint32_t count) {
+  if (ended_ || state_->ended()) return;
+  const std::size_t begin = block_of(fetch, first);
+  if (begin < fetch.first() || begin >= fetch.last() || count > fetch.last() - begin) {
+    on_fetch_end(fetch, ExchangeError::kProtocolBroken);
+    return;
+  }
+  const std::string peer = fetch.answer().lease->peer().to_text();
+  LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
+  replace(begin, begin + count, &fetch.answer(), "peer " + peer + " does not have the block any more");
+}
+
+void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
+  if (!fetch.end_once() || ended_ || state_->ended()) return;
+  const multiformats::PeerId& peer = fetch.answer().lease->peer();
+  const std::string why = outcome ? "the peer did not send everything" : outcome.error().message();
+  if (!outcome && outcome.error() == ExchangeError::kTimeout) context_.suspects.add(peer);
+  bool missing = false;
+  for (std::size_t block = fetch.first(); block < fetch.last(); ++block) missing = missing || !block_claimed(block);
+  if (!missing) return;
+  LOG_WARN("fetch from peer {} ended early: {}", peer.to_text(), why);
+  replace(fetch.first(), fetch.last(), &fetch.answer(), "peer " + peer.to_text() + ": " + why);
+}
+
+std::shared_ptr<const PeerAnswer> TransferOperation::other_source(std::size_t block) const {
+  std::shared_ptr<const PeerAnswer> best;
+  std::size_t best_end = 0;
+  const std::size_t wanted = plan_.first_block + block;
+  for (const auto& answer : plan_.match.answers) {
+    if (failed_answers_.contains(answer.get()) || !answer->holding.has(wanted)) continue;
+    const std::size_t end = answer->holding.run_end(wanted, plan_.first_block + blocks());
+    if (end <= best_end) continue;
+    best = answer;
+    best_end = end;
+  }
+  return best;
+}
+
+void TransferOperation::replace(std::size_t first, std::size_t end, const PeerAnswer* failed,
+                                const std::string& reason) {
+  failed_answers_.insert(failed);
+  end = std::min(end, state_->good());
+  std::size_t block = first;
+  while (block < end) {
+    if (block_claimed(block)) {
+      ++block;
+      continue;
+    }
+    const auto other = other_source(block);
+    if (!other) {
+      state_->fail_from(block, reason);
+      return;
+    }
+    const std::size_t reach = other->holding.run_end(plan_.first_block + block, plan_.first_block + end);
+    ++context_.counters.fetches_retried;
+    LOG_INFO("fetching blocks {} to {} from peer {} instead", block, reach - plan_.first_block - 1,
+             other->lease->peer().to_text());
+    start_fetch(other, block, reach - plan_.first_block);
+    block = reach - plan_.first_block;
+  }
+}
+
+// Stages -------------------------------------------------------------------------------------------------------------
+
+void TransferOperation::verify(std::shared_ptr<Delivery> delivery) {
+  context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery, format = plan_.format] {
+    const auto start = std::chrono::steady_clock::now();
+    const std::span<const ContentDigest> leaves = delivery->leaves;
+    const std::uint32_t heads = format.shard.heads();
+    for (std::size_t i = 0; i < delivery->slices.size(); ++i) {
+      const base::ConstBytes slice(delivery->slices[i], format.layer_slice_bytes());
+      delivery->good.push_back(delivery->slices[i] != nullptr &&
+                               leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)));
+    }
+    delivery->verify_time = std::chrono::steady_clock::now() - start;
+    boost::asio::post(executor, [self, delivery] { self->on_verified(delivery); });
+  });
+}
+
+void TransferOperation::on_verified(std::shared_ptr<Delivery> delivery) {
+  if (ended_ || state_->ended()) return;
+  state_->update_report([&](TransferReport& report) { report.verify += delivery->verify_time; });
+  const std::size_t count = delivery->slices.size();
+  std::size_t run = 0;
+  for (std::size_t i = 0; i <= count; ++i) {
+    const bool good = i < count && delivery->good[i] && root_fits(*delivery, i);
+    if (good) continue;
+    if (i > run) scatter(delivery, run, i - run);
+    run = i + 1;
+    if (i < count && delivery->slices[i] != nullptr && !delivery->good[i]) on_corrupt(*delivery, i);
+  }
+}
+
+bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
+  if (delivery.answer == nullptr) return true;
+  const std::size_t block = delivery.first + index;
+  const std::uint32_t heads = plan_.format.shard.heads();
+  auto& leaves = leaves_[block];
+  leaves.resize(plan_.format.leaf_count());
+  std::copy_n(delivery.leaves.begin() + index * heads, heads, leaves.begin() + delivery.layer * heads);
+  if (--layers_to_come_[block] > 0) return true;
+  const auto& root = delivery.answer->root_of_block(plan_.first_block + block);
+  if (!root || root_of(leaves) == *root) return true;
+  ++context_.counters.frames_corrupt;
+  const std::string source = name_of_source(delivery);
+  LOG_WARN("block {} from {}: its parts do not make up the block that was looked up", block, source);
+  state_->fail_from(block, source + " sent another block than was looked up");
+  return false;
+}
+
+std::string TransferOperation::name_of_source(const Delivery& delivery) const {
+  return delivery.answer ? "peer " + delivery.answer->lease->peer().to_text() : "the local store";
+}
+
+void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index) {
+  const std::size_t block = delivery.first + index;
+  ++context_.counters.frames_corrupt;
+  const std::string source = name_of_source(delivery);
+  LOG_WARN("block {} layer {} from {}: bytes do not match their digest, not used", block, delivery.layer, source);
+  claim(delivery.layer, block, false);
+  replace(block, block + 1, delivery.answer, source + " sent corrupt bytes");
+}
+
+void TransferOperation::open_gate() {
+  gate_open_ = true;
+  std::deque<Gated> waiting;
+  waiting.swap(gated_);
+  for (const Gated& gated : waiting) scatter(gated.delivery, gated.first_index, gated.count);
+}
+
+void TransferOperation::scatter(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count) {
+  if (!gate_open_) {
+    gated_.push_back({delivery, first_index, count});
+    return;
+  }
+  const std::size_t first = delivery->first + first_index;
+  const std::size_t writable = state_->begin_write(first, count);
+  if (writable == 0) return;
+  std::vector<SliceCopy> copies;
+  copies.reserve(writable);
+  for (std::size_t i = 0; i < writable; ++i) {
+    // The connector reads it only.
+    auto* host = const_cast<std::uint8_t*>(delivery->slices[first_index + i]);
+    copies.push_back({plan_.slots[first + i], delivery->layer, host});
+  }
+  const std::size_t local_bytes = delivery->answer ? 0 : writable * plan_.format.layer_slice_bytes();
+  context_.counters.bytes_from_local += local_bytes;
+  auto done = [state = state_, delivery, first, writable, local_bytes,
+               submitted = std::chrono::steady_clock::now()](base::Result<> outcome) {
+    state->note_scatter(submitted, std::chrono::steady_clock::now(), local_bytes);
+    state->end_write(delivery->layer, first, writable, outcome.has_value());
+  };
+  ReadyEvent device_only;
+  device_only.device = plan_.ready.device;
+  context_.connector->scatter(plan_.region, std::move(copies), device_only, std::move(done));
+}
+
+}  // namespace kvp2p

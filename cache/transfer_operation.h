@@ -1,0 +1,122 @@
+// Brings the blocks of a match into an engine's memory, layer by layer, verified.
+#pragma once
+
+#include "cache/shard_match.h"
+#include "cache/transfer_state.h"
+#include "exchange/exchange.h"
+#include "gpu/connector.h"
+
+#include <deque>
+#include <memory>
+#include <set>
+#include <vector>
+
+namespace kvp2p {
+
+struct TransferPlan {
+  RegionId region{};
+  /// The destination's and the match's; its shard is the region's.
+  ObjectFormat format;
+  /// Transfer block i is block first_block + i of `match` and goes to slots[i].
+  std::size_t first_block = 0;
+  std::vector<Slot> slots;
+  /// Region layers, in the order in which they are wanted; each once.
+  std::vector<std::uint32_t> layer_order;
+  ReadyEvent ready;
+  base::TimePoint deadline;
+  ShardMatch match;
+};
+
+/// Node thread only. Every layer of every block goes: bytes in host memory → digests checked on a worker → (last layer:
+/// root checked) → scattered by the connector → counted. Nothing is written that has not been verified, and nothing
+/// once the TransferState says no.
+///
+/// Blocks from peers are not kept in the local store: serving them on would need the producer's signature.
+class TransferOperation : public std::enable_shared_from_this<TransferOperation> {
+ public:
+  TransferOperation(CacheContext& context, TransferPlan plan, std::shared_ptr<TransferState> state);
+  ~TransferOperation();
+
+  void start();
+  /// Once the state has ended: stops the peers. Not from inside a fetch's call.
+  void end();
+
+ private:
+  class PeerFetch;
+  /// One layer of a run of blocks, on its way. Goes when the last stage is done with it, on any thread.
+  struct Delivery {
+    ~Delivery() {
+      if (on_release) on_release();
+    }
+    std::uint32_t layer = 0;  // the region's
+    std::size_t first = 0;
+    std::vector<const std::uint8_t*> slices;  // one a block; null for one that is not wanted
+    std::vector<ContentDigest> leaves;        // a block's heads, block after block
+    std::vector<std::uint8_t> good;           // one a block, after verification
+    base::Duration verify_time{};
+    const PeerAnswer* answer = nullptr;  // null: from this node
+    // What keeps `slices` valid.
+    ReceivedFrame frame;
+    std::vector<std::shared_ptr<const BlockPin>> pins;
+    std::function<void()> on_release;
+  };
+
+  std::size_t blocks() const { return plan_.slots.size(); }
+  bool is_claimed(std::uint32_t layer, std::size_t block) const { return claimed_[layer * blocks() + block] != 0; }
+  void claim(std::uint32_t layer, std::size_t block, bool taken) { claimed_[layer * blocks() + block] = taken; }
+  bool block_claimed(std::size_t block) const;
+  std::string name_of_source(const Delivery& delivery) const;
+
+  // Sources
+  void pump_local();
+  std::shared_ptr<Delivery> next_local();
+  void start_planned_fetches();
+  void start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end);
+  void on_frame(PeerFetch& fetch, ReceivedFrame frame);
+  bool in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const;
+  /// The transfer's number of a block that a peer numbers as in its look-up.
+  std::size_t block_of(const PeerFetch& fetch, std::uint32_t peers_number) const;
+  void on_gone(PeerFetch& fetch, std::uint32_t first, std::uint32_t count);
+  void on_fetch_end(PeerFetch& fetch, base::Result<> outcome);
+  /// Another peer's blocks for those that `failed` did not bring; the prefix ends at the first that nobody else has.
+  void replace(std::size_t first, std::size_t end, const PeerAnswer* failed, const std::string& reason);
+  std::shared_ptr<const PeerAnswer> other_source(std::size_t block) const;
+
+  // Stages
+  void verify(std::shared_ptr<Delivery> delivery);
+  void on_verified(std::shared_ptr<Delivery> delivery);
+  bool root_fits(const Delivery& delivery, std::size_t index);
+  void on_corrupt(const Delivery& delivery, std::size_t index);
+  void scatter(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count);
+  void open_gate();
+  void on_deadline();
+
+  CacheContext& context_;
+  const TransferPlan plan_;
+  const std::shared_ptr<TransferState> state_;
+  /// [layer][block]: brought or being brought by somebody.
+  std::vector<std::uint8_t> claimed_;
+  /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
+  std::vector<std::vector<ContentDigest>> leaves_;
+  std::vector<std::uint32_t> layers_to_come_;
+  std::vector<std::unique_ptr<PeerFetch>> fetches_;
+  std::set<const PeerAnswer*> failed_answers_;
+  /// The next local work: position in layer_order, block.
+  std::size_t local_layer_ = 0;
+  std::size_t local_block_ = 0;
+  std::size_t local_in_flight_ = 0;
+  /// Verified, but the engine has not released the destination yet.
+  struct Gated {
+    std::shared_ptr<Delivery> delivery;
+    std::size_t first_index = 0;
+    std::size_t count = 0;
+  };
+  std::deque<Gated> gated_;
+  bool gate_open_ = false;
+  bool ended_ = false;
+  base::TimePoint fetch_started_{};
+  base::Duration deserialise_before_{};
+  std::unique_ptr<base::Timer> deadline_;
+};
+
+}  // namespace kvp2p

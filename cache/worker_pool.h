@@ -1,0 +1,34 @@
+// Threads for work that must not hold up the node thread: digests.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace kvp2p {
+
+/// Thread-safe. What is queued is bounded by those who queue: a frame needs a staging slot, a put a reservation.
+class WorkerPool {
+ public:
+  /// 0: half of the cores, 1 to 8.
+  explicit WorkerPool(unsigned threads = 0);
+  /// Runs what is queued, then ends.
+  ~WorkerPool();
+
+  /// Runs `job` on one of the threads, soon. Jobs do not wait for each other.
+  void post(std::function<void()> job);
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::deque<std::function<void()>> jobs_;
+  std::vector<std::thread> threads_;
+  bool stopping_ = false;
+};
+
+}  // namespace kvp2p

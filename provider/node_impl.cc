@@ -1,0 +1,322 @@
+#include "provider/node_impl.h"
+
+#include "base/log.h"
+#include "gpu/host_connector.h"
+#include "provider/cluster_key.h"
+#include "provider/error.h"
+
+#include <boost/asio/post.hpp>
+
+#include <cstdlib>
+#include <future>
+
+namespace kvp2p {
+
+namespace {
+
+constexpr std::size_t kStagingSlotsMin = 4;
+constexpr std::size_t kStagingSlotsMax = 4096;
+constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
+constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
+constexpr std::size_t kPageBytes = 4096;
+/// How often somebody who waits for peers looks again, besides being told.
+constexpr base::Duration kPeersPollTime = std::chrono::milliseconds(200);
+
+base::Result<std::filesystem::path> config_dir_of(const NodeConfig& config) {
+  if (!config.config_dir.empty()) return config.config_dir;
+  if (const char* xdg = std::getenv("XDG_CONFIG_HOME"); xdg != nullptr && *xdg != '\0') {
+    return std::filesystem::path(xdg) / "kv-cache-p2p";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return std::filesystem::path(home) / ".config" / "kv-cache-p2p";
+  }
+  return NodeError::kNoConfigDir;
+}
+
+base::Result<base::Bytes> cluster_key_of(const NodeConfig& config) {
+  if (!config.cluster_key.empty()) return parse_cluster_key(config.cluster_key);
+  auto folder = config_dir_of(config);
+  if (!folder) return folder.error();
+  return load_or_create_cluster_key(*folder / "cluster.key");
+}
+
+base::Result<> check_staging(const NodeConfig& config) {
+  const bool slots = config.staging_slots >= kStagingSlotsMin && config.staging_slots <= kStagingSlotsMax;
+  const bool bytes = config.staging_slot_bytes >= kStagingSlotBytesMin &&
+                     config.staging_slot_bytes <= kStagingSlotBytesMax && config.staging_slot_bytes % kPageBytes == 0;
+  if (!slots || !bytes) return NodeError::kBadStaging;
+  return {};
+}
+
+}  // namespace
+
+NodeImpl::~NodeImpl() { stop(); }
+
+base::Result<> NodeImpl::set_up(NodeConfig config) {
+  auto key = take_identity(config);
+  if (!key) return key.error();
+  if (auto memory = set_up_memory(config); !memory) return memory;
+  auto network = set_up_network(config, *key);
+  core_ = std::make_unique<EmbeddedCore>(*manager_, [this](CoreStats& stats) { add_exchange_counters(stats); });
+  // Even if the network failed: what has begun is closed on the node thread.
+  work_.emplace(io_.get_executor());
+  thread_ = std::thread([this] { io_.run(); });
+  return network;
+}
+
+base::Result<multiformats::PrivateKey> NodeImpl::take_identity(const NodeConfig& config) {
+  if (config.ephemeral_identity) return multiformats::PrivateKey::generate();
+  auto folder = config_dir_of(config);
+  if (!folder) return folder.error();
+  auto lock = HostKeyLock::acquire(*folder);
+  if (!lock) return lock.error();
+  host_key_.emplace(std::move(*lock));
+  return host_key_->key();
+}
+
+base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
+  if (config.device != "host") return NodeError::kUnknownDevice;
+  if (auto good = check_staging(config); !good) return good;
+  connector_ = std::make_unique<HostConnector>("asked for as device \"host\"");
+  auto memory = connector_->allocate_host(config.staging_slot_bytes * config.staging_slots);
+  if (!memory) return memory.error();
+  staging_ = StagingPool::create(std::move(*memory), config.staging_slot_bytes, config.staging_slots);
+  index_ = std::make_unique<BlockIndex>();
+  CacheConfig cache;
+  cache.store_bytes_max = config.store_bytes_max;
+  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, staging_, *index_, cache);
+  return {};
+}
+
+base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::PrivateKey key) {
+  ExchangeConfig exchange;
+  if (config.open) {
+    LOG_WARN("--open: ANYONE who can reach this node may read its KV cache and announce blocks to it");
+  }
+  auto cluster_key = cluster_key_of(config);
+  // An open node needs no key, but uses one that is there.
+  if (!cluster_key && !config.open) return cluster_key.error();
+  if (cluster_key) exchange.cluster_key = std::move(*cluster_key);
+  exchange.open = config.open;
+  exchange.trusted_peers = config.trusted_peers;
+  exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
+
+  libp2p::HostConfig host{.key = std::move(key)};
+  host.external_addresses = config.external_addresses;
+  host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
+  peer_id_ = host_->peer_id();
+  exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,
+                               std::move(exchange));
+  manager_->attach(*exchange_);
+  exchange_->on_peer([this](const KvPeer&) { on_peers_changed(); });
+  host_->on_disconnected(
+      [this](std::shared_ptr<libp2p::Connection>) { boost::asio::post(io_, [this] { on_peers_changed(); }); });
+  for (const auto& address : config.listen_addresses) {
+    if (auto listening = host_->listen(address); !listening) {
+      LOG_ERROR("cannot listen on {}: {}", address.to_text(), listening.error().message());
+      return listening.error();
+    }
+  }
+  bootstrap_ = std::make_unique<Bootstrap>(io_.get_executor(), clock_, *host_);
+  bootstrap_->start(config.bootstrap_peers);
+  if (config.mdns) {
+    discovery_ = std::make_unique<LocalDiscovery>(io_.get_executor(), clock_, *host_);
+    discovery_->start();
+  }
+  return {};
+}
+
+bool NodeImpl::run_on_node(std::function<void()> call) const {
+  struct Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    bool given_up = false;
+  };
+  if (stopped_) return false;
+  auto shared = std::make_shared<Shared>();
+  boost::asio::post(io_, [shared, call = std::move(call)] {
+    // Under the lock, so that `call` does not touch what its waiter has left.
+    std::lock_guard lock(shared->mutex);
+    if (shared->given_up) return;
+    call();
+    shared->done = true;
+    shared->changed.notify_all();
+  });
+  std::unique_lock lock(shared->mutex);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  shared->given_up = !shared->changed.wait_until(lock, deadline, [&] { return shared->done; });
+  return !shared->given_up;
+}
+
+std::vector<multiformats::Multiaddr> NodeImpl::addresses() const {
+  std::vector<multiformats::Multiaddr> addresses;
+  run_on_node([&] {
+    for (const auto& address : host_->addresses()) {
+      if (auto whole = address.with_peer(peer_id_)) addresses.push_back(*whole);
+    }
+  });
+  return addresses;
+}
+
+std::vector<Node::PeerSummary> NodeImpl::peers() const {
+  std::vector<PeerSummary> peers;
+  run_on_node([&] {
+    for (const KvPeer& peer : exchange_->peers()) {
+      PeerSummary summary;
+      summary.id = peer.id;
+      summary.bytes_per_second = peer.bytes_per_second;
+      for (const auto& connection : host_->connections()) {
+        if (connection->remote_peer() == peer.id) summary.address = connection->remote_address().to_text();
+      }
+      peers.push_back(std::move(summary));
+    }
+  });
+  return peers;
+}
+
+void NodeImpl::on_peers_changed() {
+  const std::size_t count = exchange_->peers().size();
+  std::lock_guard lock(mutex_);
+  peer_count_ = count;
+  peers_changed_.notify_all();
+}
+
+bool NodeImpl::wait_for_peers(std::size_t count, base::Duration timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  boost::asio::post(io_, [this] {
+    if (discovery_) discovery_->query_now();
+  });
+  for (;;) {
+    run_on_node([this] { on_peers_changed(); });
+    const auto next = std::min(deadline, std::chrono::steady_clock::now() + kPeersPollTime);
+    std::unique_lock lock(mutex_);
+    if (peers_changed_.wait_until(lock, next, [&] { return stopped_ || peer_count_ >= count; })) {
+      return peer_count_ >= count;
+    }
+    if (std::chrono::steady_clock::now() >= deadline) return false;
+  }
+}
+
+/// Shared by who waits in connect() and the coroutine that works for it.
+struct NodeImpl::Connecting {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::optional<base::Result<>> outcome;
+  bool connected = false;
+  base::TimePoint deadline;
+
+  void finish(base::Result<> result) {
+    std::lock_guard lock(mutex);
+    outcome = result;
+    changed.notify_all();
+  }
+};
+
+base::Result<> NodeImpl::connect(const multiformats::Multiaddr& address, base::Duration timeout) {
+  if (stopped_) return NodeError::kStopped;
+  auto connecting = std::make_shared<Connecting>();
+  connecting->deadline = std::chrono::steady_clock::now() + timeout;
+  boost::asio::post(io_,
+                    [this, connecting, address] { base::spawn(io_.get_executor(), run_connect(connecting, address)); });
+  std::unique_lock lock(connecting->mutex);
+  const bool in_time =
+      connecting->changed.wait_until(lock, connecting->deadline, [&] { return connecting->outcome.has_value(); });
+  if (in_time) return *connecting->outcome;
+  return connecting->connected ? NodeError::kNoHello : NodeError::kConnectTimeout;
+}
+
+base::Task<> NodeImpl::run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address) {
+  ++connects_;
+  co_await wait_for_hello(connecting, std::move(address));
+  --connects_;
+}
+
+base::Task<> NodeImpl::wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address) {
+  auto connection = co_await host_->connect(address);
+  if (!connection) {
+    connecting->finish(connection.error());
+    co_return;
+  }
+  {
+    std::lock_guard lock(connecting->mutex);
+    connecting->connected = true;
+  }
+  const multiformats::PeerId peer = (*connection)->remote_peer();
+  while (clock_.now() < connecting->deadline && !stopped_) {
+    for (const KvPeer& known : exchange_->peers()) {
+      if (known.id != peer) continue;
+      connecting->finish({});
+      co_return;
+    }
+    if ((*connection)->is_closed()) {
+      connecting->finish(NodeError::kNoHello);
+      co_return;
+    }
+    co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
+  }
+}
+
+void NodeImpl::add_exchange_counters(CoreStats& stats) const {
+  ExchangeStats exchange;
+  std::size_t peers = 0, leases = 0;
+  const bool known = run_on_node([&] {
+    exchange = exchange_->stats();
+    peers = exchange_->peers().size();
+    leases = manager_->local_blocks().leases();
+  });
+  if (!known) return;
+  const auto nanoseconds = [](base::Duration time) { return static_cast<std::uint64_t>(time.count()); };
+  stats.counters.insert(stats.counters.end(), {
+                                                  {"peers", peers},
+                                                  {"leases_granted_now", leases},
+                                                  {"staging_slots_free", staging_->free_slots()},
+                                                  {"lookups_sent", exchange.lookups_sent},
+                                                  {"lookups_served", exchange.lookups_served},
+                                                  {"lookups_refused", exchange.lookups_refused},
+                                                  {"fetches", exchange.fetches},
+                                                  {"fetches_failed", exchange.fetches_failed},
+                                                  {"bytes_received", exchange.bytes_received},
+                                                  {"bytes_sent", exchange.bytes_sent},
+                                                  {"announcements_sent", exchange.announcements_sent},
+                                                  {"announcements_received", exchange.announcements_received},
+                                                  {"serialise_ns", nanoseconds(exchange.serialise_time)},
+                                                  {"deserialise_ns", nanoseconds(exchange.deserialise_time)},
+                                              });
+}
+
+base::Task<> NodeImpl::shut_down() {
+  if (bootstrap_) bootstrap_->stop();
+  if (discovery_) discovery_->stop();
+  manager_->stop();
+  if (exchange_) co_await exchange_->close();
+  if (host_) co_await host_->close();
+  // Their coroutines hold connections, which must not outlive the host.
+  while (connects_ + (bootstrap_ ? bootstrap_->running() : 0) + (discovery_ ? discovery_->running() : 0) > 0) {
+    co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
+  }
+  work_.reset();
+  io_.stop();
+}
+
+void NodeImpl::stop() {
+  std::lock_guard once(stop_mutex_);
+  if (!thread_.joinable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    stopped_ = true;
+    peers_changed_.notify_all();
+  }
+  boost::asio::post(io_, [this] { base::spawn(io_.get_executor(), shut_down()); });
+  const auto deadline = std::chrono::steady_clock::now() + kStopTimeMax;
+  while (!io_.stopped() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  if (!io_.stopped()) {
+    LOG_WARN("connections did not close in time; stopping without");
+    io_.stop();
+  }
+  thread_.join();
+}
+
+}  // namespace kvp2p

@@ -1,0 +1,84 @@
+// The parts of a node and the thread that they run on.
+#pragma once
+
+#include "cache/cache_manager.h"
+#include "exchange/exchange.h"
+#include "gpu/connector.h"
+#include "gpu/staging_pool.h"
+#include "index/block_index.h"
+#include "provider/bootstrap.h"
+#include "provider/embedded_core.h"
+#include "provider/host_key_lock.h"
+#include "provider/local_discovery.h"
+#include "provider/node.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+namespace kvp2p {
+
+/// Time for peers to be told goodbye; then the node stops without.
+inline constexpr base::Duration kStopTimeMax = std::chrono::seconds(5);
+
+class NodeImpl final : public Node {
+ public:
+  NodeImpl() = default;
+  ~NodeImpl() override;
+
+  /// Puts the parts together and starts the node thread. Once.
+  base::Result<> set_up(NodeConfig config);
+
+  KvCore& core() override { return *core_; }
+  multiformats::PeerId peer_id() const override { return peer_id_; }
+  std::vector<multiformats::Multiaddr> addresses() const override;
+  std::string device_description() const override { return connector_->description(); }
+  base::Result<> connect(const multiformats::Multiaddr& address, base::Duration timeout) override;
+  bool wait_for_peers(std::size_t count, base::Duration timeout) override;
+  std::vector<PeerSummary> peers() const override;
+  void stop() override;
+
+ private:
+  struct Connecting;
+
+  base::Result<multiformats::PrivateKey> take_identity(const NodeConfig& config);
+  base::Result<> set_up_memory(const NodeConfig& config);
+  base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
+  base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
+  base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
+  base::Task<> shut_down();
+  /// Runs `call` on the node thread and waits for it; false if it did not run within a second or the node has stopped.
+  bool run_on_node(std::function<void()> call) const;
+  void on_peers_changed();
+  void add_exchange_counters(CoreStats& stats) const;
+
+  // First, so that it goes last: whatever is posted refers to it.
+  mutable boost::asio::io_context io_{1};
+  base::SystemClock clock_{io_.get_executor()};
+  std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
+  std::optional<HostKeyLock> host_key_;
+  multiformats::PeerId peer_id_;
+  std::unique_ptr<GpuConnector> connector_;
+  std::shared_ptr<StagingPool> staging_;
+  std::unique_ptr<BlockIndex> index_;
+  std::unique_ptr<CacheManager> manager_;
+  std::unique_ptr<EmbeddedCore> core_;
+  std::unique_ptr<libp2p::Host> host_;
+  std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Bootstrap> bootstrap_;
+  std::unique_ptr<LocalDiscovery> discovery_;
+  std::size_t connects_ = 0;  // coroutines under way; node thread
+  std::thread thread_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable peers_changed_;
+  std::size_t peer_count_ = 0;
+  std::atomic<bool> stopped_{false};
+  std::mutex stop_mutex_;
+};
+
+}  // namespace kvp2p
