@@ -22,7 +22,7 @@ struct EngineOptions {
   /// Tokens of prompt and output that one sequence may have; the model's own limit is the other bound.
   std::size_t tokens_max = 4096;
   /// Pages for this many tokens in all sequences.
-  std::size_t kv_tokens = 2 * 4096;
+  std::size_t kv_tokens = 8192;
   std::size_t page_tokens = kPageTokensUnit;
   KvLayout layout = KvLayout::kNhd;
   std::size_t chunk_tokens = kDefaultChunkTokens;

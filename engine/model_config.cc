@@ -89,7 +89,7 @@ base::Result<std::optional<Llama3RopeScaling>> parse_rope_scaling(const Json& sc
   if (!scaling.is_object()) return EngineError::kConfigFieldOutOfBounds;
   Fields fields(scaling);
   const std::string type = fields.text_or("rope_type", fields.text_or("type", "default").c_str());
-  if (fields.error()) return *fields.error();
+  if (const auto error = fields.error()) return *error;
   if (type == "default") return std::optional<Llama3RopeScaling>{};
   if (type != "llama3") return EngineError::kUnsupportedRopeScaling;
   Llama3RopeScaling out;
@@ -100,7 +100,7 @@ base::Result<std::optional<Llama3RopeScaling>> parse_rope_scaling(const Json& sc
   out.low_freq_factor = fields.number_or("low_freq_factor", 1, 1e-3, 1e4);
   out.high_freq_factor = fields.number_or("high_freq_factor", 4, 1e-3, 1e4);
   out.original_max_positions = fields.required_u32("original_max_position_embeddings", kPositionsMax);
-  if (fields.error()) return *fields.error();
+  if (const auto error = fields.error()) return *error;
   if (out.high_freq_factor <= out.low_freq_factor) return EngineError::kConfigFieldOutOfBounds;
   return std::optional(out);
 }
@@ -127,7 +127,7 @@ base::Result<ModelConfig> read_fields(const Json& json) {
   config.intermediate = fields.required_u32("intermediate_size", kIntermediateMax);
   config.vocab = fields.required_u32("vocab_size", kVocabMax);
   config.max_positions = fields.u32_or("max_position_embeddings", 2048, kPositionsMax);
-  if (fields.error()) return *fields.error();
+  if (const auto error = fields.error()) return *error;
   config.kv_heads = fields.u32_or("num_key_value_heads", config.heads, kHeadsMax);
   if (!fields.find("head_dim") && config.hidden % config.heads != 0) return EngineError::kConfigFieldOutOfBounds;
   config.head_dim = fields.u32_or("head_dim", config.hidden / config.heads, kHeadDimMax);
@@ -143,9 +143,9 @@ base::Result<ModelConfig> read_fields(const Json& json) {
     config.rope_scaling = *parsed;
     Fields inner(*scaling);
     config.rope_theta = inner.number_or("rope_theta", config.rope_theta, 1, 1e12);
-    if (inner.error()) return *inner.error();
+    if (const auto error = inner.error()) return *error;
   }
-  if (fields.error()) return *fields.error();
+  if (const auto error = fields.error()) return *error;
   return config;
 }
 

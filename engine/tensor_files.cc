@@ -63,13 +63,15 @@ base::Result<TensorFiles> TensorFiles::open(const std::string& folder) {
   std::set<std::string> names;
   for (const auto& [tensor, file] : *index) names.insert(file);
   for (const std::string& name : names) {
-    if (auto ok = out.add_file(folder + "/" + name); !ok) return ok.error();
+    const auto path = std::filesystem::path(folder) / name;
+    if (auto ok = out.add_file(path.string()); !ok) return ok.error();
   }
   return out;
 }
 
 std::vector<std::string> TensorFiles::paths() const {
   std::vector<std::string> out;
+  out.reserve(files_.size());
   for (const auto& file : files_) out.push_back(file->path);
   std::sort(out.begin(), out.end());
   return out;

@@ -24,7 +24,7 @@ base::Result<Model> allocate_model(const ModelConfig& c) {
     layer.qkv = Matrix(c.query_width() + 2 * c.kv_width(), c.hidden);
     layer.attention_out = Matrix(c.hidden, c.query_width());
     layer.mlp_norm.resize(c.hidden);
-    layer.gate_up = Matrix(2 * c.intermediate, c.hidden);
+    layer.gate_up = Matrix(std::size_t{2} * c.intermediate, c.hidden);
     layer.down = Matrix(c.hidden, c.intermediate);
   }
   return model;
