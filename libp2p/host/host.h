@@ -53,7 +53,7 @@ class Connection {
 using StreamHandler =
     std::function<base::Task<>(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream)>;
 
-/// What identify told of a peer.
+/// What identify told of a peer. Addresses are without /p2p/… at their end.
 struct PeerInfo {
   std::string agent_version;
   std::vector<std::string> protocols;

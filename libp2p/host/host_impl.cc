@@ -232,8 +232,13 @@ base::Task<> HostImpl::identify(std::shared_ptr<HostConnection> connection) {
     co_return;
   }
   if (connection->is_closed()) co_return;
-  peers_[connection->remote_peer()] = PeerInfo{message->agent_version.value_or(""), std::move(message->protocols),
-                                               std::move(message->listen_addresses), message->observed_address};
+  PeerInfo info;
+  info.agent_version = message->agent_version.value_or("");
+  info.protocols = std::move(message->protocols);
+  // Some add the peer's id to addresses.
+  for (const auto& address : message->listen_addresses) info.listen_addresses.push_back(address.without_peer());
+  if (message->observed_address) info.observed_address = message->observed_address->without_peer();
+  peers_[connection->remote_peer()] = std::move(info);
   call_each(identified_calls_, connection);
 }
 

@@ -14,6 +14,7 @@ class SharedStream final : public Stream {
   explicit SharedStream(std::shared_ptr<Stream> inner) : inner_(std::move(inner)) {}
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override { return inner_->read_some(into); }
+  std::size_t read_available(base::MutableBytes into) override { return inner_->read_available(into); }
   base::Task<base::Result<>> write(base::ConstBytes bytes) override { return inner_->write(bytes); }
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override {
     return inner_->write_gather(buffers);

@@ -50,6 +50,37 @@ TEST(IdentifyMessageTest, WhatIsSerialisedIsParsed) {
   EXPECT_EQ(parse(messages[0]), message);
 }
 
+/// What js-libp2p 3.3.11 sent.
+constexpr std::string_view kJsMessage =
+    "2a0a697066732f302e312e30321d6a732d6c69627032702f332e332e3131206e6f64652f32302e32302e320a24080112206d"
+    "81e45dd2cf6286620078800bdb2ae76b0201d08e050d60f746f9bbd6471d3b1208047f0000010697db121429000000000000"
+    "0000000000000000000106920d2231047f00000106c91aa50326002408011220c878141844543d02c6e1904f94041720edf6"
+    "db74cac9e8c909354f7a537243301a0e2f697066732f69642f312e302e3042c1010a24080112206d81e45dd2cf6286620078"
+    "800bdb2ae76b0201d08e050d60f746f9bbd6471d3b120203011a530a260024080112206d81e45dd2cf6286620078800bdb2a"
+    "e76b0201d08e050d60f746f9bbd6471d3b10cbe6c4c9a0341a0a0a08047f0000010697db1a160a1429000000000000000000"
+    "0000000000000106920d2a40620baa7ce016331aad769fda8997b72f9aef954f6a56ff03dedaa68f0e6e44a73c4288dd7881"
+    "88dcde5e8d5ea8237310f4d284f4db1d901a79a97df0229bd404";
+
+base::Bytes from_hex(std::string_view hex) {
+  base::Bytes bytes;
+  for (std::size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16)));
+  }
+  return bytes;
+}
+
+TEST(IdentifyMessageTest, AMessageOfJsLibp2pIsParsed) {
+  const IdentifyMessage message = parse(from_hex(kJsMessage));
+  EXPECT_EQ(message.agent_version, "js-libp2p/3.3.11 node/20.20.2");
+  EXPECT_EQ(message.protocol_version, "ipfs/0.1.0");
+  EXPECT_THAT(message.protocols, ElementsAre("/ipfs/id/1.0.0"));
+  EXPECT_THAT(message.listen_addresses, SizeIs(2));
+  ASSERT_TRUE(message.public_key && message.observed_address && message.signed_peer_record);
+  // The observed address ends in the id of whom it was told to, not of the teller.
+  EXPECT_TRUE(message.observed_address->peer_id());
+  EXPECT_TRUE(multiformats::PublicKey::from_protobuf(*message.public_key));
+}
+
 TEST(IdentifyMessageTest, TheSignedRecordComesInAMessageOfItsOwn) {
   IdentifyMessage message = full_message();
   message.signed_peer_record = base::Bytes(200, 3);

@@ -38,18 +38,35 @@ async function serve (protocol, stream, work) {
   }
 }
 
+/// Calls `call` with all that comes, and resolves at the end of the stream. An iterator over the stream would wait for
+/// ever where the end came before it was asked for.
+function readToEnd (stream, call) {
+  return new Promise((resolve, reject) => {
+    const settle = (error) => {
+      const broken = stream.status === 'reset' || stream.status === 'aborted'
+      if (error != null || broken) reject(error ?? new Error(`the stream was ${stream.status}`))
+      else resolve()
+    }
+    stream.addEventListener('message', ({ data }) => call(data.subarray()))
+    stream.addEventListener('end', () => settle())
+    stream.addEventListener('close', ({ error }) => settle(error))
+    if (stream.readableEnded) settle()
+  })
+}
+
 async function send (stream, bytes) {
   if (!stream.send(bytes)) await stream.onDrain()
 }
 
 await node.handle(ECHO, (stream) => serve(ECHO, stream, async () => {
-  for await (const chunk of stream) await send(stream, chunk)
+  // Not held back by what is still to be sent: js-libp2p would reset a stream that it has to keep unread.
+  await readToEnd(stream, (chunk) => stream.send(chunk))
   await stream.close()
 }))
 
 await node.handle(DIGEST, (stream) => serve(DIGEST, stream, async () => {
   const hash = sha256()
-  for await (const chunk of stream) hash.update(chunk.subarray())
+  await readToEnd(stream, (chunk) => hash.update(chunk))
   await send(stream, hash.digest())
   await stream.close()
 }))
@@ -122,23 +139,19 @@ const commands = {
     const stream = await connection.newStream(ECHO)
     const received = sha256()
     let receivedBytes = 0
-    const reader = (async () => {
-      for await (const chunk of stream) {
-        received.update(chunk.subarray())
-        receivedBytes += chunk.byteLength
-      }
-    })()
-    const sent = await sendRandom(stream, Number(bytes))
-    await reader
+    const reader = readToEnd(stream, (chunk) => {
+      received.update(chunk)
+      receivedBytes += chunk.length
+    })
+    const [sent] = await Promise.all([sendRandom(stream, Number(bytes)), reader])
     return { bytes: receivedBytes, sent_sha256: sent, received_sha256: received.digest('hex') }
   },
 
   async send (bytes) {
     const stream = await connection.newStream(DIGEST)
     const chunks = []
-    const reader = (async () => { for await (const chunk of stream) chunks.push(chunk.subarray()) })()
-    const sent = await sendRandom(stream, Number(bytes))
-    await reader
+    const reader = readToEnd(stream, (chunk) => chunks.push(chunk))
+    const [sent] = await Promise.all([sendRandom(stream, Number(bytes)), reader])
     return { sent_sha256: sent, peer_sha256: Buffer.concat(chunks).toString('hex') }
   },
 
