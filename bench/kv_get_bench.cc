@@ -12,7 +12,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -45,22 +44,7 @@ int serve(const Arguments& arguments) {
   if (!tcp) return std::cerr << "bench: cannot listen on 127.0.0.1\n", 1;
   std::printf("%s\n%u\n", node.node().addresses().at(0).to_text().c_str(), tcp->port());
   std::fflush(stdout);
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  int signal = 0;
-  sigwait(&signals, &signal);
-  node.node().stop();
-  return 0;
-}
-
-void block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  for (;;) ::pause();
 }
 
 /// Prefill of the whole prompt, cache off.
@@ -202,10 +186,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   base::set_up_logging("warn");
   if (shape.size() == 4) arguments.shape = {shape[0], shape[1], shape[2], shape[3]};
-  if (arguments.serve) {
-    block_signals();  // before any thread starts, so that all inherit it
-    return serve(arguments);
-  }
+  if (arguments.serve) return serve(arguments);
   char folder[] = "/tmp/kv_get_bench.XXXXXX";
   if (mkdtemp(folder) == nullptr) return std::cerr << "bench: cannot make a folder in /tmp\n", 1;
   arguments.config_dir = folder;

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -23,7 +25,8 @@ class ScratchFolder {
     path_ = std::string(temporary != nullptr ? temporary : "/tmp") + "/gpu-demo.XXXXXX";
     if (mkdtemp(path_.data()) == nullptr) path_.clear();
   }
-  ~ScratchFolder() {
+  ~ScratchFolder() { remove(); }
+  void remove() const {
     std::error_code ignored;
     if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
   }
@@ -109,6 +112,10 @@ void print_table(const json& listening, const json& published, const json& produ
 int run_demo(const Options& options, StopSignal& stop) {
   const ScratchFolder scratch;
   if (scratch.path().empty()) return std::fprintf(stderr, "gpu-demo: cannot make a temporary folder\n"), 1;
+  stop.on_signal([&scratch] {
+    scratch.remove();
+    _exit(130);  // the children end with us
+  });
   const std::string config_dir = options.config_dir.empty() ? scratch.path() : options.config_dir;
   const Reporter reporter(options.json);
   Progress progress;
@@ -119,7 +126,6 @@ int run_demo(const Options& options, StopSignal& stop) {
                    {"--role=producer", "--listen-ip=127.0.0.1", "--port=" + std::to_string(options.port)});
   auto producer = base::ChildProcess::start_self(arguments);
   if (!producer) return std::fprintf(stderr, "gpu-demo: cannot start a process\n"), 1;
-  stop.on_signal([] { _exit(130); });  // the children end with us
   const auto listening = wait_event(*producer, "listening", reporter);
   const auto published = listening ? wait_event(*producer, "published", reporter) : std::nullopt;
   progress.clear();

@@ -48,8 +48,8 @@ int run_producer(Session& session) {
   std::fflush(stdout);
   session.stop().on_signal({});
   session.stop().wait();
-  session.node().stop();
   session.report_stats();
+  session.node().stop();
   return 0;
 }
 

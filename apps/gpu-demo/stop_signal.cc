@@ -1,26 +1,37 @@
 #include "apps/gpu-demo/stop_signal.h"
 
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cstdint>
 
 namespace kvp2p::demo {
 
 namespace {
 
-// Wakes the watching thread to end.
-constexpr int kWakeSignal = SIGUSR2;
+/// Readable after a signal; what a handler may write to.
+int signal_fd = -1;
 
-sigset_t watched_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (int signal : {SIGINT, SIGTERM, kWakeSignal}) sigaddset(&signals, signal);
-  return signals;
+void wake() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(signal_fd, &one, sizeof one);
+}
+
+void handle(int) { wake(); }
+
+void set_handlers(void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  for (int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
 }
 
 }  // namespace
 
 StopSignal::StopSignal() {
-  const sigset_t signals = watched_signals();
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal_fd = ::eventfd(0, EFD_CLOEXEC);
+  set_handlers(handle);
   thread_ = std::thread([this] { watch(); });
 }
 
@@ -29,8 +40,10 @@ StopSignal::~StopSignal() {
     std::lock_guard lock(mutex_);
     ending_ = true;
   }
-  pthread_kill(thread_.native_handle(), kWakeSignal);
+  wake();
   thread_.join();
+  set_handlers(SIG_DFL);
+  ::close(signal_fd);
 }
 
 bool StopSignal::requested() const {
@@ -50,13 +63,11 @@ void StopSignal::on_signal(std::function<void()> call) {
 }
 
 void StopSignal::watch() {
-  const sigset_t signals = watched_signals();
   for (;;) {
-    int signal = 0;
-    sigwait(&signals, &signal);
+    std::uint64_t count = 0;
+    if (::read(signal_fd, &count, sizeof count) != sizeof count) continue;
     std::lock_guard lock(mutex_);
     if (ending_) return;
-    if (signal == kWakeSignal) continue;
     requested_ = true;
     changed_.notify_all();
     if (call_) call_();

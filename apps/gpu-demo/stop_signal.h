@@ -8,7 +8,8 @@
 
 namespace kvp2p::demo {
 
-/// Make one before any other thread starts: the signals are blocked in this thread and those that it starts.
+/// One a process. The signals are handled, not blocked and waited for: libraries start threads before main() (OpenBLAS),
+/// in which they would not be blocked.
 class StopSignal {
  public:
   StopSignal();
