@@ -37,7 +37,7 @@ base::Task<> HostConnection::serve() {
     ++negotiating_;
     tasks_.spawn(serve_stream(self, std::move(*stream)));
   }
-  session().abort();
+  co_await end_session(self);
 }
 
 base::Task<> HostConnection::serve_stream(Self self, std::unique_ptr<Stream> stream) {
@@ -68,10 +68,10 @@ base::Task<base::Result<std::string>> HostConnection::negotiate(Stream& stream) 
 void HostConnection::close() {
   if (closing_) return;
   closing_ = true;
-  if (!session().is_closed()) tasks_.spawn(say_goodbye(shared_from_this()));
+  if (!session().is_closed()) tasks_.spawn(end_session(shared_from_this()));
 }
 
-base::Task<> HostConnection::say_goodbye(Self self) {
+base::Task<> HostConnection::end_session(Self self) {
   ScopedDeadline deadline(self->clock_, self->clock_.now() + kGoodbyeTimeout,
                           [session = self->upgraded_.session] { session->abort(); });
   co_await self->session().close();

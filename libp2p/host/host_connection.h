@@ -14,7 +14,7 @@ namespace libp2p {
 
 /// Inbound streams of one connection that have not agreed on a protocol yet; further ones are reset.
 inline constexpr std::size_t kNegotiatingStreamsMax = 128;
-/// How long a closing connection may take to say goodbye.
+/// How long a connection that ends may take to say goodbye.
 inline constexpr base::Duration kGoodbyeTimeout = std::chrono::seconds(2);
 
 struct ServedProtocol {
@@ -48,7 +48,8 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   using Self = std::shared_ptr<HostConnection>;
 
   static base::Task<> serve_stream(Self self, std::unique_ptr<Stream> stream);
-  static base::Task<> say_goodbye(Self self);
+  /// Says goodbye, where there is somebody left to hear it, and waits until the session has come to its end.
+  static base::Task<> end_session(Self self);
   base::Task<base::Result<std::string>> negotiate(Stream& stream);
   MuxedConnection& session() const { return *upgraded_.session; }
 

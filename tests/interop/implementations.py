@@ -10,7 +10,7 @@ import tempfile
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 CACHE = FOLDER.parent.parent / ".cache"
-INSTALL_TIMEOUT_S = 180
+INSTALL_TIMEOUT_S = 60
 
 
 class NotRun(Exception):
