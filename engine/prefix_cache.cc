@@ -30,7 +30,10 @@ std::size_t PrefixCache::begin_pass() {
   promised_ = 0;
   while (request_ && limit_ > 0) {
     const LookupResult result = look_up(0);
-    if (result.outcome == LookupOutcome::kMiss) break;
+    if (result.outcome == LookupOutcome::kMiss) {
+      if (!result.reason.empty()) LOG_WARN("no cached KV for this prompt: {}", result.reason);
+      break;
+    }
     if (result.outcome == LookupOutcome::kHit) {
       promised_ = std::min(result.tokens, limit_);
       break;

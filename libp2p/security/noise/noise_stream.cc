@@ -1,5 +1,6 @@
 #include "libp2p/security/noise/noise_stream.h"
 
+#include "base/log.h"
 #include "libp2p/core/error.h"
 
 namespace libp2p::noise {
@@ -10,7 +11,11 @@ NoiseStream::NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport 
 base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes into) {
   for (;;) {
     auto opened = opener_.read(into);
-    if (!opened) raw_->reset();
+    if (!opened) {
+      // Whoever uses the connection learns only that it has gone.
+      LOG_WARN("Noise: a message was damaged or forged on the way; its connection ends");
+      raw_->reset();
+    }
     if (!opened || *opened > 0) co_return opened;
     auto received = co_await raw_->read_some(opener_.space());
     if (!received) co_return received;
