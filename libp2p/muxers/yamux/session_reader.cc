@@ -194,7 +194,7 @@ base::Task<> run_reader(std::shared_ptr<SessionState> session) {
   bool at_end = false;
   while (!session->ended()) {
     // A peer that provokes answers and reads none gets no more of our memory.
-    while (session->control_is_full() && !session->ended()) co_await session->wait_for_control_room();
+    while (session->output_is_full() && !session->ended()) co_await session->wait_for_output_room();
     if (session->ended()) break;
     auto read = co_await read_frame(*session, input);
     if (read || session->ended()) continue;
@@ -208,6 +208,7 @@ base::Task<> run_reader(std::shared_ptr<SessionState> session) {
     }
   }
   // What the other side still sends is read, so that the goodbye is not lost to a TCP reset; close_timeout bounds it.
+  input.set_header_only(false);
   while (!at_end && !session->is_aborted()) {
     input.skip(input.size());
     auto more = co_await input.fill();

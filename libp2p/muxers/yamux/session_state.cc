@@ -26,7 +26,7 @@ SessionState::SessionState(base::Executor executor, base::Clock& clock, const Ya
       next_id_(is_dialler ? 1 : 2),
       acceptable_(executor_),
       work_(executor_),
-      control_drained_(executor_),
+      output_drained_(executor_),
       closed_(executor_) {
   assert(config_.receive_window_initial_bytes >= kInitialWindowBytes);
   assert(config_.receive_window_max_bytes >= config_.receive_window_initial_bytes);
@@ -206,7 +206,7 @@ void SessionState::begin_close(GoAwayCode code, base::Error error) {
   close_timer_ = call_after<&SessionState::on_close_timeout>(config_.close_timeout);
   acceptable_.notify_all();
   work_.notify_all();
-  control_drained_.notify_all();
+  output_drained_.notify_all();
 }
 
 void SessionState::abort(base::Error error, bool discard) noexcept {
@@ -219,7 +219,7 @@ void SessionState::abort(base::Error error, bool discard) noexcept {
   if (secured_) secured_->reset();
   acceptable_.notify_all();
   work_.notify_all();
-  control_drained_.notify_all();
+  output_drained_.notify_all();
 }
 
 void SessionState::on_go_away() {
@@ -301,12 +301,17 @@ void SessionState::emit_fin(SendBatch& batch, const StreamPtr& stream) {
 }
 
 void SessionState::fill(SendBatch& batch) {
-  const bool was_full = control_is_full();
+  const bool was_full = output_is_full();
+  fill_control(batch);
+  if (control_queue_.empty() && control_list_.empty()) fill_data(batch);
+  if (was_full && !output_is_full()) output_drained_.notify_all();
+}
+
+void SessionState::fill_control(SendBatch& batch) {
   while (!control_queue_.empty() && batch.has_room()) {
     batch.add_header(control_queue_.front());
     control_queue_.pop_front();
   }
-  if (was_full && !control_is_full()) control_drained_.notify_all();
   // Before any data: a stream's first frame is the one with SYN.
   while (!control_list_.empty() && batch.has_room()) {
     const StreamPtr stream = std::move(control_list_.front());
@@ -314,7 +319,9 @@ void SessionState::fill(SendBatch& batch) {
     stream->in_control_list = false;
     if (!stream->error) emit_window_update(batch, *stream);
   }
-  if (!control_queue_.empty() || !control_list_.empty()) return;
+}
+
+void SessionState::fill_data(SendBatch& batch) {
   while (!data_list_.empty() && batch.has_room()) {
     const StreamPtr stream = std::move(data_list_.front());
     data_list_.pop_front();

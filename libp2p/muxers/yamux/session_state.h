@@ -60,9 +60,12 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   void reset_by_peer(const StreamPtr& stream);
   /// Bytes have come in: the other side is alive.
   void on_heard() { heard_ = true; }
-  /// Whether as many answers wait to be written as may.
-  bool control_is_full() const { return control_queue_.size() >= config_.control_frames_max; }
-  base::Task<> wait_for_control_room() { return control_drained_.wait(); }
+  /// Whether as much waits to be written as a peer may provoke: answers, and streams that ended while they waited.
+  bool output_is_full() const {
+    return control_queue_.size() >= config_.control_frames_max ||
+           control_list_.size() + data_list_.size() > 2 * config_.streams_max + config_.control_frames_max;
+  }
+  base::Task<> wait_for_output_room() { return output_drained_.wait(); }
 
   // The writer.
   /// Takes what can be sent now, control frames first.
@@ -84,6 +87,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   StreamPtr make_stream(std::uint32_t id, bool outbound);
   void add_to_control_list(const StreamPtr& stream);
   void queue_control(const FrameHeader& frame);
+  void fill_control(SendBatch& batch);
+  void fill_data(SendBatch& batch);
   void emit_window_update(SendBatch& batch, StreamState& stream);
   void emit_fin(SendBatch& batch, const StreamPtr& stream);
   std::uint32_t grow_window(StreamState& stream, std::uint32_t wanted);
@@ -119,7 +124,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   std::deque<StreamPtr> control_list_;  // streams with a window update to send, each at most once
   std::deque<StreamPtr> data_list_;     // streams with data or a FIN to send, each at most once
   base::Signal work_;
-  base::Signal control_drained_;
+  base::Signal output_drained_;
   bool batch_in_flight_ = false;
 
   std::optional<base::Error> ended_;

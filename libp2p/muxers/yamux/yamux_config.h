@@ -28,7 +28,8 @@ struct YamuxConfig {
   /// stop at the same number.
   std::size_t unacknowledged_max = 256;
 
-  /// Answers that wait to be written (pings, resets). While there are as many, nothing is read.
+  /// Answers that wait to be written (pings, resets). While there are as many, nothing is read; nor while twice
+  /// streams_max streams and as many again wait to write, most of which must have been reset meanwhile.
   std::size_t control_frames_max = 256;
   /// Pings answered in one second; more end the session.
   std::size_t pings_per_second_max = 128;

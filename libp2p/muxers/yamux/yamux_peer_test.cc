@@ -260,6 +260,34 @@ TEST_F(YamuxPeerTest, APeerThatReadsNoAnswersIsReadNoFurther) {
   EXPECT_TRUE(finish(sending));
 }
 
+base::Task<bool> accept_all(std::shared_ptr<MuxedConnection> session, std::vector<std::unique_ptr<Stream>>& into) {
+  for (;;) {
+    auto stream = co_await session->accept_stream();
+    if (!stream) co_return true;
+    into.push_back(std::move(*stream));
+  }
+}
+
+TEST_F(YamuxPeerTest, APeerThatOpensAndResetsStreamsAndReadsNothingIsReadNoFurther) {
+  YamuxConfig config;
+  config.streams_max = 20;
+  config.control_frames_max = 50;
+  connect(config, false, 500);
+  std::vector<std::unique_ptr<Stream>> accepted;
+  start(accept_all(session_, accepted));
+  base::Bytes frames;
+  // The answers to these fill the connection.
+  for (std::uint32_t i = 0; i < 45; ++i) base::append(frames, to_wire({FrameType::kPing, kFlagSyn, 0, i}));
+  for (std::uint32_t id = 1; id < 100'000; id += 2) {
+    base::append(frames, to_wire({FrameType::kWindowUpdate, kFlagSyn, id, 0}));
+    if (id > 1) base::append(frames, to_wire({FrameType::kWindowUpdate, kFlagRst, id - 2, 0}));
+  }
+  auto sending = start(peer_->write(frames));
+  poll();
+  EXPECT_FALSE(sending->has_value());
+  EXPECT_LT(accepted.size(), 500u);
+}
+
 TEST_F(YamuxPeerTest, TooManyPingsEndTheSession) {
   YamuxConfig config;
   config.pings_per_second_max = 10;
