@@ -89,7 +89,7 @@ struct ExchangeStats {
 };
 
 /// Node thread only. Owns the protocol's streams on every connection of the host: says hello on each new one, indexes
-/// what peers announce, answers what they ask.
+/// what peers announce, answers what they ask. Destroy it only after close() has completed.
 class Exchange {
  public:
   /// All references outlive the exchange.

@@ -92,7 +92,8 @@ base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> conn
     protocols.emplace_back(wire::kProtocolId);
     auto stream = co_await connection->new_stream(std::move(protocols));
     if (stream) {
-      co_await run_session(connection, std::move(*stream), std::nullopt);
+      const bool was_up = co_await run_session(connection, std::move(*stream), std::nullopt);
+      if (was_up) delay = kReopenDelay;
     } else if (stream.error() == libp2p::Error::kProtocolNotSupported) {
       co_return;
     }
@@ -102,12 +103,12 @@ base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> conn
   }
 }
 
-base::Task<> ExchangeImpl::run_session(std::shared_ptr<libp2p::Connection> connection,
-                                       std::unique_ptr<libp2p::Stream> stream, std::optional<wire::Hello> theirs) {
+base::Task<bool> ExchangeImpl::run_session(std::shared_ptr<libp2p::Connection> connection,
+                                           std::unique_ptr<libp2p::Stream> stream, std::optional<wire::Hello> theirs) {
   auto session = std::make_shared<Session>(context_, *this, std::move(connection), std::move(stream));
   sessions_.push_back(session);
   if (context_->closing) session->end(ExchangeError::kClosing);
-  co_await session->run(std::move(theirs));
+  co_return co_await session->run(std::move(theirs));
 }
 
 base::Task<> ExchangeImpl::serve(std::shared_ptr<Anchor> anchor, std::shared_ptr<libp2p::Connection> connection,

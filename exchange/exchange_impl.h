@@ -50,8 +50,9 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   base::Task<> serve_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream);
   base::Task<base::Result<wire::Message>> first_message(libp2p::Stream& stream);
   base::Task<> keep_session(std::shared_ptr<libp2p::Connection> connection);
-  base::Task<> run_session(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
-                           std::optional<wire::Hello> theirs);
+  /// True if hello succeeded both ways.
+  base::Task<bool> run_session(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
+                               std::optional<wire::Hello> theirs);
   void open_to(const std::shared_ptr<libp2p::Connection>& connection);
   /// Nothing: no session in which each may ask the other.
   std::shared_ptr<Session> session_with(const multiformats::PeerId& peer) const;

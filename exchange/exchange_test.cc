@@ -484,6 +484,41 @@ TEST_F(ExchangeTest, ALostControlStreamIsOpenedAgain) {
   EXPECT_EQ(b.exchange->peers().size(), 1u);
 }
 
+// Noise does not let a changed byte through; a broken peer might send one all the same. Either the fetch fails, or a
+// leaf does not fit, or nothing was wrong.
+TEST_F(ExchangeTest, AChangedByteAnywhereIsNoticed) {
+  auto& holder = add_node();
+  auto& asker = add_node();
+  auto faults = std::make_shared<StreamFaults>();
+  asker.host.faults_of_new_stream = [&](int number) { return number == 1 ? nullptr : faults; };
+  asker.host.dial(holder.host);
+  poll();
+  for (std::uint32_t i = 0; i < 5; ++i) holder.blocks.add(i);
+  std::size_t noticed = 0;
+  constexpr std::size_t kTrials = 700;
+  for (std::size_t trial = 0; trial < kTrials; ++trial) {
+    const auto answer = look_up(asker, holder.id(), request(0, 5));
+    // Every byte of the first header, then now and then one of the rest.
+    std::size_t left = trial < 300 ? trial : trial * 41 % 31'000;
+    faults->on_read = [&, left](base::MutableBytes bytes, std::size_t) mutable {
+      if (left < bytes.size()) bytes[left] ^= static_cast<std::uint8_t>(1 + trial % 255);
+      left = left < bytes.size() ? SIZE_MAX : left - bytes.size();
+    };
+    CollectingSink sink;
+    auto fetch = asker.exchange->fetch(fetch_request(holder.id(), answer, 0, 5), sink, in(2s));
+    poll();
+    if (!sink.outcome) advance(2s);
+    ASSERT_TRUE(sink.outcome);
+    if (!*sink.outcome || sink.bad_leaves > 0) {
+      ++noticed;
+    } else {
+      expect_slices(sink, 0, 0, 5);
+    }
+    faults->on_read = nullptr;
+  }
+  EXPECT_GT(noticed, kTrials * 9 / 10);
+}
+
 TEST_F(ExchangeTest, ClosingEndsWhatIsUnderWay) {
   auto& holder = add_node();
   auto& asker = add_node();

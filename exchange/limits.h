@@ -47,6 +47,7 @@ inline constexpr std::size_t kFetchPoolShare = 4;
 
 inline constexpr base::Duration kAnnounceDelay = std::chrono::milliseconds(10);
 inline constexpr std::size_t kSnapshotKeysMax = 65'536;
-inline constexpr std::size_t kLogOnceMax = 4096;
+inline constexpr std::size_t kLogLinesPerPeerMax = 64;
+inline constexpr std::size_t kLogPeersMax = 4096;
 
 }  // namespace kvp2p

@@ -4,6 +4,16 @@
 
 namespace kvp2p {
 
+bool LogOnce::first(const multiformats::PeerId& peer, std::string_view what) {
+  auto at = said_.find(peer);
+  if (at == said_.end()) {
+    if (said_.size() >= kLogPeersMax) return false;
+    at = said_.try_emplace(peer).first;
+  }
+  if (at->second.size() >= kLogLinesPerPeerMax) return false;
+  return at->second.insert(std::hash<std::string_view>()(what)).second;
+}
+
 std::string printable(std::string_view text) {
   std::string out(text);
   std::replace_if(

@@ -6,20 +6,19 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace kvp2p {
 
+/// Bounded by kLogPeersMax peers with kLogLinesPerPeerMax things each; beyond that nothing is said.
 class LogOnce {
  public:
-  /// True the first time; false again and, so that peers cannot make it grow, once kLogOnceMax things were said.
-  bool first(const multiformats::PeerId& peer, std::string_view what) {
-    if (said_.size() >= kLogOnceMax) return false;
-    return said_.insert(std::string(base::as_text(peer.as_bytes())).append(what)).second;
-  }
+  /// True the first time.
+  bool first(const multiformats::PeerId& peer, std::string_view what);
 
  private:
-  std::unordered_set<std::string> said_;
+  std::unordered_map<multiformats::PeerId, std::unordered_set<std::size_t>> said_;  // hashes of texts
 };
 
 /// A peer's text for the log: printable ASCII, the rest as '?'.

@@ -30,7 +30,7 @@ Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
 
 Session::~Session() = default;
 
-base::Task<> Session::run(std::optional<wire::Hello> theirs) {
+base::Task<bool> Session::run(std::optional<wire::Hello> theirs) {
   auto self = shared_from_this();
   auto outcome = co_await hello(std::move(theirs));
   if (!outcome) {
@@ -46,6 +46,7 @@ base::Task<> Session::run(std::optional<wire::Hello> theirs) {
     end(ExchangeError::kPeerGone);
   }
   owner_.on_session_ended(self);
+  co_return up_;
 }
 
 base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello> theirs) {
@@ -82,11 +83,18 @@ void Session::on_hello(HelloOutcome outcome) {
     for (auto& message : snapshot_announcements(context_->local.snapshot(kSnapshotKeysMax))) {
       announce(std::move(message));
     }
+    spawn_counted(context_, warm_up());
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
              printable(outcome.reason));
   }
+}
+
+base::Task<> Session::warm_up() {
+  auto self = shared_from_this();
+  auto stream = co_await acquire_stream();
+  if (stream) release_stream(std::move(*stream));
 }
 
 base::Task<> Session::write_loop() {

@@ -39,7 +39,8 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
   ~Session() override;
 
   /// Says hello and serves until the control stream ends. `theirs`: the peer opened the stream and this was its hello.
-  base::Task<> run(std::optional<wire::Hello> theirs);
+  /// Whether hello succeeded both ways.
+  base::Task<bool> run(std::optional<wire::Hello> theirs);
   /// A data stream that the peer opened in this session, on this or another connection, until it ends.
   base::Task<> serve_data_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
                                  std::uint32_t number);
@@ -78,6 +79,8 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
   friend class Dispatcher;
   base::Task<base::Result<HelloOutcome>> hello(std::optional<wire::Hello> theirs);
   void on_hello(HelloOutcome outcome);
+  /// Opens the first data stream before it is needed.
+  base::Task<> warm_up();
   base::Task<> write_loop();
   base::Task<> read_loop();
   base::Task<base::Result<base::Bytes>> read_message();
