@@ -48,6 +48,7 @@ make_namespaces() {
 start() {
   local name=$1 namespace=$2
   shift 2
+  rm -f "$dir/$name"  # of an earlier scenario
   ip netns exec "$namespace" "$tool" "$@" >"$dir/$name" 2>"$dir/$name.log" &
   pids+=($!)
 }

@@ -24,7 +24,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (heard->peers.size() > kPeersPerPacketMax) std::abort();
     for (const DiscoveredPeer& peer : heard->peers) {
       if (peer.addresses.empty() || peer.addresses.size() > kAddressesPerPeerMax) std::abort();
-      for (const auto& address : peer.addresses) (void)address_heard_on(address, "eth0");
+      for (const auto& address : peer.addresses) (void)address_heard_from(address, {"eth0", false});
     }
   }
   const auto message = parse_dns_message(packet);

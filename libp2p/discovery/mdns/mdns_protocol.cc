@@ -211,13 +211,14 @@ std::vector<Multiaddr> addresses_for_interface(std::span<const Multiaddr> all, s
   return announced;
 }
 
-std::optional<Multiaddr> address_heard_on(const Multiaddr& heard, std::string_view interface) {
+std::optional<Multiaddr> address_heard_from(const Multiaddr& heard, const Origin& origin) {
   if (heard.has(AddrProtocol::kIp6Zone)) return std::nullopt;
   const auto endpoint = heard.tcp_endpoint();
   if (!endpoint) return heard;
   if (endpoint->address.is_unspecified()) return std::nullopt;
+  if (endpoint->address.is_loopback() && !origin.this_machine) return std::nullopt;
   if (!endpoint->address.is_v6() || !endpoint->address.to_v6().is_link_local()) return heard;
-  const auto zone = Multiaddr::from_text("/ip6zone/" + std::string(interface));
+  const auto zone = Multiaddr::from_text("/ip6zone/" + std::string(origin.interface));
   if (!zone) return std::nullopt;
   const auto zoned = zone->encapsulate(heard);
   if (!zoned) return std::nullopt;

@@ -84,9 +84,14 @@ class MdnsProtocol {
 std::vector<multiformats::Multiaddr> addresses_for_interface(std::span<const multiformats::Multiaddr> all,
                                                              std::span<const boost::asio::ip::address> own);
 
-/// What an address heard on `interface` is called here: a link-local one gets the interface as its zone. Nothing for an
-/// unspecified address, or one that brings a zone of another host.
-std::optional<multiformats::Multiaddr> address_heard_on(const multiformats::Multiaddr& address,
-                                                        std::string_view interface);
+/// Where a packet came from.
+struct Origin {
+  std::string_view interface;
+  bool this_machine = false;  ///< the sender's address is one of ours
+};
+
+/// What an address that was heard is called here: a link-local one gets the interface as its zone. Nothing for an
+/// unspecified address, one that brings a zone of another host, and another machine's loopback (js announces it).
+std::optional<multiformats::Multiaddr> address_heard_from(const multiformats::Multiaddr& address, const Origin& origin);
 
 }  // namespace libp2p::mdns

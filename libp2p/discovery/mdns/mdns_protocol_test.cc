@@ -253,12 +253,22 @@ TEST(AddressesForInterface, OnlyThoseOnIt) {
   EXPECT_THAT(addresses_for_interface(all, own), ElementsAre(addr("/ip4/192.0.2.1/tcp/1"), addr("/ip6/fe80::1/tcp/1")));
 }
 
-TEST(AddressHeardOn, LinkLocalAddressesGetTheInterfaceAsZone) {
-  EXPECT_EQ(*address_heard_on(addr("/ip6/fe80::1/tcp/1"), "eth0"), addr("/ip6zone/eth0/ip6/fe80::1/tcp/1"));
-  EXPECT_EQ(*address_heard_on(addr("/ip6/2001:db8::1/tcp/1"), "eth0"), addr("/ip6/2001:db8::1/tcp/1"));
-  EXPECT_EQ(*address_heard_on(addr("/ip4/192.0.2.1/tcp/1"), "eth0"), addr("/ip4/192.0.2.1/tcp/1"));
-  EXPECT_FALSE(address_heard_on(addr("/ip6zone/eth7/ip6/fe80::1/tcp/1"), "eth0"));
-  EXPECT_FALSE(address_heard_on(addr("/ip4/0.0.0.0/tcp/1"), "eth0"));
+TEST(AddressHeardFrom, LinkLocalAddressesGetTheInterfaceAsZone) {
+  const Origin eth0{"eth0", false};
+  EXPECT_EQ(*address_heard_from(addr("/ip6/fe80::1/tcp/1"), eth0), addr("/ip6zone/eth0/ip6/fe80::1/tcp/1"));
+  EXPECT_EQ(*address_heard_from(addr("/ip6/2001:db8::1/tcp/1"), eth0), addr("/ip6/2001:db8::1/tcp/1"));
+  EXPECT_EQ(*address_heard_from(addr("/ip4/192.0.2.1/tcp/1"), eth0), addr("/ip4/192.0.2.1/tcp/1"));
+  EXPECT_EQ(*address_heard_from(addr("/dns/example.com/tcp/1"), eth0), addr("/dns/example.com/tcp/1"));
+}
+
+TEST(AddressHeardFrom, AddressesThatMeanNothingHereAreDropped) {
+  const Origin eth0{"eth0", false};
+  EXPECT_FALSE(address_heard_from(addr("/ip6zone/eth7/ip6/fe80::1/tcp/1"), eth0));
+  EXPECT_FALSE(address_heard_from(addr("/ip4/0.0.0.0/tcp/1"), eth0));
+  EXPECT_FALSE(address_heard_from(addr("/ip6/::/tcp/1"), eth0));
+  EXPECT_FALSE(address_heard_from(addr("/ip4/127.0.0.1/tcp/1"), eth0));
+  EXPECT_FALSE(address_heard_from(addr("/ip6/::1/tcp/1"), eth0));
+  EXPECT_EQ(*address_heard_from(addr("/ip4/127.0.0.1/tcp/1"), {"eth0", true}), addr("/ip4/127.0.0.1/tcp/1"));
 }
 
 }  // namespace

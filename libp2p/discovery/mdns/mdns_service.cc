@@ -189,10 +189,11 @@ void MdnsService::Impl::on_packet(Link& link, const boost::asio::ip::address& se
   const auto heard = protocol_.read(packet);
   if (!heard) return;  // others on this port may say what they like
   if (heard->asked != kAskedNothing) plan_answer(link, heard->asked);
+  const Origin origin{link.interface.name, link.interface.has(sender)};
   for (const DiscoveredPeer& discovered : heard->peers) {
     std::vector<multiformats::Multiaddr> addresses;
     for (const multiformats::Multiaddr& address : discovered.addresses) {
-      auto here = address_heard_on(address, link.interface.name);
+      auto here = address_heard_from(address, origin);
       if (here) addresses.push_back(std::move(*here));
     }
     if (addresses.empty() || !sightings_.is_news(discovered.peer, addresses, clock_.now())) continue;

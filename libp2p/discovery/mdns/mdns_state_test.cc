@@ -80,6 +80,8 @@ TEST(NetworkInterface, WhatIsLocal) {
   EXPECT_TRUE(interface.is_local(make_address("2001:db8:0:1:ffff::2")));
   EXPECT_FALSE(interface.is_local(make_address("2001:db8:0:2::2")));
   EXPECT_TRUE(interface.is_local(make_address("fe80::77")));
+  EXPECT_TRUE(interface.has(make_address("192.0.2.130")));
+  EXPECT_FALSE(interface.has(make_address("192.0.2.129")));
 }
 
 TEST(NetworkInterface, ThisMachinesCanBeListed) {

@@ -75,6 +75,11 @@ std::vector<address> NetworkInterface::plain_addresses() const {
   return plain;
 }
 
+bool NetworkInterface::has(const address& wanted) const {
+  return std::any_of(addresses.begin(), addresses.end(),
+                     [&](const InterfaceAddress& own) { return own.address == wanted; });
+}
+
 bool NetworkInterface::is_local(const address& sender) const {
   if (sender.is_v6() && sender.to_v6().is_link_local()) return true;
   return std::any_of(addresses.begin(), addresses.end(),

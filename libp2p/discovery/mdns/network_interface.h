@@ -27,6 +27,7 @@ struct NetworkInterface {
   std::vector<InterfaceAddress> addresses;
 
   std::vector<boost::asio::ip::address> plain_addresses() const;
+  bool has(const boost::asio::ip::address& address) const;
   /// Whether a packet from `sender` comes from this link: one of the subnets, or an IPv6 link-local address.
   bool is_local(const boost::asio::ip::address& sender) const;
 
