@@ -73,7 +73,7 @@ std::unique_ptr<Fetch> FetchClient::start(FetchRequest request, FetchSink& sink,
     room_.fetches = tasks_.size();
     room_.freed();
   });
-  spawn_counted(context_, task->run(link_.keep_alive()));
+  spawn_counted(context_, FetchTask::run(task, link_.keep_alive()));
   return std::make_unique<FetchHandle>(std::move(task));
 }
 

@@ -47,22 +47,22 @@ FetchTask::FetchTask(std::shared_ptr<NodeContext> context, SessionLink& link, st
 
 FetchTask::~FetchTask() = default;
 
-base::Task<> FetchTask::run([[maybe_unused]] std::shared_ptr<void> keep) {
-  auto self = shared_from_this();
-  deadline_timer_ = context_->clock.call_at(deadline_, [weak = weak_from_this()] {
-    if (auto task = weak.lock()) task->end(ExchangeError::kTimeout);
+base::Task<> FetchTask::run(std::shared_ptr<FetchTask> task, [[maybe_unused]] std::shared_ptr<void> keep) {
+  if (task->ended_) co_return;
+  task->deadline_timer_ = task->context_->clock.call_at(task->deadline_, [weak = std::weak_ptr(task)] {
+    if (auto late = weak.lock()) late->end(ExchangeError::kTimeout);
   });
-  auto stream = co_await link_.acquire_stream();
-  if (ended_) {
-    if (stream) link_.release_stream(std::move(*stream));
+  auto stream = co_await task->link_.acquire_stream();
+  if (task->ended_) {
+    if (stream) task->link_.release_stream(std::move(*stream));
     co_return;
   }
   if (!stream) {
-    end(stream.error());
+    task->end(stream.error());
     co_return;
   }
-  stream_ = std::move(*stream);
-  ask();
+  task->stream_ = std::move(*stream);
+  task->ask();
 }
 
 void FetchTask::ask() {

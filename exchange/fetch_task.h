@@ -38,7 +38,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   void on_ended(std::function<void()> call) { on_ended_ = std::move(call); }
 
   /// Gets a data stream and asks.
-  base::Task<> run(std::shared_ptr<void> keep);
+  static base::Task<> run(std::shared_ptr<FetchTask> task, std::shared_ptr<void> keep);
   /// The caller does not want it any more: the sink is not called again.
   void cancel();
   /// Tells the sink, unless ended.

@@ -48,8 +48,9 @@ class RunningGuard {
   std::shared_ptr<NodeContext> context_;
 };
 
-/// Runs `task` on its own, counted.
-void spawn_counted(const std::shared_ptr<NodeContext>& context, base::Task<> task);
+/// Runs `task` on its own, counted from now on. A task starts later: `keep` keeps alive, until it has ended, what it is
+/// a member of.
+void spawn_counted(const std::shared_ptr<NodeContext>& context, base::Task<> task, std::shared_ptr<void> keep = {});
 
 /// Waits, unless the node closes first.
 base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time);

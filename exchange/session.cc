@@ -41,7 +41,7 @@ base::Task<bool> Session::run(std::optional<wire::Hello> theirs) {
   } else if (!ended_) {
     HelloOutcome known = std::move(*outcome);
     on_hello(std::move(known));
-    spawn_counted(context_, write_loop());
+    spawn_counted(context_, write_loop(), self);
     co_await read_loop();
     end(ExchangeError::kPeerGone);
   }
@@ -83,7 +83,7 @@ void Session::on_hello(HelloOutcome outcome) {
     for (auto& message : snapshot_announcements(context_->local.snapshot(kSnapshotKeysMax))) {
       announce(std::move(message));
     }
-    spawn_counted(context_, warm_up());
+    spawn_counted(context_, warm_up(), shared_from_this());
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
@@ -92,13 +92,11 @@ void Session::on_hello(HelloOutcome outcome) {
 }
 
 base::Task<> Session::warm_up() {
-  auto self = shared_from_this();
   auto stream = co_await acquire_stream();
   if (stream) release_stream(std::move(*stream));
 }
 
 base::Task<> Session::write_loop() {
-  auto self = shared_from_this();
   co_await writer_.run(*control_);
   if (!ended_) end(ExchangeError::kPeerGone);
 }
@@ -200,7 +198,7 @@ base::Task<base::Result<std::shared_ptr<DataStream>>> Session::acquire_stream() 
   wire::Message first;
   first.body = open;
   const base::Bytes framed = wire::encode_framed(first);
-  spawn_counted(context_, read_own_stream(stream));
+  spawn_counted(context_, read_own_stream(stream), self);
   auto written = co_await stream->stream->write(framed);
   if (!written) {
     stream->reset();

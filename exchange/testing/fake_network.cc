@@ -63,9 +63,10 @@ class FakeStream final : public libp2p::Stream {
 /// One host's end of a connection.
 class FakeConnection final : public libp2p::Connection {
  public:
-  FakeConnection(FakeHost& own, FakeHost& other, bool dialler) : own_(own), other_(other), dialler_(dialler) {}
+  FakeConnection(FakeHost& own, FakeHost& other, bool dialler)
+      : own_(own), other_(other), remote_peer_(other.peer_id()), dialler_(dialler) {}
 
-  const multiformats::PeerId& remote_peer() const override { return other_.peer_id(); }
+  const multiformats::PeerId& remote_peer() const override { return remote_peer_; }
   const multiformats::Multiaddr& remote_address() const override { return address_; }
   const multiformats::Multiaddr& local_address() const override { return address_; }
   bool is_dialler() const override { return dialler_; }
@@ -109,8 +110,9 @@ class FakeConnection final : public libp2p::Connection {
     for (const auto& call : own_.on_disconnected_) call(keep);
   }
 
-  FakeHost& own_;
+  FakeHost& own_;  // both alive while the connection is open
   FakeHost& other_;
+  multiformats::PeerId remote_peer_;
   bool dialler_;
   bool closed_ = false;
   multiformats::Multiaddr address_;
@@ -120,7 +122,9 @@ class FakeConnection final : public libp2p::Connection {
 
 FakeHost::FakeHost(const base::Executor& executor, std::uint8_t number)
     : executor_(executor), id_(numbered_peer_id(number)) {}
-FakeHost::~FakeHost() = default;
+FakeHost::~FakeHost() {
+  for (const auto& connection : std::vector(connections_)) connection->close();
+}
 
 void FakeHost::dial(FakeHost& other) {
   auto near = std::make_shared<FakeConnection>(*this, other, true);
