@@ -9,8 +9,8 @@
 
 namespace kvp2p {
 
-/// Byte offsets from the region's start of one layer's K and V: of head 0, token 0 of engine block 0. For MLA (planes 1)
-/// only `k` is used.
+/// Byte offsets from the region's start of one layer's K and V: of head 0, token 0 of engine block 0. For MLA (planes
+/// 1) only `k` is used.
 struct LayerBase {
   std::size_t k = 0;
   std::size_t v = 0;
@@ -21,8 +21,8 @@ struct LayerBase {
 ///   address of K(layer, block, token, head) = start + layers[layer].k + block * block_stride + token * token_stride
 ///                                             + head * head_stride
 ///
-/// NHD: token_stride = heads * head_dim * element, head_stride = head_dim * element. HND: the other way round. Packed K|V
-/// in the last dimension: v = k + head_dim * element.
+/// NHD: token_stride = heads * head_dim * element, head_stride = head_dim * element. HND: the other way round. Packed
+/// K|V in the last dimension: v = k + head_dim * element.
 struct LayoutDesc {
   /// Element type, head_dim, planes and the shard that the region holds. Layer 0 of `layers` is shard.layer_begin.
   ObjectFormat format;

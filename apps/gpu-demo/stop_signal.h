@@ -8,8 +8,8 @@
 
 namespace kvp2p::demo {
 
-/// One a process. The signals are handled, not blocked and waited for: libraries start threads before main() (OpenBLAS),
-/// in which they would not be blocked.
+/// One a process. The signals are handled, not blocked and waited for: libraries start threads before main()
+/// (OpenBLAS), in which they would not be blocked.
 class StopSignal {
  public:
   StopSignal();

@@ -82,7 +82,7 @@ class PipeEnd final : public Stream {
 }  // namespace
 
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_memory_pipe(const base::Executor& executor,
-                                                                            MemoryPipeOptions options) {
+                                                                             MemoryPipeOptions options) {
   auto left = std::make_shared<Direction>(executor);
   auto right = std::make_shared<Direction>(executor);
   return {std::make_unique<PipeEnd>(left, right, options), std::make_unique<PipeEnd>(right, left, options)};

@@ -19,6 +19,6 @@ struct MemoryPipeOptions {
 
 /// Both ends live on `executor`.
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_memory_pipe(const base::Executor& executor,
-                                                                            MemoryPipeOptions options = {});
+                                                                             MemoryPipeOptions options = {});
 
 }  // namespace libp2p::testing
