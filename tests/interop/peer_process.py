@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 
-COMMAND_TIMEOUT_S = 30
+COMMAND_TIMEOUT_S = 45
 
 
 class CaseFailed(Exception):
