@@ -37,18 +37,14 @@ void MatchOperation::start() {
 void MatchOperation::stop() {
   decide();
   life_.reset();
-  for (ShardMatch& shard : shards_) {
-    shard.local.clear();
-    shard.answers.clear();
-    shard.sources.clear();
-  }
+  shards_.clear();
   state_->expire();
 }
 
 void MatchOperation::look_here() {
   const MatchRequest& request = state_->request();
   for (const ObjectFormat& format : request.shards) {
-    ShardMatch& shard = shards_.emplace_back();
+    ShardMatch& shard = *shards_.emplace_back(std::make_shared<ShardMatch>());
     shard.format = format;
     shard.local.resize(request.keys.size());
     // Last first: the store then keeps the beginning of a prompt longest.
@@ -62,9 +58,9 @@ void MatchOperation::look_here() {
 /// Leading blocks that are here in all shards.
 std::size_t MatchOperation::local_end() const {
   std::size_t end = state_->request().keys.size();
-  for (const ShardMatch& shard : shards_) {
-    const auto gap = std::find(shard.local.begin(), shard.local.end(), nullptr);
-    end = std::min(end, static_cast<std::size_t>(gap - shard.local.begin()));
+  for (const auto& shard : shards_) {
+    const auto gap = std::find(shard->local.begin(), shard->local.end(), nullptr);
+    end = std::min(end, static_cast<std::size_t>(gap - shard->local.begin()));
   }
   return end;
 }
@@ -75,17 +71,21 @@ void MatchOperation::ask_peers(std::size_t from) {
   std::set<multiformats::PeerId> indexed;
   for (const auto& holder : context_.index->holders(state_->request().keys, from, kIndexedPeersMax)) {
     indexed.insert(holder.peer);
-    if (connected.contains(holder.peer)) ask(holder.peer, from, from + holder.blocks);
+    if (connected.contains(holder.peer)) ask(holder.peer, from + holder.blocks);
   }
   std::size_t unknown = 0;
   for (const auto& peer : connected) {
     if (indexed.contains(peer)) continue;
     if (unknown++ == kUnknownPeersMax) break;
-    ask(peer, from, 0);
+    ask(peer, 0);
+  }
+  // Only now: an answer can come at once, and must not decide while others are yet to be asked.
+  for (std::size_t i = 0; i < questions_.size(); ++i) {
+    base::spawn(context_.executor, run_question(shared_from_this(), i, from));
   }
 }
 
-void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t from, std::size_t promised_end) {
+void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t promised_end) {
   for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
     Question question;
     question.peer = peer;
@@ -93,7 +93,6 @@ void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t from, std
     question.promised_end = promised_end;
     question.patience_end = patience_end(peer, promised_end);
     questions_.push_back(question);
-    base::spawn(context_.executor, run_question(shared_from_this(), questions_.size() - 1, from));
   }
 }
 
@@ -154,11 +153,11 @@ void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAns
     note_reason(question.peer, printable(answer.reason));
     return;
   }
-  // Ends the lease when it goes, which is at once if the match is decided.
+  // Ends the lease when it goes, which is at once if the match has ended.
   taken->lease = std::make_shared<PeerLease>(context_.executor, context_.link, question.peer, answer.lease);
   taken->holding.bytes_per_second = answer.expected_bytes_per_second;
   taken->blocks = std::move(answer.blocks);
-  if (!decided_) shards_[question.shard].answers.push_back(std::move(taken));
+  if (question.shard < shards_.size()) shards_[question.shard]->answers.push_back(std::move(taken));
 }
 
 void MatchOperation::note_reason(const multiformats::PeerId& peer, const std::string& reason) {
@@ -171,13 +170,13 @@ void MatchOperation::note_reason(const multiformats::PeerId& peer, const std::st
 void MatchOperation::review() {
   if (decided_) return;
   std::size_t found = state_->request().keys.size();
-  for (ShardMatch& shard : shards_) {
+  for (const auto& shard : shards_) {
     std::vector<std::uint8_t> here;
-    for (const auto& pin : shard.local) here.push_back(pin != nullptr);
+    for (const auto& pin : shard->local) here.push_back(pin != nullptr);
     std::vector<Holding> peers;
-    for (const auto& answer : shard.answers) peers.push_back(answer->holding);
-    shard.sources = plan_sources(here, peers);
-    found = std::min(found, leading_blocks(shard.sources));
+    for (const auto& answer : shard->answers) peers.push_back(answer->holding);
+    shard->sources = plan_sources(here, peers);
+    found = std::min(found, leading_blocks(shard->sources));
   }
   const bool wait = found < state_->request().keys.size() &&
                     std::any_of(questions_.begin(), questions_.end(),
@@ -213,13 +212,13 @@ void MatchOperation::decide() {
   decided_ = true;
   MatchStatus status;
   const std::size_t keys = state_->request().keys.size();
-  status.blocks = keys;
+  status.blocks = shards_.empty() ? 0 : keys;
   status.present.assign(keys, true);
   status.sources.assign(keys, Source::kLocal);
-  for (const ShardMatch& shard : shards_) {
-    status.blocks = std::min(status.blocks, leading_blocks(shard.sources));
+  for (const auto& shard : shards_) {
+    status.blocks = std::min(status.blocks, leading_blocks(shard->sources));
     for (std::size_t i = 0; i < keys; ++i) {
-      const int source = i < shard.sources.size() ? shard.sources[i] : kNoSource;
+      const int source = i < shard->sources.size() ? shard->sources[i] : kNoSource;
       if (source == kNoSource) {
         status.present[i] = false;
         status.sources[i] = Source::kNone;

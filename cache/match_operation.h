@@ -28,7 +28,7 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
 
   const std::shared_ptr<MatchState>& state() const { return state_; }
   /// REQUIRES: decided.
-  const ShardMatch& shard(std::size_t i) const { return shards_[i]; }
+  std::shared_ptr<const ShardMatch> shard(std::size_t i) const { return shards_[i]; }
 
  private:
   struct Question {
@@ -43,7 +43,7 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   void look_here();
   std::size_t local_end() const;
   void ask_peers(std::size_t from);
-  void ask(const multiformats::PeerId& peer, std::size_t from, std::size_t promised_end);
+  void ask(const multiformats::PeerId& peer, std::size_t promised_end);
   base::TimePoint patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const;
   LookupRequest make_lookup(std::size_t shard, std::size_t from) const;
   static base::Task<> run_question(std::shared_ptr<MatchOperation> self, std::size_t question, std::size_t from);
@@ -57,7 +57,8 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
 
   CacheContext& context_;
   const std::shared_ptr<MatchState> state_;
-  std::vector<ShardMatch> shards_;
+  /// Shared with transfers, which go on when the match is released.
+  std::vector<std::shared_ptr<ShardMatch>> shards_;
   std::vector<Question> questions_;
   std::string reason_;
   bool decided_ = false;

@@ -40,6 +40,7 @@ struct PeerAnswer {
   }
 };
 
+/// Once the match is decided, nothing changes but that late answers are added: they serve when another peer fails.
 struct ShardMatch {
   ObjectFormat format;
   std::vector<std::shared_ptr<const BlockPin>> local;  // one a key; null where nothing is here

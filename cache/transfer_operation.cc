@@ -80,7 +80,7 @@ bool TransferOperation::block_claimed(std::size_t block) const {
 
 std::shared_ptr<TransferOperation::Delivery> TransferOperation::next_local() {
   const auto is_local = [this](std::size_t block) {
-    return plan_.match.sources[plan_.first_block + block] == kLocalSource;
+    return plan_.match->sources[plan_.first_block + block] == kLocalSource;
   };
   const std::size_t blocks_max = std::max<std::size_t>(1, kLocalStepBytes / plan_.format.layer_slice_bytes());
   const ShardRange& wanted = plan_.format.shard;
@@ -91,7 +91,7 @@ std::shared_ptr<TransferOperation::Delivery> TransferOperation::next_local() {
     delivery->layer = plan_.layer_order[local_layer_];
     delivery->first = local_block_;
     for (; local_block_ < blocks() && is_local(local_block_) && delivery->slices.size() < blocks_max; ++local_block_) {
-      const auto& pin = plan_.match.local[plan_.first_block + local_block_];
+      const auto& pin = plan_.match->local[plan_.first_block + local_block_];
       const StoredBlock& stored = **pin;
       const ShardRange& held = stored.format.shard;
       const std::uint32_t layer = wanted.layer_begin + delivery->layer - held.layer_begin;
@@ -129,10 +129,10 @@ void TransferOperation::start_planned_fetches() {
   fetch_started_ = std::chrono::steady_clock::now();
   std::size_t block = 0;
   while (block < blocks()) {
-    const int source = plan_.match.sources[plan_.first_block + block];
+    const int source = plan_.match->sources[plan_.first_block + block];
     std::size_t end = block;
-    while (end < blocks() && plan_.match.sources[plan_.first_block + end] == source) ++end;
-    if (source > kLocalSource) start_fetch(plan_.match.answers[source - 1], block, end);
+    while (end < blocks() && plan_.match->sources[plan_.first_block + end] == source) ++end;
+    if (source > kLocalSource) start_fetch(plan_.match->answers[source - 1], block, end);
     block = end;
   }
 }
@@ -235,7 +235,7 @@ std::shared_ptr<const PeerAnswer> TransferOperation::other_source(std::size_t bl
   std::shared_ptr<const PeerAnswer> best;
   std::size_t best_end = 0;
   const std::size_t wanted = plan_.first_block + block;
-  for (const auto& answer : plan_.match.answers) {
+  for (const auto& answer : plan_.match->answers) {
     if (failed_answers_.contains(answer.get()) || !answer->holding.has(wanted)) continue;
     const std::size_t end = answer->holding.run_end(wanted, plan_.first_block + blocks());
     if (end <= best_end) continue;

@@ -24,7 +24,7 @@ struct TransferPlan {
   std::vector<std::uint32_t> layer_order;
   ReadyEvent ready;
   base::TimePoint deadline;
-  ShardMatch match;
+  std::shared_ptr<const ShardMatch> match;
 };
 
 /// Node thread only. Every layer of every block goes: bytes in host memory → digests checked on a worker → (last layer:

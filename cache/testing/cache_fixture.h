@@ -1,0 +1,63 @@
+// A cache manager with an engine's memory, scripted peers and a clock that the test moves.
+#pragma once
+
+#include "cache/cache_manager.h"
+#include "cache/testing/scripted_exchange.h"
+#include "gpu/host_connector.h"
+#include "gpu/testing/engine_memory.h"
+#include "index/block_index.h"
+
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace kvp2p::testing {
+
+/// The test's thread is the node thread; copies and digests run on threads of their own.
+class CacheTest : public ::testing::Test {
+ protected:
+  static constexpr std::size_t kBlocks = 12;
+
+  explicit CacheTest(std::size_t store_blocks_max = 64);
+  ~CacheTest() override;
+
+  /// Runs the node thread until `condition` holds.
+  template <class Condition>
+  void run_until(Condition condition) {
+    while (!condition()) {
+      io_.restart();
+      if (io_.poll() == 0) std::this_thread::yield();
+    }
+  }
+  /// Runs what is ready, and lets workers and copies finish.
+  void settle();
+  void advance(base::Duration time);
+
+  multiformats::PeerId add_peer(std::size_t first, std::size_t end, bool indexed = true);
+  MatchRequest request(std::size_t blocks = kBlocks, base::Duration time = std::chrono::seconds(2)) const;
+  /// A decided match.
+  MatchId decided_match(std::size_t blocks = kBlocks);
+  GetRequest get_request(MatchId match, std::size_t blocks) const;
+  std::shared_ptr<TransferState> start_get(MatchId match, std::size_t blocks);
+  /// Publishes blocks [first, end) from the engine's slots of the same numbers.
+  void put_blocks(std::size_t first, std::size_t end);
+
+  MatchStatus status_of(MatchId match) { return manager_->find(match)->status(); }
+
+  static Shape shape();
+
+  boost::asio::io_context io_;
+  base::ManualClock clock_;
+  HostConnector connector_{"test", 1};
+  std::shared_ptr<StagingPool> staging_;
+  BlockIndex index_;
+  EngineMemory engine_{hnd(shape())};
+  std::unique_ptr<CacheManager> manager_;
+  std::unique_ptr<ScriptedExchange> exchange_;
+  RegionId region_{};
+  ModelSpec model_;
+  Fingerprint fingerprint_;
+  std::vector<BlockKey> keys_;
+};
+
+}  // namespace kvp2p::testing

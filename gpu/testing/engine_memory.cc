@@ -1,0 +1,61 @@
+#include "gpu/testing/engine_memory.h"
+
+#include <cstring>
+
+namespace kvp2p::testing {
+
+std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer, const ObjectFormat& format) {
+  std::vector<std::uint8_t> slice;
+  // A head's content does not depend on who else is in the shard.
+  for (std::uint32_t head = format.shard.head_begin; head < format.shard.head_end; ++head) {
+    std::uint64_t state = 0;
+    std::memcpy(&state, key.bytes.data(), sizeof state);
+    state = (state ^ (std::uint64_t{format.shard.layer_begin + layer} << 32 | head)) * 0x9E3779B97F4A7C15u;
+    for (std::size_t i = 0; i < format.head_slice_bytes(); ++i) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      slice.push_back(static_cast<std::uint8_t>(state >> 56));
+    }
+  }
+  return slice;
+}
+
+EngineMemory::EngineMemory(NamedLayout layout) : named_(std::move(layout)), bytes_(named_.region_bytes, kPoison) {}
+
+void EngineMemory::compute(const BlockKey& key, Slot slot) {
+  const std::size_t row = format().head_dim * element_bytes(format().element);
+  for (std::uint32_t layer = 0; layer < format().shard.layers(); ++layer) {
+    const auto slice = slice_content(key, layer, format());
+    const std::uint8_t* from = slice.data();
+    for (std::uint32_t head = 0; head < format().shard.heads(); ++head) {
+      for (std::uint32_t plane = 0; plane < format().planes; ++plane) {
+        for (std::uint32_t token = 0; token < kBlockTokens; ++token, from += row) {
+          std::memcpy(&bytes_[element_offset(layout(), layer, slot, head, plane, token, 0)], from, row);
+        }
+      }
+    }
+  }
+}
+
+bool EngineMemory::holds(const BlockKey& key, std::uint32_t layer, Slot slot) const {
+  return naive_gather(layout(), bytes_.data(), layer, slot) == slice_content(key, layer, format());
+}
+
+bool EngineMemory::holds(const BlockKey& key, Slot slot) const {
+  for (std::uint32_t layer = 0; layer < format().shard.layers(); ++layer) {
+    if (!holds(key, layer, slot)) return false;
+  }
+  return true;
+}
+
+bool EngineMemory::is_poisoned(Slot slot) const {
+  for (std::uint32_t layer = 0; layer < format().shard.layers(); ++layer) {
+    for (const std::uint8_t byte : naive_gather(layout(), bytes_.data(), layer, slot)) {
+      if (byte != kPoison) return false;
+    }
+  }
+  return true;
+}
+
+void EngineMemory::poison() { std::fill(bytes_.begin(), bytes_.end(), kPoison); }
+
+}  // namespace kvp2p::testing

@@ -1,0 +1,37 @@
+// An engine's paged KV cache whose content can be told from any other. For tests.
+#pragma once
+
+#include "gpu/testing/layouts.h"
+#include "kv/block_key.h"
+
+namespace kvp2p::testing {
+
+/// Poison of memory that nothing was written to.
+inline constexpr std::uint8_t kPoison = 0xA5;
+
+/// What the layer of a block with this key holds, in wire order: every byte depends on key, layer and place.
+std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer, const ObjectFormat& format);
+
+/// Not thread-safe. `layer` is the region's; content is that of the model's layer.
+class EngineMemory {
+ public:
+  explicit EngineMemory(NamedLayout layout);
+
+  /// "Computes" a block: writes its content to the slot.
+  void compute(const BlockKey& key, Slot slot);
+  bool holds(const BlockKey& key, std::uint32_t layer, Slot slot) const;
+  bool holds(const BlockKey& key, Slot slot) const;
+  /// Nothing was written to the slot since the last poison().
+  bool is_poisoned(Slot slot) const;
+  void poison();
+
+  const LayoutDesc& layout() const { return named_.layout; }
+  const ObjectFormat& format() const { return named_.layout.format; }
+  std::vector<std::uint8_t>& bytes() { return bytes_; }
+
+ private:
+  NamedLayout named_;
+  std::vector<std::uint8_t> bytes_;
+};
+
+}  // namespace kvp2p::testing
