@@ -88,9 +88,7 @@ void ExchangeImpl::open_to(const std::shared_ptr<libp2p::Connection>& connection
 base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> connection) {
   base::Duration delay = kReopenDelay;
   while (!context_->closing && !connection->is_closed()) {
-    std::vector<std::string> protocols;
-    protocols.emplace_back(wire::kProtocolId);
-    auto stream = co_await connection->new_stream(std::move(protocols));
+    auto stream = co_await open_stream(context_, connection);
     if (stream) {
       const bool was_up = co_await run_session(connection, std::move(*stream), std::nullopt);
       if (was_up) delay = kReopenDelay;
@@ -98,7 +96,7 @@ base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> conn
       co_return;
     }
     if (context_->closing || connection->is_closed()) co_return;
-    co_await pause(context_, delay);
+    co_await pause(context_, delay, connection);
     delay = std::min(2 * delay, kReopenDelayMax);
   }
 }

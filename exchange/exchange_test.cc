@@ -519,6 +519,40 @@ TEST_F(ExchangeTest, AChangedByteAnywhereIsNoticed) {
   EXPECT_GT(noticed, kTrials * 9 / 10);
 }
 
+TEST_F(ExchangeTest, ClosingDoesNotWaitForAPeerThatStalls) {
+  auto& a = add_node();
+  auto& b = add_node();
+  a.host.opens_streams = false;
+  a.host.dial(b.host);
+  poll();
+  close_all();
+  nodes_.clear();
+}
+
+TEST_F(ExchangeTest, AFetchFromAPeerThatOpensNoStreamIsATimeout) {
+  auto& holder = add_node();
+  auto& asker = add_node();
+  auto stalled = std::make_shared<StreamFaults>();
+  asker.host.faults_of_new_stream = [&](int number) { return number == 2 ? stalled : nullptr; };
+  asker.host.dial(holder.host);
+  poll();
+  holder.blocks.add(0);
+  const auto answer = look_up(asker, holder.id(), request(0, 1));
+  // The stream opened early breaks, and no other comes.
+  asker.host.opens_streams = false;
+  stalled->reset_after_read_bytes = 0;
+  CollectingSink first;
+  auto fetch = asker.exchange->fetch(fetch_request(holder.id(), answer, 0, 1), first, in(2s));
+  poll();
+  ASSERT_TRUE(first.outcome);
+  EXPECT_EQ(first.outcome->error(), ExchangeError::kPeerGone);
+  CollectingSink second;
+  fetch = asker.exchange->fetch(fetch_request(holder.id(), answer, 0, 1), second, in(2s));
+  advance(2s);
+  ASSERT_TRUE(second.outcome);
+  EXPECT_EQ(second.outcome->error(), ExchangeError::kTimeout);
+}
+
 TEST_F(ExchangeTest, ClosingEndsWhatIsUnderWay) {
   auto& holder = add_node();
   auto& asker = add_node();

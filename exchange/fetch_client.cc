@@ -73,6 +73,7 @@ std::unique_ptr<Fetch> FetchClient::start(FetchRequest request, FetchSink& sink,
     room_.fetches = tasks_.size();
     room_.freed();
   });
+  task->start_deadline();
   spawn_counted(context_, FetchTask::run(task, link_.keep_alive()));
   return std::make_unique<FetchHandle>(std::move(task));
 }

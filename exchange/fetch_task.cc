@@ -47,11 +47,14 @@ FetchTask::FetchTask(std::shared_ptr<NodeContext> context, SessionLink& link, st
 
 FetchTask::~FetchTask() = default;
 
+void FetchTask::start_deadline() {
+  deadline_timer_ = context_->clock.call_at(deadline_, [weak = weak_from_this()] {
+    if (auto task = weak.lock()) task->end(ExchangeError::kTimeout);
+  });
+}
+
 base::Task<> FetchTask::run(std::shared_ptr<FetchTask> task, [[maybe_unused]] std::shared_ptr<void> keep) {
   if (task->ended_) co_return;
-  task->deadline_timer_ = task->context_->clock.call_at(task->deadline_, [weak = std::weak_ptr(task)] {
-    if (auto late = weak.lock()) late->end(ExchangeError::kTimeout);
-  });
   auto stream = co_await task->link_.acquire_stream();
   if (task->ended_) {
     if (stream) task->link_.release_stream(std::move(*stream));

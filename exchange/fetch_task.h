@@ -37,6 +37,8 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   /// Called once, when the task has ended in any way.
   void on_ended(std::function<void()> call) { on_ended_ = std::move(call); }
 
+  /// Ends the task at its deadline; before run().
+  void start_deadline();
   /// Gets a data stream and asks.
   static base::Task<> run(std::shared_ptr<FetchTask> task, std::shared_ptr<void> keep);
   /// The caller does not want it any more: the sink is not called again.

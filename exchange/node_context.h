@@ -26,6 +26,7 @@ struct NodeContext {
   LogOnce log_once;
 
   bool closing = false;
+  /// Also notified when something else has happened that a coroutine waits for beside the closing.
   base::Signal closing_changed;
   std::size_t running = 0;
   base::Signal running_changed;
@@ -52,7 +53,12 @@ class RunningGuard {
 /// a member of.
 void spawn_counted(const std::shared_ptr<NodeContext>& context, base::Task<> task, std::shared_ptr<void> keep = {});
 
-/// Waits, unless the node closes first.
-base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time);
+/// Waits, unless the node closes or the connection (if one is given) ends first.
+base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time,
+                   std::shared_ptr<libp2p::Connection> connection = {});
+
+/// A new stream of the KV protocol. Does not wait for a peer that stalls once the node closes: ExchangeError::kClosing.
+base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> open_stream(std::shared_ptr<NodeContext> context,
+                                                                      std::shared_ptr<libp2p::Connection> connection);
 
 }  // namespace kvp2p

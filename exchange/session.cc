@@ -185,9 +185,7 @@ base::Task<base::Result<std::shared_ptr<DataStream>>> Session::acquire_stream() 
   }
   if (ended_) co_return ExchangeError::kPeerGone;
   if (own_streams_.size() >= kDataStreamsMax) co_return ExchangeError::kTooManyRequests;
-  std::vector<std::string> protocols;
-  protocols.emplace_back(wire::kProtocolId);
-  auto opened = co_await connection_->new_stream(std::move(protocols));
+  auto opened = co_await open_stream(context_, connection_);
   if (!opened) co_return opened.error();
   auto stream = std::make_shared<DataStream>(context_->executor, connection_, std::move(*opened), ++last_stream_);
   if (ended_) co_return ExchangeError::kPeerGone;

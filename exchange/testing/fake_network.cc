@@ -64,7 +64,7 @@ class FakeStream final : public libp2p::Stream {
 class FakeConnection final : public libp2p::Connection {
  public:
   FakeConnection(FakeHost& own, FakeHost& other, bool dialler)
-      : own_(own), other_(other), remote_peer_(other.peer_id()), dialler_(dialler) {}
+      : own_(own), other_(other), remote_peer_(other.peer_id()), dialler_(dialler), changed_(own.executor_) {}
 
   const multiformats::PeerId& remote_peer() const override { return remote_peer_; }
   const multiformats::Multiaddr& remote_address() const override { return address_; }
@@ -74,6 +74,7 @@ class FakeConnection final : public libp2p::Connection {
 
   base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> new_stream(std::vector<std::string> protocols) override {
     auto remote = remote_.lock();
+    while (!closed_ && !own_.opens_streams) co_await changed_.wait();
     if (closed_ || !remote) co_return libp2p::Error::kConnectionClosed;
     auto handler = other_.handlers_.find(protocols.at(0));
     if (handler == other_.handlers_.end()) co_return libp2p::Error::kProtocolNotSupported;
@@ -101,6 +102,7 @@ class FakeConnection final : public libp2p::Connection {
  private:
   void end() {
     closed_ = true;
+    changed_.notify_all();
     for (auto* stream : std::set(streams_)) stream->reset();
     auto self = std::find_if(own_.connections_.begin(), own_.connections_.end(),
                              [this](const auto& connection) { return connection.get() == this; });
@@ -115,6 +117,7 @@ class FakeConnection final : public libp2p::Connection {
   multiformats::PeerId remote_peer_;
   bool dialler_;
   bool closed_ = false;
+  base::Signal changed_;
   multiformats::Multiaddr address_;
   std::weak_ptr<FakeConnection> remote_;
   std::set<FakeStream*> streams_;

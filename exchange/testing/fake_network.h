@@ -35,6 +35,8 @@ class FakeHost final : public libp2p::Host {
   /// Called for each stream that this host opens, with its number from 1; what it returns is done to this host's end.
   std::function<std::shared_ptr<StreamFaults>(int number)> faults_of_new_stream;
   int streams_opened = 0;
+  /// New streams wait until this is set again, as with a peer that has stalled.
+  bool opens_streams = true;
 
   const multiformats::PeerId& peer_id() const override { return id_; }
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override { return address; }
