@@ -23,6 +23,9 @@ namespace {
 using multiformats::Multiaddr;
 using std::chrono::milliseconds;
 
+/// Untied: with tied embeddings random weights repeat one token, whatever the KV is, and comparing outputs says nothing.
+constexpr char kDefaultSynthetic[] = "synthetic:tied=0";
+
 /// Where digests of weights are kept, so that they are computed once: $XDG_CACHE_HOME or ~/.cache.
 std::filesystem::path cache_folder() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0) {
@@ -77,7 +80,7 @@ Session::~Session() {
 std::optional<int> Session::load_model_and_prompt() {
   progress_.show("loading " + options_.model);
   engine::set_blas_threads(0);
-  const std::string name = options_.model == "synthetic" ? std::string(engine::kSyntheticPrefix) : options_.model;
+  const std::string name = options_.model == "synthetic" ? kDefaultSynthetic : options_.model;
   auto model = engine::load_model(name);
   if (!model) return fail("cannot load the model " + options_.model + ": " + model.error().message());
   model_.emplace(std::move(*model));
