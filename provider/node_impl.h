@@ -42,6 +42,10 @@ class NodeImpl final : public Node {
   std::vector<PeerSummary> peers() const override;
   void stop() override;
 
+  // For tests: the node thread and what runs on it.
+  boost::asio::io_context& io() { return io_; }
+  CacheManager& manager() { return *manager_; }
+
  private:
   struct Connecting;
 

@@ -1,6 +1,11 @@
 #include "provider/testing/test_engine.h"
 
+#include "provider/node_impl.h"
+
 #include <gtest/gtest.h>
+#include <boost/asio/post.hpp>
+
+#include <future>
 
 namespace kvp2p::testing {
 
@@ -33,18 +38,50 @@ TestEngine::TestEngine(KvCore& core, NamedLayout named, const ModelSpec& spec)
 
 TestEngine::~TestEngine() { core_.unregister_region(region_); }
 
-std::unique_ptr<Node> start_test_node(std::size_t store_bytes_max) {
+NodeConfig test_node_config() {
   NodeConfig config;
   config.ephemeral_identity = true;
   config.mdns = false;
   config.cluster_key = std::string(64, 'a');
   config.listen_addresses = {*multiformats::Multiaddr::from_text("/ip4/127.0.0.1/tcp/0")};
-  config.store_bytes_max = store_bytes_max;
   config.staging_slot_bytes = 1u << 20;
   config.staging_slots = 16;
+  return config;
+}
+
+std::unique_ptr<Node> start_test_node(std::size_t store_bytes_max) {
+  NodeConfig config = test_node_config();
+  config.store_bytes_max = store_bytes_max;
   auto node = Node::start(std::move(config));
   EXPECT_TRUE(node) << node.error().message();
   return std::move(*node);
+}
+
+void run_on_node(Node& node, const std::function<void()>& call) {
+  std::promise<void> ran;
+  boost::asio::post(static_cast<NodeImpl&>(node).io(), [&] {
+    call();
+    ran.set_value();
+  });
+  ran.get_future().wait();
+}
+
+void corrupt_stored(Node& node, const BlockKey& key, const ObjectFormat& format, std::size_t byte) {
+  run_on_node(node, [&] {
+    BlockPin pin = static_cast<NodeImpl&>(node).manager().local_blocks().store().find(key, format);
+    ASSERT_TRUE(pin);
+    pin->bytes[byte] ^= 1;
+  });
+}
+
+StalledNode::StalledNode(Node& node) {
+  auto stalled = std::make_shared<std::promise<void>>();
+  auto entered = stalled->get_future();
+  boost::asio::post(static_cast<NodeImpl&>(node).io(), [resume = resume_, stalled] {
+    stalled->set_value();
+    resume->wait();
+  });
+  entered.wait();
 }
 
 void connect(Node& a, Node& b) {

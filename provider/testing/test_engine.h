@@ -33,7 +33,23 @@ class TestEngine : public EngineMemory {
 };
 
 /// A node on loopback with an identity of its own and no multicast.
+NodeConfig test_node_config();
 std::unique_ptr<Node> start_test_node(std::size_t store_bytes_max = 64u << 20);
+/// Runs `call` on the node thread and waits for it.
+void run_on_node(Node& node, const std::function<void()>& call);
+/// Flips a byte of a block in a node's store, after it was published.
+void corrupt_stored(Node& node, const BlockKey& key, const ObjectFormat& format, std::size_t byte);
+
+/// The node thread does nothing until this goes: to its peers the node looks hung, its connections stay up.
+class StalledNode {
+ public:
+  explicit StalledNode(Node& node);
+  ~StalledNode() { resume_->signal(); }
+
+ private:
+  // Shared: the node thread is still in wait() when this goes.
+  std::shared_ptr<HostEvent> resume_ = std::make_shared<HostEvent>();
+};
 /// b dials a.
 void connect(Node& a, Node& b);
 
