@@ -72,6 +72,7 @@ void CacheManager::unregister_region(RegionId region) {
   for (const auto& offer : offers_.all()) {
     if (offer->request().region == region) revoke(offer->id());
   }
+  post([this, region] { local_->remove_offers_of(region); });
   context_.connector->unregister_region(region);
 }
 

@@ -6,6 +6,7 @@
 #include "wire/limits.h"
 
 #include <cstring>
+#include <set>
 
 namespace kvp2p {
 
@@ -92,6 +93,19 @@ void LocalBlockSet::remove_offer(const Offer& offer) {
     if (found == known_.end()) continue;
     std::erase_if(found->second.offers, [&](const auto& entry) { return entry.first.get() == &offer; });
     forget_if_empty(key);
+  }
+}
+
+void LocalBlockSet::remove_offers_of(RegionId region) {
+  std::set<std::shared_ptr<Offer>> offers;
+  for (const auto& [key, known] : known_) {
+    for (const auto& [offer, index] : known.offers) {
+      if (offer->request().region == region) offers.insert(offer);
+    }
+  }
+  for (const auto& offer : offers) {
+    offer->revoke();
+    remove_offer(*offer);
   }
 }
 

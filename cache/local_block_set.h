@@ -47,6 +47,8 @@ class LocalBlockSet final : public LocalBlocks {
               std::vector<ContentDigest> leaves);
   void add_offer(std::shared_ptr<Offer> offer);
   void remove_offer(const Offer& offer);
+  /// All offers of this memory, also those whose ids are released.
+  void remove_offers_of(RegionId region);
 
   /// Ends all leases and whatever a peer waits for.
   void stop();

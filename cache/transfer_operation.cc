@@ -22,7 +22,8 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
       state_(std::move(state)),
       claimed_(plan_.slots.size() * plan_.format.shard.layers(), 0),
       leaves_(plan_.slots.size()),
-      layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()) {}
+      layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()),
+      begun_by_(plan_.slots.size(), nullptr) {}
 
 TransferOperation::~TransferOperation() = default;
 
@@ -197,7 +198,10 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
     const std::size_t block = delivery->first + i;
     // What was asked for again while it was on its way can come twice: the first counts.
     const bool wanted = block < good && !is_claimed(delivery->layer, block);
-    if (wanted) claim(delivery->layer, block, true);
+    if (wanted) {
+      claim(delivery->layer, block, true);
+      if (begun_by_[block] == nullptr) begun_by_[block] = delivery->answer;
+    }
     delivery->slices.push_back(wanted ? frame.payload.data() + i * plan_.format.layer_slice_bytes() : nullptr);
     any = any || wanted;
   }
@@ -231,16 +235,26 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
   replace(fetch.first(), fetch.last(), &fetch.answer(), "peer " + peer.to_text() + ": " + why);
 }
 
-std::shared_ptr<const PeerAnswer> TransferOperation::other_source(std::size_t block) const {
+bool TransferOperation::may_complete(const PeerAnswer& answer, std::size_t block) const {
+  const std::size_t number = plan_.first_block + block;
+  if (!answer.holding.has(number)) return false;
+  const PeerAnswer* const begun_by = begun_by_[block];
+  if (begun_by == nullptr || begun_by == &answer) return true;
+  const auto& root = answer.root_of_block(number);
+  return root && root == begun_by->root_of_block(number);
+}
+
+std::shared_ptr<const PeerAnswer> TransferOperation::other_source(std::size_t block, std::size_t end,
+                                                                  std::size_t& reach) const {
   std::shared_ptr<const PeerAnswer> best;
-  std::size_t best_end = 0;
-  const std::size_t wanted = plan_.first_block + block;
+  reach = block;
   for (const auto& answer : plan_.match->answers) {
-    if (failed_answers_.contains(answer.get()) || !answer->holding.has(wanted)) continue;
-    const std::size_t end = answer->holding.run_end(wanted, plan_.first_block + blocks());
-    if (end <= best_end) continue;
+    if (failed_answers_.contains(answer.get())) continue;
+    std::size_t run = block;
+    while (run < end && may_complete(*answer, run)) ++run;
+    if (run <= reach) continue;
     best = answer;
-    best_end = end;
+    reach = run;
   }
   return best;
 }
@@ -255,17 +269,16 @@ void TransferOperation::replace(std::size_t first, std::size_t end, const PeerAn
       ++block;
       continue;
     }
-    const auto other = other_source(block);
+    std::size_t reach = block;
+    const auto other = other_source(block, end, reach);
     if (!other) {
       state_->fail_from(block, reason);
       return;
     }
-    const std::size_t reach = other->holding.run_end(plan_.first_block + block, plan_.first_block + end);
     ++context_.counters.fetches_retried;
-    LOG_INFO("fetching blocks {} to {} from peer {} instead", block, reach - plan_.first_block - 1,
-             other->lease->peer().to_text());
-    start_fetch(other, block, reach - plan_.first_block);
-    block = reach - plan_.first_block;
+    LOG_INFO("fetching blocks {} to {} from peer {} instead", block, reach - 1, other->lease->peer().to_text());
+    start_fetch(other, block, reach);
+    block = reach;
   }
 }
 

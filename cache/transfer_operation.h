@@ -80,7 +80,11 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void on_fetch_end(PeerFetch& fetch, base::Result<> outcome);
   /// Another peer's blocks for those that `failed` did not bring; the prefix ends at the first that nobody else has.
   void replace(std::size_t first, std::size_t end, const PeerAnswer* failed, const std::string& reason);
-  std::shared_ptr<const PeerAnswer> other_source(std::size_t block) const;
+  /// The answer that reaches furthest from `block` on and has not failed, and where its run ends.
+  std::shared_ptr<const PeerAnswer> other_source(std::size_t block, std::size_t end, std::size_t& reach) const;
+  /// Whether the rest of a block may come from `answer`: another peer that computed the same block has other roundings,
+  /// and layers of two computations make up neither's root.
+  bool may_complete(const PeerAnswer& answer, std::size_t block) const;
 
   // Stages
   void verify(std::shared_ptr<Delivery> delivery);
@@ -99,6 +103,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
   std::vector<std::vector<ContentDigest>> leaves_;
   std::vector<std::uint32_t> layers_to_come_;
+  /// Whose layers a block was begun with; null if none has come.
+  std::vector<const PeerAnswer*> begun_by_;
   std::vector<std::unique_ptr<PeerFetch>> fetches_;
   std::set<const PeerAnswer*> failed_answers_;
   /// The next local work: position in layer_order, block.

@@ -190,6 +190,19 @@ TEST_F(TransferOperationTest, PeerThatGoesAwayIsReplacedByAnother) {
   expect_blocks(0, kBlocks);
 }
 
+TEST_F(TransferOperationTest, LayersOfTwoComputationsAreNotMixed) {
+  add_peer(0, kBlocks);
+  exchange_->scripts[add_peer(0, kBlocks)].other_roots = true;
+  auto state = transfer();
+  exchange_->send(fetch(0), 0, 0, 5);
+  settle();
+  exchange_->end(fetch(0), ExchangeError::kPeerGone);
+  settle();
+  EXPECT_EQ(exchange_->fetches.size(), 1u) << "block 0 was begun: nobody else can complete it";
+  EXPECT_TRUE(state->status().done);
+  EXPECT_EQ(state->status().good_blocks, 0u);
+}
+
 TEST_F(TransferOperationTest, CorruptBlockIsFetchedFromAnotherPeer) {
   add_peer(0, kBlocks);
   add_peer(0, kBlocks);

@@ -37,6 +37,7 @@ class KvCore {
   /// returns its id; each call wants its own release(), and match_status() is for polling. Takes leases on what it
   /// finds; they, and with them the match, end by themselves a minute after the decision. Decided at the deadline at
   /// the latest.
+  /// With 16,384 matches open the answer is id 0, which is unknown to all calls.
   virtual MatchId match(MatchRequest request) = 0;
   virtual base::Result<MatchStatus> match_status(MatchId match) = 0;
   virtual base::Result<MatchStatus> wait_match(MatchId match, base::TimePoint deadline) = 0;

@@ -19,6 +19,8 @@ constexpr std::size_t kStagingSlotsMax = 4096;
 constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
 constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
+/// stats() does not wait for a busy node: then the network side's counters are left out.
+constexpr base::Duration kStatsPatience = std::chrono::milliseconds(50);
 /// How often somebody who waits for peers looks again, besides being told.
 constexpr base::Duration kPeersPollTime = std::chrono::milliseconds(200);
 
@@ -126,7 +128,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   return {};
 }
 
-bool NodeImpl::run_on_node(std::function<void()> call) const {
+bool NodeImpl::run_on_node(std::function<void()> call, base::Duration patience) const {
   struct Shared {
     std::mutex mutex;
     std::condition_variable changed;
@@ -144,7 +146,7 @@ bool NodeImpl::run_on_node(std::function<void()> call) const {
     shared->changed.notify_all();
   });
   std::unique_lock lock(shared->mutex);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
   shared->given_up = !shared->changed.wait_until(lock, deadline, [&] { return shared->done; });
   return !shared->given_up;
 }
@@ -260,12 +262,12 @@ base::Task<> NodeImpl::wait_for_hello(std::shared_ptr<Connecting> connecting, mu
 void NodeImpl::add_exchange_counters(CoreStats& stats) const {
   ExchangeStats exchange;
   std::size_t peers = 0, leases = 0;
-  const bool known = run_on_node([&] {
+  const auto read = [&] {
     exchange = exchange_->stats();
     peers = exchange_->peers().size();
     leases = manager_->local_blocks().leases();
-  });
-  if (!known) return;
+  };
+  if (!run_on_node(read, kStatsPatience)) return;
   const auto nanoseconds = [](base::Duration time) { return static_cast<std::uint64_t>(time.count()); };
   stats.counters.insert(stats.counters.end(), {
                                                   {"peers", peers},

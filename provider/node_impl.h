@@ -55,8 +55,8 @@ class NodeImpl final : public Node {
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> shut_down();
-  /// Runs `call` on the node thread and waits for it; false if it did not run within a second or the node has stopped.
-  bool run_on_node(std::function<void()> call) const;
+  /// Runs `call` on the node thread and waits for it; false if it did not run in time or the node has stopped.
+  bool run_on_node(std::function<void()> call, base::Duration patience = std::chrono::seconds(1)) const;
   void on_peers_changed();
   void add_exchange_counters(CoreStats& stats) const;
 

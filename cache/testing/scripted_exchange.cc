@@ -69,6 +69,7 @@ base::Task<base::Result<LookupAnswer>> ScriptedExchange::lookup(multiformats::Pe
     FoundBlock found;
     found.present = script.keys.contains(key);
     if (found.present && script.roots) found.root = root_of_key(key, request.format);
+    if (found.root && script.other_roots) found.root->bytes[0] ^= 1;
     any = any || found.present;
     answer.blocks.push_back(found);
   }

@@ -21,6 +21,8 @@ class ScriptedExchange final : public Exchange {
     /// Look-ups are not answered before the deadline.
     bool silent = false;
     bool roots = true;
+    /// Its roots are another computation's.
+    bool other_roots = false;
     /// Fails look-ups with this.
     base::Result<> lookup_outcome;
     std::string reason;
