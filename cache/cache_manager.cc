@@ -8,7 +8,7 @@
 namespace kvp2p {
 
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
-                           std::shared_ptr<StagingPool> staging, BlockIndex& index, CacheConfig config)
+                           std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config)
     : workers_(std::make_unique<WorkerPool>(config.workers)) {
   context_.executor = executor;
   context_.clock = &clock;
@@ -20,7 +20,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   parts.executor = executor;
   parts.clock = &clock;
   parts.connector = &connector;
-  parts.staging = std::move(staging);
+  parts.staging = std::move(serving_staging);
   parts.workers = workers_.get();
   parts.models = &models_;
   parts.store_bytes_max = config.store_bytes_max;

@@ -43,9 +43,9 @@ struct CacheConfig {
 class CacheManager {
  public:
   /// All references outlive the manager, and so do the threads of executor and connector. `index` is used on the node
-  /// thread.
+  /// thread. `serving_staging`: for reading offers; not the pool that fetches are received into.
   CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
-               std::shared_ptr<StagingPool> staging, BlockIndex& index, CacheConfig config);
+               std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config);
   /// REQUIRES: stop() was called, and the executor runs no more.
   ~CacheManager();
 

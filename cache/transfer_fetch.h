@@ -21,6 +21,11 @@ class TransferOperation::PeerFetch final : public FetchSink {
   std::size_t last() const { return last_; }
   const PeerAnswer& answer() const { return *answer_; }
   bool ended() const { return ended_; }
+  /// Tells the peer to stop. Not from inside one of its calls.
+  void cancel() {
+    ended_ = true;
+    fetch_.reset();
+  }
   /// True the first time.
   bool end_once() { return !std::exchange(ended_, true); }
 

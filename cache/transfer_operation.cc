@@ -229,10 +229,22 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
   const std::string why = outcome ? "the peer did not send everything" : outcome.error().message();
   if (!outcome && outcome.error() == ExchangeError::kTimeout) context_.suspects.add(peer);
   bool missing = false;
-  for (std::size_t block = fetch.first(); block < fetch.last(); ++block) missing = missing || !block_claimed(block);
+  const std::size_t end = std::min(fetch.last(), state_->good());
+  for (std::size_t block = fetch.first(); block < end; ++block) missing = missing || !block_claimed(block);
   if (!missing) return;
   LOG_WARN("fetch from peer {} ended early: {}", peer.to_text(), why);
   replace(fetch.first(), fetch.last(), &fetch.answer(), "peer " + peer.to_text() + ": " + why);
+}
+
+void TransferOperation::fail_from(std::size_t block, const std::string& reason) {
+  state_->fail_from(block, reason);
+  boost::asio::post(context_.executor, [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (!self || self->ended_) return;
+    for (const auto& fetch : self->fetches_) {
+      if (fetch->first() >= self->state_->good()) fetch->cancel();
+    }
+  });
 }
 
 bool TransferOperation::may_complete(const PeerAnswer& answer, std::size_t block) const {
@@ -272,7 +284,7 @@ void TransferOperation::replace(std::size_t first, std::size_t end, const PeerAn
     std::size_t reach = block;
     const auto other = other_source(block, end, reach);
     if (!other) {
-      state_->fail_from(block, reason);
+      fail_from(block, reason);
       return;
     }
     ++context_.counters.fetches_retried;
@@ -326,7 +338,7 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   ++context_.counters.frames_corrupt;
   const std::string source = name_of_source(delivery);
   LOG_WARN("block {} from {}: its parts do not make up the block that was looked up", block, source);
-  state_->fail_from(block, source + " sent another block than was looked up");
+  fail_from(block, source + " sent another block than was looked up");
   return false;
 }
 

@@ -82,6 +82,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void replace(std::size_t first, std::size_t end, const PeerAnswer* failed, const std::string& reason);
   /// The answer that reaches furthest from `block` on and has not failed, and where its run ends.
   std::shared_ptr<const PeerAnswer> other_source(std::size_t block, std::size_t end, std::size_t& reach) const;
+  /// This block and those after it have failed; peers that bring nothing else are told to stop.
+  void fail_from(std::size_t block, const std::string& reason);
   /// Whether the rest of a block may come from `answer`: another peer that computed the same block has other roundings,
   /// and layers of two computations make up neither's root.
   bool may_complete(const PeerAnswer& answer, std::size_t block) const;

@@ -247,6 +247,19 @@ TEST_F(TransferOperationTest, GoneBlocksEndThePrefix) {
   EXPECT_EQ(state->status().good_blocks, 8u);
 }
 
+TEST_F(TransferOperationTest, PeerWhoseBlocksAreOfNoUseAnyMoreIsToldToStop) {
+  const auto first = add_peer(0, 6);
+  add_peer(6, kBlocks);
+  auto state = transfer();
+  ASSERT_EQ(exchange_->fetches.size(), 2u);
+  const std::size_t of_first = fetch(0).request.peer == first ? 0 : 1;
+  exchange_->send(fetch(of_first), 0, 4, 1, flip_byte);
+  run_until([&] { return state->status().good_blocks == 4; });
+  settle();
+  EXPECT_NE(fetch(of_first).sink, nullptr);
+  EXPECT_EQ(fetch(1 - of_first).sink, nullptr);
+}
+
 TEST_F(TransferOperationTest, StalledPeerCostsTheDeadlineAndWhatIsCompleteIsKept) {
   add_peer(0, kBlocks);
   auto state = transfer();

@@ -228,6 +228,53 @@ TEST_F(NodeFetchTest, OfferedBlocksAreFetchedFromTheEnginesMemory) {
   producer.release(offer);
 }
 
+TEST_F(NodeFetchTest, TwoNodesFetchEachOthersOffersAtOnce) {
+  // More than the staging pools hold, so that both wait for room again and again.
+  Shape wide = small_shape();
+  wide.head_dim = 512;
+  wide.engine_blocks = 64;
+  const ModelSpec model = testing::test_model(wide);
+  struct Side {
+    Side(KvCore& core, const Shape& shape, const ModelSpec& spec, std::uint32_t seed)
+        : own(core, testing::nhd(shape), spec),
+          fetched(core, testing::hnd(shape), spec),
+          keys(keys_from_tokens(own.fingerprint(), testing::test_tokens(64, seed))) {
+      PutRequest offered;
+      offered.fingerprint = own.fingerprint();
+      offered.region = own.region();
+      for (Slot slot = 0; slot < 64; ++slot) {
+        own.compute(keys[slot], slot);
+        offered.keys.push_back(keys[slot]);
+        offered.slots.push_back(slot);
+      }
+      EXPECT_TRUE(core.offer(offered));
+    }
+    TestEngine own, fetched;
+    std::vector<BlockKey> keys;
+  };
+  Side a(producer_node_->core(), wide, model, 1), b(consumer_node_->core(), wide, model, 2);
+  testing::run_on_node(*producer_node_, [] {});
+  testing::run_on_node(*consumer_node_, [] {});
+  const auto fetch = [](Side& to, const Side& from) {
+    KvCore& core = to.own.core();
+    MatchRequest request{to.own.fingerprint(), from.keys, {to.own.format()}, in(10s)};
+    const MatchId id = core.match(request);
+    ASSERT_EQ(core.wait_match(id, in(10s))->blocks, 64u);
+    GetRequest get;
+    get.match = id;
+    get.region = to.fetched.region();
+    for (Slot slot = 0; slot < 64; ++slot) get.slots.push_back(slot);
+    get.deadline = in(60s);
+    const TransferId transfer = core.get(get).value();
+    const auto end = core.wait_transfer(transfer, in(60s)).value();
+    ASSERT_EQ(end.good_blocks, 64u) << end.reason;
+    for (Slot slot = 0; slot < 64; ++slot) ASSERT_TRUE(to.fetched.holds(from.keys[slot], slot));
+  };
+  std::thread other([&] { fetch(a, b); });
+  fetch(b, a);
+  other.join();
+}
+
 TEST_F(NodeFetchTest, RevokingWhileOthersReadNeverDeliversReusedMemory) {
   for (int round = 0; round < 10; ++round) {
     PutRequest offered;

@@ -19,6 +19,8 @@ constexpr std::size_t kStagingSlotsMax = 4096;
 constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
 constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
+/// One slot in so many is for serving offers.
+constexpr std::size_t kServingShare = 4;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
 constexpr base::Duration kStatsPatience = std::chrono::milliseconds(50);
 /// How often somebody who waits for peers looks again, besides being told.
@@ -82,11 +84,15 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   connector_ = std::make_unique<HostConnector>("asked for as device \"host\"");
   auto memory = connector_->allocate_host(config.staging_slot_bytes * config.staging_slots);
   if (!memory) return memory.error();
-  staging_ = StagingPool::create(std::move(*memory), config.staging_slot_bytes, config.staging_slots);
+  const std::size_t serving = std::max<std::size_t>(1, config.staging_slots / kServingShare);
+  const std::size_t receiving = config.staging_slots - serving;
+  staging_ = StagingPool::create(*memory, config.staging_slot_bytes, receiving);
+  const std::shared_ptr<std::uint8_t[]> rest(*memory, memory->get() + receiving * config.staging_slot_bytes);
+  serving_staging_ = StagingPool::create(rest, config.staging_slot_bytes, serving);
   index_ = std::make_unique<BlockIndex>();
   CacheConfig cache;
   cache.store_bytes_max = config.store_bytes_max;
-  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, staging_, *index_, cache);
+  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache);
   return {};
 }
 

@@ -67,7 +67,10 @@ class NodeImpl final : public Node {
   std::optional<HostKeyLock> host_key_;
   multiformats::PeerId peer_id_;
   std::unique_ptr<GpuConnector> connector_;
+  /// For what comes in, and for what is read from offers to go out: were they one, two nodes that fetch from each other
+  /// could each hold what the other waits for.
   std::shared_ptr<StagingPool> staging_;
+  std::shared_ptr<StagingPool> serving_staging_;
   std::unique_ptr<BlockIndex> index_;
   std::unique_ptr<CacheManager> manager_;
   std::unique_ptr<EmbeddedCore> core_;
