@@ -1,6 +1,5 @@
 #include "cache/local_block_set.h"
 
-#include "base/log.h"
 #include "cache/device_read.h"
 #include "exchange/exchange_error.h"
 #include "wire/limits.h"
@@ -165,7 +164,6 @@ LookupAnswer LocalBlockSet::lookup(const multiformats::PeerId& peer, const Looku
   }
   if (!any) {
     answer.reason = why_nothing(request);
-    log_reason(peer, answer.reason);
     return answer;
   }
   answer.lease_time = request.lease_time;
@@ -194,10 +192,6 @@ std::string LocalBlockSet::why_nothing(const LookupRequest& request) const {
     }
   }
   return {};
-}
-
-void LocalBlockSet::log_reason(const multiformats::PeerId& peer, const std::string& reason) {
-  if (!reason.empty() && logged_.first(peer, reason)) LOG_INFO("peer {} gets nothing: {}", peer.to_text(), reason);
 }
 
 base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId peer, LeaseToken token,

@@ -6,7 +6,6 @@
 #include "cache/offer.h"
 #include "cache/worker_pool.h"
 #include "exchange/local_blocks.h"
-#include "exchange/log_once.h"
 #include "gpu/connector.h"
 #include "gpu/staging_pool.h"
 #include "storage/memory_store.h"
@@ -80,7 +79,6 @@ class LocalBlockSet final : public LocalBlocks {
   LeasedBlock lease_block(const BlockKey& key, const LookupRequest& request);
   FoundBlock describe(const LeasedBlock& block, const ObjectFormat& asked) const;
   std::string why_nothing(const LookupRequest& request) const;
-  void log_reason(const multiformats::PeerId& peer, const std::string& reason);
   bool has_free_room(const ObjectFormat& format) const;
 
   Parts parts_;
@@ -90,7 +88,6 @@ class LocalBlockSet final : public LocalBlocks {
   /// Fingerprint of the block that is being committed: the store's observer does not know it.
   const Fingerprint* committing_ = nullptr;
   bool committing_foreign_ = false;
-  LogOnce logged_;
   std::shared_ptr<bool> stopped_ = std::make_shared<bool>(false);
 };
 

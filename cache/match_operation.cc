@@ -162,7 +162,7 @@ void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAns
 
 void MatchOperation::note_reason(const multiformats::PeerId& peer, const std::string& reason) {
   if (reason.empty() || decided_) return;
-  if (context_.logged.first(peer, reason)) LOG_INFO("nothing from peer {}: {}", peer.to_text(), reason);
+  if (context_.logged.first(peer, reason)) LOG_WARN("nothing from peer {}: {}", peer.to_text(), reason);
   if (!reason_.empty()) reason_ += "; ";
   reason_ += "peer " + peer.to_text() + ": " + reason;
 }

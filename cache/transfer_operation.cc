@@ -54,21 +54,21 @@ void TransferOperation::end() {
     const base::Duration time = context_.link->exchange->stats().deserialise_time - deserialise_before_;
     state_->update_report([time](TransferReport& report) { report.deserialise = time; });
   }
+  if (state_->end_kind() == TransferState::End::kDeadline) {
+    for (const auto& fetch : fetches_) {
+      if (!fetch->ended()) context_.suspects.add(fetch->answer().lease->peer());
+    }
+  }
   fetches_.clear();
   const TransferStatus status = state_->status();
-  if (status.good_blocks < blocks()) {
-    ++context_.counters.transfers_short;
-    context_.counters.blocks_failed += blocks() - status.good_blocks;
-  }
+  if (status.good_blocks == blocks()) return;
+  ++context_.counters.transfers_short;
+  context_.counters.blocks_failed += blocks() - status.good_blocks;
+  if (state_->end_kind() == TransferState::End::kCancelled) return;
+  LOG_WARN("{} of {} blocks arrived, the rest is to be recomputed: {}", status.good_blocks, blocks(), status.reason);
 }
 
-void TransferOperation::on_deadline() {
-  for (const auto& fetch : fetches_) {
-    if (!fetch->ended()) context_.suspects.add(fetch->answer().lease->peer());
-  }
-  if (!state_->ended()) LOG_WARN("transfer of {} blocks: deadline passed, the rest is to be recomputed", blocks());
-  state_->finish("deadline passed");
-}
+void TransferOperation::on_deadline() { state_->finish("deadline passed", TransferState::End::kDeadline); }
 
 bool TransferOperation::block_claimed(std::size_t block) const {
   for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) {
@@ -219,7 +219,9 @@ void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint
     return;
   }
   const std::string peer = fetch.answer().lease->peer().to_text();
-  LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
+  if (log_first(&fetch.answer(), "gone")) {
+    LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
+  }
   replace(begin, begin + count, &fetch.answer(), "peer " + peer + " does not have the block any more");
 }
 
@@ -314,14 +316,19 @@ void TransferOperation::verify(std::shared_ptr<Delivery> delivery) {
 void TransferOperation::on_verified(std::shared_ptr<Delivery> delivery) {
   if (ended_ || state_->ended()) return;
   state_->update_report([&](TransferReport& report) { report.verify += delivery->verify_time; });
+  enum class Fate : std::uint8_t { kUnwanted, kGood, kCorrupt, kWrongBlock };
   const std::size_t count = delivery->slices.size();
-  std::size_t run = 0;
-  for (std::size_t i = 0; i <= count; ++i) {
-    const bool good = i < count && delivery->good[i] && root_fits(*delivery, i);
-    if (good) continue;
-    if (i > run) scatter(delivery, run, i - run);
-    run = i + 1;
-    if (i < count && delivery->slices[i] != nullptr && !delivery->good[i]) on_corrupt(*delivery, i);
+  const auto fate_of = [&](std::size_t i) {
+    if (delivery->slices[i] == nullptr) return Fate::kUnwanted;
+    if (!delivery->good[i]) return Fate::kCorrupt;
+    return root_fits(*delivery, i) ? Fate::kGood : Fate::kWrongBlock;
+  };
+  std::vector<Fate> fates;
+  for (std::size_t i = 0; i < count; ++i) fates.push_back(fate_of(i));
+  for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
+    while (end < count && fates[end] == fates[begin]) ++end;
+    if (fates[begin] == Fate::kGood) scatter(delivery, begin, end - begin);
+    if (fates[begin] == Fate::kCorrupt) on_corrupt(*delivery, begin, end - begin);
   }
 }
 
@@ -337,7 +344,9 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   if (!root || root_of(leaves) == *root) return true;
   ++context_.counters.frames_corrupt;
   const std::string source = name_of_source(delivery);
-  LOG_WARN("block {} from {}: its parts do not make up the block that was looked up", block, source);
+  if (log_first(delivery.answer, "another block")) {
+    LOG_WARN("block {} from {}: its parts do not make up the block that was looked up", block, source);
+  }
   fail_from(block, source + " sent another block than was looked up");
   return false;
 }
@@ -346,13 +355,19 @@ std::string TransferOperation::name_of_source(const Delivery& delivery) const {
   return delivery.answer ? "peer " + delivery.answer->lease->peer().to_text() : "the local store";
 }
 
-void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index) {
+void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count) {
   const std::size_t block = delivery.first + index;
-  ++context_.counters.frames_corrupt;
+  context_.counters.frames_corrupt += count;
   const std::string source = name_of_source(delivery);
-  LOG_WARN("block {} layer {} from {}: bytes do not match their digest, not used", block, delivery.layer, source);
-  claim(delivery.layer, block, false);
-  replace(block, block + 1, delivery.answer, source + " sent corrupt bytes");
+  if (block < state_->good() && log_first(delivery.answer, "corrupt")) {
+    LOG_WARN("block {} layer {} from {}: bytes do not match their digest, not used", block, delivery.layer, source);
+  }
+  for (std::size_t i = 0; i < count; ++i) claim(delivery.layer, block + i, false);
+  replace(block, block + count, delivery.answer, source + " sent corrupt bytes");
+}
+
+bool TransferOperation::log_first(const PeerAnswer* answer, const char* what) {
+  return answer == nullptr || context_.logged.first(answer->lease->peer(), what);
 }
 
 void TransferOperation::open_gate() {

@@ -92,7 +92,9 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void verify(std::shared_ptr<Delivery> delivery);
   void on_verified(std::shared_ptr<Delivery> delivery);
   bool root_fits(const Delivery& delivery, std::size_t index);
-  void on_corrupt(const Delivery& delivery, std::size_t index);
+  void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
+  /// Whether this is to be said of the peer: once for each thing, whatever it sends.
+  bool log_first(const PeerAnswer* answer, const char* what);
   void scatter(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count);
   void open_gate();
   void on_deadline();

@@ -82,10 +82,11 @@ void TransferState::fail_from(std::size_t block, const std::string& reason) {
   tell_if_ended(lock);
 }
 
-void TransferState::finish(const std::string& reason) {
+void TransferState::finish(const std::string& reason, End end) {
   std::unique_lock lock(mutex_);
   if (visible_.done || finishing_) return;
   finishing_ = true;
+  end_ = end;
   if (reason_.empty()) reason_ = reason;
   if (writes_.empty()) progress_.fail_from(progress_.complete_blocks());
   publish();
@@ -124,7 +125,7 @@ TransferStatus TransferState::wait_layer(std::uint32_t layer, base::TimePoint de
   const auto over = [&] { return visible_.done || (layer < visible_layers_.size() && visible_layers_[layer] != 0); };
   if (changed_.wait_until(lock, deadline, over)) return visible_;
   lock.unlock();
-  cancel("deadline passed before layer " + std::to_string(layer) + " was there");
+  cancel("deadline passed before layer " + std::to_string(layer) + " was there", End::kDeadline);
   return status();
 }
 
@@ -132,12 +133,17 @@ TransferStatus TransferState::wait_done(base::TimePoint deadline) {
   std::unique_lock lock(mutex_);
   if (changed_.wait_until(lock, deadline, [&] { return visible_.done; })) return visible_;
   lock.unlock();
-  cancel("deadline passed before the transfer was done");
+  cancel("deadline passed before the transfer was done", End::kDeadline);
   return status();
 }
 
-void TransferState::cancel(const std::string& reason) {
-  finish(reason);
+TransferState::End TransferState::end_kind() const {
+  std::lock_guard lock(mutex_);
+  return end_;
+}
+
+void TransferState::cancel(const std::string& reason, End end) {
+  finish(reason, end);
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return visible_.done && writes_.empty(); });
 }

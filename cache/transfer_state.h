@@ -35,8 +35,11 @@ class TransferState {
   void end_write(std::uint32_t layer, std::size_t first, std::size_t count, bool ok);
   /// This block and those after it have failed.
   void fail_from(std::size_t block, const std::string& reason);
+  /// Why a transfer ended before all was there.
+  enum class End : std::uint8_t { kItself, kCancelled, kDeadline };
   /// Nothing more will come: what is complete in all layers is what was delivered.
-  void finish(const std::string& reason);
+  void finish(const std::string& reason, End end = End::kItself);
+  End end_kind() const;
   /// The transfer has ended or been cancelled: no need to deliver.
   bool ended() const;
   /// Blocks below this may still be delivered.
@@ -51,7 +54,7 @@ class TransferState {
   TransferStatus wait_layer(std::uint32_t layer, base::TimePoint deadline);
   TransferStatus wait_done(base::TimePoint deadline);
   /// Ends the transfer and waits out the writes under way. Not from a thread that delivers.
-  void cancel(const std::string& reason);
+  void cancel(const std::string& reason, End end = End::kCancelled);
 
   // Report ------------------------------------------------------------------------------------------------------------
 
@@ -77,6 +80,7 @@ class TransferState {
   std::condition_variable changed_;
   TransferProgress progress_;
   bool finishing_ = false;
+  End end_ = End::kItself;
   bool told_ = false;
   std::string reason_;
   /// Ends of the block ranges that are being written.

@@ -290,6 +290,7 @@ TEST_F(NodeFetchTest, RevokingWhileOthersReadNeverDeliversReusedMemory) {
     const MatchId id = core().match(match_request(kBlocks - round % 2));
     const auto status = core().wait_match(id, in(5s)).value();
     const auto transfer = core().get(get_request(id, status.blocks));
+    if (transfer && round % 3 == 1) core().wait_layer(*transfer, 0, in(5s));
     producer_.core().revoke(offer);
     ASSERT_TRUE(producer_.core().wait_unleased(offer, in(5s)));
     producer_.poison();  // the engine uses its blocks again
