@@ -1,5 +1,4 @@
 // What this node asks of the peer.
-#include "base/log.h"
 #include "exchange/exchange_error.h"
 #include "exchange/limits.h"
 #include "exchange/lookup_messages.h"
@@ -60,9 +59,8 @@ base::Task<base::Result<LookupAnswer>> Session::lookup(LookupRequest request, ba
   auto answer = expect<wire::LookupAnswer>(std::move(*answered));
   if (!answer) co_return answer.error();
   auto found = from_wire(std::move(*answer), request.keys.size(), request.format);
-  if (found && !found->reason.empty() && context_->log_once.first(peer(), found->reason)) {
-    LOG_WARN("peer {} has nothing for this node: {}", peer().short_text(), printable(found->reason));
-  }
+  // Who asked logs it: a peer's text must not steer a terminal.
+  if (found) found->reason = printable(found->reason);
   co_return found;
 }
 
