@@ -23,7 +23,8 @@ namespace {
 using multiformats::Multiaddr;
 using std::chrono::milliseconds;
 
-/// Untied: with tied embeddings random weights repeat one token, whatever the KV is, and comparing outputs says nothing.
+/// Untied: with tied embeddings random weights repeat one token, whatever the KV is, and comparing outputs says
+/// nothing.
 constexpr char kDefaultSynthetic[] = "synthetic:tied=0";
 
 /// Where digests of weights are kept, so that they are computed once: $XDG_CACHE_HOME or ~/.cache.
