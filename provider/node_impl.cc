@@ -57,6 +57,8 @@ base::Result<> check_staging(const NodeConfig& config) {
 NodeImpl::~NodeImpl() { stop(); }
 
 base::Result<> NodeImpl::set_up(NodeConfig config) {
+  // The logger is made at its first use: here, before this node's threads, so that two nodes' threads never race to it.
+  spdlog::default_logger_raw();
   auto key = take_identity(config);
   if (!key) return key.error();
   if (auto memory = set_up_memory(config); !memory) return memory;
