@@ -3,12 +3,9 @@
 #include "multiformats/errors.h"
 #include "multiformats/varint.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <sodium.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <memory>
 
 namespace multiformats {
 
@@ -41,27 +38,16 @@ base::Result<KeyMessage> decode_key(base::ConstBytes bytes) {
   return KeyMessage{type, bytes.subspan(length->size)};
 }
 
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-struct FreeDigest {
-  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
-};
-using EvpKey = std::unique_ptr<EVP_PKEY, FreeKey>;
-using EvpDigest = std::unique_ptr<EVP_MD_CTX, FreeDigest>;
-
-EvpKey ed25519_private(base::ConstBytes seed) {
-  EvpKey key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, seed.data(), seed.size()));
-  if (!key) std::abort();  // any 32 bytes are a seed: out of memory, or an OpenSSL without Ed25519
-  return key;
-}
+// Before main(), and once for the process: libsodium chooses the fastest code for this CPU; without, it works slowly.
+[[maybe_unused]] const int kSodiumReady = sodium_init();
 
 bool ed25519_verifies(base::ConstBytes public_key, base::ConstBytes message, base::ConstBytes signature) {
-  EvpKey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, public_key.data(), public_key.size()));
-  EvpDigest context(EVP_MD_CTX_new());
-  return key && context && EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
-         EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(), message.size()) == 1;
+  return signature.size() == kEd25519SignatureBytes &&
+         crypto_sign_verify_detached(signature.data(), message.data(), message.size(), public_key.data()) == 0;
 }
+
+/// libsodium's form of a private key: the seed, then the public key.
+using SigningKey = std::array<std::uint8_t, crypto_sign_SECRETKEYBYTES>;
 
 }  // namespace
 
@@ -98,15 +84,16 @@ PrivateKey PrivateKey::generate() {
   std::array<std::uint8_t, kEd25519SeedBytes> seed;
   base::random_bytes(seed);
   PrivateKey key = from_ed25519_seed(seed);
-  OPENSSL_cleanse(seed.data(), seed.size());
+  sodium_memzero(seed.data(), seed.size());
   return key;
 }
 
 PrivateKey PrivateKey::from_ed25519_seed(std::span<const std::uint8_t, kEd25519SeedBytes> seed) {
   PrivateKey key;
+  SigningKey signing_key;
   std::copy(seed.begin(), seed.end(), key.seed_.begin());
-  std::size_t size = key.public_.size();
-  if (EVP_PKEY_get_raw_public_key(ed25519_private(seed).get(), key.public_.data(), &size) != 1) std::abort();
+  crypto_sign_seed_keypair(key.public_.data(), signing_key.data(), seed.data());
+  sodium_memzero(signing_key.data(), signing_key.size());
   return key;
 }
 
@@ -124,19 +111,16 @@ base::Result<PrivateKey> PrivateKey::from_protobuf(base::ConstBytes bytes) {
   return key;
 }
 
-PrivateKey::~PrivateKey() { OPENSSL_cleanse(seed_.data(), seed_.size()); }
+PrivateKey::~PrivateKey() { sodium_memzero(seed_.data(), seed_.size()); }
 
 PublicKey PrivateKey::public_key() const { return PublicKey::from_ed25519(public_); }
 
 base::Bytes PrivateKey::sign(base::ConstBytes message) const {
+  SigningKey signing_key;
+  std::copy(public_.begin(), public_.end(), std::copy(seed_.begin(), seed_.end(), signing_key.begin()));
   base::Bytes signature(kEd25519SignatureBytes);
-  std::size_t size = signature.size();
-  const EvpKey key = ed25519_private(seed_);
-  EvpDigest context(EVP_MD_CTX_new());
-  if (!context || EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key.get()) != 1 ||
-      EVP_DigestSign(context.get(), signature.data(), &size, message.data(), message.size()) != 1) {
-    std::abort();
-  }
+  crypto_sign_detached(signature.data(), nullptr, message.data(), message.size(), signing_key.data());
+  sodium_memzero(signing_key.data(), signing_key.size());
   return signature;
 }
 
@@ -145,7 +129,7 @@ base::Bytes PrivateKey::to_protobuf() const {
   std::copy(seed_.begin(), seed_.end(), data.begin());
   std::copy(public_.begin(), public_.end(), data.begin() + kEd25519SeedBytes);
   base::Bytes bytes = encode_key(KeyType::kEd25519, data);
-  OPENSSL_cleanse(data.data(), data.size());
+  sodium_memzero(data.data(), data.size());
   return bytes;
 }
 
