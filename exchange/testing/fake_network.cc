@@ -71,6 +71,8 @@ class FakeConnection final : public libp2p::Connection {
   const multiformats::Multiaddr& local_address() const override { return address_; }
   bool is_dialler() const override { return dialler_; }
   bool is_closed() const override { return closed_; }
+  bool muxer_by_handshake() const override { return true; }
+  std::size_t stream_count() const override { return streams_.size(); }
 
   base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> new_stream(std::vector<std::string> protocols) override {
     auto remote = remote_.lock();

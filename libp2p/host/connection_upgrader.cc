@@ -25,12 +25,13 @@ auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::opt
   if (!protocol) co_return protocol.error();
   auto secured = co_await security(*protocol).secure_outbound(std::move(stream), expected);
   if (!secured) co_return secured.error();
-  if (secured->muxer.empty()) {
+  const bool by_handshake = !secured->muxer.empty();
+  if (!by_handshake) {
     auto muxer = co_await negotiate_outbound(*secured->stream, muxer_protocols_);
     if (!muxer) co_return muxer.error();
     secured->muxer = *muxer;
   }
-  co_return start_muxer(std::move(*secured), true);
+  co_return start_muxer(std::move(*secured), true, by_handshake);
 }
 
 auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps {
@@ -38,12 +39,13 @@ auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps 
   if (!protocol) co_return protocol.error();
   auto secured = co_await security(*protocol).secure_inbound(std::move(stream));
   if (!secured) co_return secured.error();
-  if (secured->muxer.empty()) {
+  const bool by_handshake = !secured->muxer.empty();
+  if (!by_handshake) {
     auto muxer = co_await negotiate_inbound(*secured->stream, muxer_protocols_);
     if (!muxer) co_return muxer.error();
     secured->muxer = *muxer;
   }
-  co_return start_muxer(std::move(*secured), false);
+  co_return start_muxer(std::move(*secured), false, by_handshake);
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConnection raw, bool is_dialler,
@@ -65,8 +67,8 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
     if (scoped_deadline.expired()) co_return Error::kTimeout;
     co_return session.error();
   }
-  co_return UpgradedConnection{std::move(session->muxed), session->remote_peer, std::move(raw.local_address),
-                               std::move(raw.remote_address), is_dialler};
+  co_return UpgradedConnection{std::move(session->muxed),     session->remote_peer, std::move(raw.local_address),
+                               std::move(raw.remote_address), is_dialler,           session->muxer_by_handshake};
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_outbound(
@@ -79,12 +81,13 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_inbound
   return upgrade(std::move(raw), false, std::nullopt, deadline);
 }
 
-auto ConnectionUpgrader::start_muxer(SecuredStream secured, bool is_dialler) -> base::Result<Session> {
+auto ConnectionUpgrader::start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake)
+    -> base::Result<Session> {
   const auto muxer = std::find_if(muxers_.begin(), muxers_.end(),
                                   [&secured](const auto& each) { return each->protocol_id() == secured.muxer; });
   // A handshake may name only what we have offered.
   if (muxer == muxers_.end()) return Error::kHandshakeFailed;
-  return Session{(*muxer)->start(executor_, std::move(secured.stream), is_dialler), secured.remote_peer};
+  return Session{(*muxer)->start(executor_, std::move(secured.stream), is_dialler), secured.remote_peer, by_handshake};
 }
 
 Security& ConnectionUpgrader::security(const std::string& protocol) const {

@@ -21,6 +21,7 @@ struct UpgradedConnection {
   multiformats::Multiaddr local_address;
   multiformats::Multiaddr remote_address;
   bool is_dialler = false;
+  bool muxer_by_handshake = false;
 };
 
 /// Not thread-safe: lives on `executor`, and outlives its tasks. `clock` outlives it.
@@ -46,13 +47,14 @@ class ConnectionUpgrader {
   struct Session {
     std::shared_ptr<MuxedConnection> muxed;
     multiformats::PeerId remote_peer;
+    bool muxer_by_handshake = false;
   };
   /// What goes on over the raw stream, bounded in time by upgrade().
   using Steps = base::Task<base::Result<Session>>;
 
   Steps outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected);
   Steps inbound_steps(std::unique_ptr<Stream> stream);
-  base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler);
+  base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake);
   base::Task<base::Result<UpgradedConnection>> upgrade(RawConnection raw, bool is_dialler,
                                                        std::optional<multiformats::PeerId> expected,
                                                        base::TimePoint deadline);

@@ -105,14 +105,18 @@ TEST_F(ConnectionUpgraderTest, TheMuxerIsNegotiatedWhereTheHandshakeHasNotSettle
   EXPECT_EQ((*inbound_)->remote_peer, dialler_peer_);
   EXPECT_TRUE((*outbound_)->is_dialler);
   EXPECT_FALSE((*inbound_)->is_dialler);
+  EXPECT_FALSE((*outbound_)->muxer_by_handshake);
+  EXPECT_FALSE((*inbound_)->muxer_by_handshake);
 }
 
 TEST_F(ConnectionUpgraderTest, TheMuxerMayBeSettledInTheHandshake) {
   dialler_ = upgrader(dialler_key_, "/yamux/1.0.0");
   listener_ = upgrader(listener_key_, "/yamux/1.0.0");
   upgrade_both();
-  EXPECT_TRUE(outbound_ && *outbound_);
-  EXPECT_TRUE(inbound_ && *inbound_);
+  ASSERT_TRUE(outbound_ && *outbound_);
+  ASSERT_TRUE(inbound_ && *inbound_);
+  EXPECT_TRUE((*outbound_)->muxer_by_handshake);
+  EXPECT_TRUE((*inbound_)->muxer_by_handshake);
 }
 
 TEST_F(ConnectionUpgraderTest, AMuxerThatWeDoNotHaveIsRefused) {

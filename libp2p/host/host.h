@@ -44,6 +44,10 @@ class Connection {
   virtual const multiformats::Multiaddr& local_address() const = 0;
   virtual bool is_dialler() const = 0;
   virtual bool is_closed() const = 0;
+  /// Whether the muxer was agreed on in the security handshake; else it was negotiated by multistream after it.
+  virtual bool muxer_by_handshake() const = 0;
+  /// Streams that are open, both ways.
+  virtual std::size_t stream_count() const = 0;
   /// Opens a stream and agrees on the first of `protocols` that the peer serves. The caller keeps the connection alive.
   virtual base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) = 0;
   virtual void close() = 0;

@@ -37,6 +37,8 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   const multiformats::Multiaddr& local_address() const override { return upgraded_.local_address; }
   bool is_dialler() const override { return upgraded_.is_dialler; }
   bool is_closed() const override { return closing_ || session().is_closed(); }
+  bool muxer_by_handshake() const override { return upgraded_.muxer_by_handshake; }
+  std::size_t stream_count() const override { return session().stream_count(); }
   base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) override;
   void close() override;
 

@@ -25,6 +25,7 @@ TEST_P(HostAddressTest, AStreamCarriesBytesBothWays) {
   const auto connection = connect(client, server);
   EXPECT_EQ(connection->remote_peer(), server.peer_id());
   EXPECT_TRUE(connection->is_dialler());
+  EXPECT_TRUE(connection->muxer_by_handshake()) << "noise carries it";
   EXPECT_EQ(connection->remote_address(), server.addresses()[0]);
   const base::Bytes bytes(200'000, 42);
   EXPECT_EQ(run(send_and_receive(connection, bytes)).value(), bytes);
