@@ -21,7 +21,11 @@ base::Task<> run_opening(std::shared_ptr<NodeContext> context, std::shared_ptr<l
   std::vector<std::string> protocols;
   protocols.emplace_back(wire::kProtocolId);
   auto opened = co_await connection->new_stream(std::move(protocols));
-  opening->result.emplace(std::move(opened));
+  if (opened) {
+    opening->result.emplace(std::move(opened->stream));
+  } else {
+    opening->result.emplace(opened.error());
+  }
   context->closing_changed.notify_all();
 }
 

@@ -74,7 +74,7 @@ class FakeConnection final : public libp2p::Connection {
   bool muxer_by_handshake() const override { return true; }
   std::size_t stream_count() const override { return streams_.size(); }
 
-  base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> new_stream(std::vector<std::string> protocols) override {
+  base::Task<base::Result<libp2p::NegotiatedStream>> new_stream(std::vector<std::string> protocols) override {
     auto remote = remote_.lock();
     while (!closed_ && !own_.opens_streams) co_await changed_.wait();
     if (closed_ || !remote) co_return libp2p::Error::kConnectionClosed;
@@ -90,7 +90,8 @@ class FakeConnection final : public libp2p::Connection {
     auto far_end = std::make_unique<FakeStream>(own_.executor_, std::move(far), remote->streams_,
                                                 std::make_shared<StreamFaults>());
     base::spawn(own_.executor_, handler->second(remote, std::move(far_end)));
-    co_return std::make_unique<FakeStream>(own_.executor_, std::move(near), streams_, std::move(faults));
+    auto stream = std::make_unique<FakeStream>(own_.executor_, std::move(near), streams_, std::move(faults));
+    co_return libp2p::NegotiatedStream{std::move(stream), handler->first};
   }
 
   void close() override {

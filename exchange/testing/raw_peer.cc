@@ -43,7 +43,7 @@ std::unique_ptr<libp2p::Stream> RawPeer::open(const FakeHost& node) {
   std::vector<std::string> protocols{std::string(wire::kProtocolId)};
   auto opened = start(io_, connection->new_stream(protocols));
   if (!*opened || !**opened) return nullptr;
-  return std::move(***opened);
+  return std::move((**opened)->stream);
 }
 
 void RawPeer::send(libp2p::Stream& stream, std::uint64_t id, wire::Body body) {

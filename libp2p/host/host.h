@@ -34,6 +34,12 @@ struct HostConfig {
   std::vector<multiformats::Multiaddr> external_addresses = {};
 };
 
+/// A stream on which both sides have agreed what to speak.
+struct NegotiatedStream {
+  std::unique_ptr<Stream> stream;
+  std::string protocol;
+};
+
 /// One secured and muxed connection. Owned by its host; shared so that a protocol can hold on to it while it is used.
 /// Not thread-safe: lives on the host's executor.
 class Connection {
@@ -49,7 +55,7 @@ class Connection {
   /// Streams that are open, both ways.
   virtual std::size_t stream_count() const = 0;
   /// Opens a stream and agrees on the first of `protocols` that the peer serves. The caller keeps the connection alive.
-  virtual base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) = 0;
+  virtual base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) = 0;
   virtual void close() = 0;
 };
 

@@ -14,7 +14,7 @@ HostConnection::HostConnection(UpgradedConnection upgraded, std::shared_ptr<cons
       clock_(clock),
       negotiation_timeout_(negotiation_timeout) {}
 
-base::Task<base::Result<std::unique_ptr<Stream>>> HostConnection::new_stream(std::vector<std::string> protocols) {
+base::Task<base::Result<NegotiatedStream>> HostConnection::new_stream(std::vector<std::string> protocols) {
   if (is_closed()) co_return Error::kConnectionClosed;
   auto stream = co_await session().open_stream();
   if (!stream) co_return stream.error();
@@ -22,7 +22,7 @@ base::Task<base::Result<std::unique_ptr<Stream>>> HostConnection::new_stream(std
   auto protocol = co_await negotiate_outbound(**stream, std::move(protocols));
   if (deadline.expired()) co_return Error::kTimeout;
   if (!protocol) co_return protocol.error();
-  co_return std::move(*stream);
+  co_return NegotiatedStream{std::move(*stream), std::move(*protocol)};
 }
 
 base::Task<> HostConnection::serve() {

@@ -39,7 +39,7 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   bool is_closed() const override { return closing_ || session().is_closed(); }
   bool muxer_by_handshake() const override { return upgraded_.muxer_by_handshake; }
   std::size_t stream_count() const override { return session().stream_count(); }
-  base::Task<base::Result<std::unique_ptr<Stream>>> new_stream(std::vector<std::string> protocols) override;
+  base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) override;
   void close() override;
 
   /// Accepts streams, each served by a coroutine of its own in the task group, and returns when the connection has

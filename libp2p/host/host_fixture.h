@@ -37,12 +37,12 @@ inline base::Task<base::Result<base::Bytes>> send_and_receive(std::shared_ptr<Co
   std::vector<std::string> protocols{std::string(kEcho)};
   auto stream = co_await connection->new_stream(std::move(protocols));
   if (!stream) co_return stream.error();
-  auto written = co_await (*stream)->write(bytes);
+  auto written = co_await stream->stream->write(bytes);
   if (!written) co_return written.error();
   base::Bytes received(bytes.size());
-  auto read = co_await read_exact(**stream, received);
+  auto read = co_await read_exact(*stream->stream, received);
   if (!read) co_return read.error();
-  (void)co_await (*stream)->close_write();
+  (void)co_await stream->stream->close_write();
   co_return received;
 }
 

@@ -163,7 +163,7 @@ TEST_F(HostTest, PingStreamsOfOneConnectionAreBounded) {
   const auto connection = connect(client, server);
   std::vector<std::unique_ptr<Stream>> streams;
   for (std::size_t i = 0; i < kPingStreamsPerConnectionMax; ++i) {
-    streams.push_back(run(connection->new_stream({std::string(kPingProtocol)})).value());
+    streams.push_back(run(connection->new_stream({std::string(kPingProtocol)})).value().stream);
     ASSERT_TRUE(run(ping_round_trip(clock_, *streams.back(), 10s)));
   }
   EXPECT_FALSE(run(client.ping(connection)));

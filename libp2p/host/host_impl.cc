@@ -26,7 +26,7 @@ base::Task<base::Result<base::Duration>> ping_once(base::Clock& clock, std::shar
   std::vector<std::string> protocols{std::string(kPingProtocol)};
   auto stream = co_await connection->new_stream(std::move(protocols));
   if (!stream) co_return stream.error();
-  auto round_trip = co_await ping_round_trip(clock, **stream, kPingTimeout);
+  auto round_trip = co_await ping_round_trip(clock, *stream->stream, kPingTimeout);
   co_return round_trip;
 }
 
@@ -223,7 +223,7 @@ base::Task<> HostImpl::identify(std::shared_ptr<HostConnection> connection) {
   std::vector<std::string> protocols{std::string(kIdentifyProtocol)};
   auto stream = co_await connection->new_stream(std::move(protocols));
   base::Result<IdentifyMessage> message = Error::kConnectionClosed;
-  if (stream) message = co_await receive_identify(clock_, std::move(*stream), connection->remote_peer());
+  if (stream) message = co_await receive_identify(clock_, std::move(stream->stream), connection->remote_peer());
   const base::Error failure = !stream ? stream.error() : message ? base::Error() : message.error();
   if (failure) {
     LOG_DEBUG("{} could not be identified: {}", connection->remote_peer().short_text(), failure.message());

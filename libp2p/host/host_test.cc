@@ -68,7 +68,7 @@ TEST_F(HostTest, AProtocolThatIsNotServedIsRefused) {
   const auto connection = connect(client, server);
   EXPECT_EQ(run(connection->new_stream({"/nobody/serves/this"})).error(), Error::kProtocolNotSupported);
   EXPECT_FALSE(connection->is_closed());
-  EXPECT_TRUE(run(connection->new_stream({"/nobody/serves/this", std::string(kEcho)})));
+  EXPECT_EQ(run(connection->new_stream({"/nobody/serves/this", std::string(kEcho)})).value().protocol, kEcho);
 }
 
 TEST_F(HostTest, PingGoesBothWays) {
@@ -268,8 +268,8 @@ TEST_F(HostTest, ClosingEndsStreamsThatAreOpen) {
   Host& client = add_host();
   listen(server);
   const auto connection = connect(client, server);
-  auto idle = run(connection->new_stream({std::string(kEcho)})).value();
-  auto reading = run(connection->new_stream({std::string(kEcho)})).value();
+  auto idle = run(connection->new_stream({std::string(kEcho)})).value().stream;
+  auto reading = run(connection->new_stream({std::string(kEcho)})).value().stream;
   std::optional<base::Result<std::size_t>> read;
   struct Reader {
     static base::Task<> run(Stream& stream, std::optional<base::Result<std::size_t>>& result) {

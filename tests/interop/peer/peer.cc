@@ -239,7 +239,8 @@ class Peer {
     auto connection = connection_;
     std::vector<std::string> protocols{std::string(protocol)};
     auto stream = co_await connection->new_stream(std::move(protocols));
-    co_return stream;
+    if (!stream) co_return stream.error();
+    co_return std::move(stream->stream);
   }
 
   boost::asio::posix::stream_descriptor input_;
