@@ -27,4 +27,9 @@ base::Task<base::Result<std::string>> negotiate_outbound(Stream& stream, std::ve
 /// REQUIRES: is_multistream_protocol() holds for each of `supported`.
 base::Task<base::Result<std::string>> negotiate_inbound(Stream& stream, std::vector<std::string> supported);
 
+/// The dialler's first bytes: header and proposal.
+base::Bytes encode_proposal(const std::string& protocol);
+/// Reads the answer to encode_proposal(): Error::kProtocolNotSupported if it is no. `stream` outlives the task.
+base::Task<base::Result<>> read_agreement(Stream& stream, std::string protocol);
+
 }  // namespace libp2p
