@@ -37,9 +37,11 @@ const char* text_of(Errc e) {
     case Errc::kUnknownKeyType:
       return "unknown key type";
     case Errc::kUnsupportedKeyType:
-      return "unsupported key type: only Ed25519 signatures can be made and checked";
+      return "unsupported type of private key: host keys are Ed25519";
     case Errc::kBadKey:
       return "malformed key";
+    case Errc::kBadKeySize:
+      return "RSA key outside 2,048 to 8,192 bits, or with an exponent of more than 32";
     case Errc::kBadSignature:
       return "signature does not fit message and key";
     case Errc::kNotInlined:

@@ -22,8 +22,9 @@ enum class Errc {
   kBadDigestLength,
   kBadProtobuf,
   kUnknownKeyType,      ///< no KeyType
-  kUnsupportedKeyType,  ///< a KeyType whose signatures cannot be made or checked yet
-  kBadKey,              ///< key data of the wrong length or not a key
+  kUnsupportedKeyType,  ///< a private key of another type than Ed25519
+  kBadKey,              ///< not a key, or not encoded as its type's keys are
+  kBadKeySize,          ///< an RSA key outside the bounds of pkix.h
   kBadSignature,
   kNotInlined,       ///< a peer id that is a hash: the key cannot be read from it
   kBadCid,           ///< a CID that is not a libp2p key's

@@ -1,6 +1,8 @@
 #include "multiformats/keys.h"
 
 #include "multiformats/errors.h"
+#include "multiformats/pkix.h"
+#include "multiformats/pkix_signature.h"
 #include "multiformats/varint.h"
 
 #include <sodium.h>
@@ -41,6 +43,21 @@ base::Result<KeyMessage> decode_key(base::ConstBytes bytes) {
 // Before main(), and once for the process: libsodium chooses the fastest code for this CPU; without, it works slowly.
 [[maybe_unused]] const int kSodiumReady = sodium_init();
 
+base::Result<> check_data(KeyType type, base::ConstBytes data) {
+  switch (type) {
+    case KeyType::kEd25519:
+      if (data.size() != kEd25519PublicBytes) return Errc::kBadKey;
+      return {};
+    case KeyType::kSecp256k1:
+      return check_secp256k1(data);
+    case KeyType::kEcdsa:
+      return check_ecdsa_pkix(data);
+    case KeyType::kRsa:
+      return check_rsa_pkix(data);
+  }
+  return Errc::kUnknownKeyType;
+}
+
 bool ed25519_verifies(base::ConstBytes public_key, base::ConstBytes message, base::ConstBytes signature) {
   return signature.size() == kEd25519SignatureBytes &&
          crypto_sign_verify_detached(signature.data(), message.data(), message.size(), public_key.data()) == 0;
@@ -62,8 +79,7 @@ base::Result<PublicKey> PublicKey::from_protobuf(base::ConstBytes bytes) {
   if (bytes.size() > kPublicKeyBytesMax) return Errc::kTooLong;
   const auto message = decode_key(bytes);
   if (!message) return message.error();
-  if (message->data.empty()) return Errc::kBadKey;
-  if (message->type == KeyType::kEd25519 && message->data.size() != kEd25519PublicBytes) return Errc::kBadKey;
+  if (const auto checked = check_data(message->type, message->data); !checked) return checked.error();
   return PublicKey(message->type, base::to_bytes(message->data), base::to_bytes(bytes));
 }
 
@@ -72,12 +88,13 @@ base::Result<> PublicKey::verify(base::ConstBytes message, base::ConstBytes sign
     case KeyType::kEd25519:
       if (!ed25519_verifies(data_, message, signature)) return Errc::kBadSignature;
       return {};
-    case KeyType::kRsa:
     case KeyType::kSecp256k1:
+      return verify_pkix(secp256k1_to_pkix(data_), message, signature);
     case KeyType::kEcdsa:
+    case KeyType::kRsa:
       break;
   }
-  return Errc::kUnsupportedKeyType;
+  return verify_pkix(data_, message, signature);
 }
 
 PrivateKey PrivateKey::generate() {

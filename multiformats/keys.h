@@ -25,7 +25,8 @@ class PublicKey {
   static PublicKey from_ed25519(std::span<const std::uint8_t, kEd25519PublicBytes> key);
 
   /// Reads a PublicKey protobuf of any known type, encoded by the spec's rules (both fields, in order, minimal, nothing
-  /// else). The key data of Ed25519 is checked for its length; other types' data is kept as it is.
+  /// else). The key data must have its type's one encoding and be within its bounds (see pkix.h): kBadKey, kBadKeySize.
+  /// Cheap; whether a point lies on its curve is seen by verify().
   static base::Result<PublicKey> from_protobuf(base::ConstBytes bytes);
 
   KeyType type() const { return type_; }
@@ -34,7 +35,8 @@ class PublicKey {
   /// The protobuf: as received, or encoded by the spec's rules.
   const base::Bytes& to_protobuf() const { return protobuf_; }
 
-  /// Success, or kBadSignature; kUnsupportedKeyType for all but Ed25519, so far.
+  /// Success, or kBadSignature; kBadKey if no signature can be this key's. Ed25519 as RFC 8032 has it; ECDSA and
+  /// secp256k1: DER, over SHA-256, either of the two `s` that fit; RSA: PKCS#1 v1.5, over SHA-256.
   base::Result<> verify(base::ConstBytes message, base::ConstBytes signature) const;
 
   friend bool operator==(const PublicKey& a, const PublicKey& b) { return a.protobuf_ == b.protobuf_; }

@@ -4,6 +4,8 @@
 #include "libp2p/security/noise/noise_frames.h"
 #include "libp2p/security/noise/noise_payload.pb.h"
 #include "libp2p/testing/memory_pipe.h"
+#include "multiformats/foreign_key.h"
+#include "multiformats/key_vectors.h"
 
 #include <gtest/gtest.h>
 
@@ -217,6 +219,48 @@ TEST_F(NoiseSecurityTest, OursIsFoundAmongTheOthersMuxers) {
   ASSERT_TRUE(dialled_ && *dialled_);
   EXPECT_EQ((*dialled_)->muxer, kYamux);
 }
+
+/// A payload as peers send it whose host keys are of the types that we have not ourselves.
+base::Bytes foreign_payload(const multiformats::testing::ForeignKey& key, const Block& static_key) {
+  base::Bytes signed_bytes = base::to_bytes(base::as_bytes("noise-libp2p-static-key:"));
+  base::append(signed_bytes, static_key);
+  pb::NoiseHandshakePayload message;
+  message.set_identity_key(std::string(base::as_text(key.public_protobuf())));
+  message.set_identity_sig(std::string(base::as_text(key.sign(signed_bytes))));
+  return base::to_bytes(base::as_bytes(message.SerializeAsString()));
+}
+
+class NoiseKeyTypeTest : public NoiseSecurityTest, public ::testing::WithParamInterface<std::string_view> {
+ protected:
+  const multiformats::testing::ForeignKey key_{multiformats::testing::from_hex(GetParam())};
+  const multiformats::PeerId id_ = multiformats::PeerId::from_public_key(key_.public_key());
+};
+
+TEST_P(NoiseKeyTypeTest, APeerWithSuchAKeyIsDialled) {
+  make_pipe();
+  answer_by_hand(foreign_payload(key_, hand_key_.public_key));
+  ASSERT_TRUE(dialled_ && *dialled_);
+  EXPECT_EQ((*dialled_)->remote_peer, id_);
+  EXPECT_EQ((*dialled_)->remote_key, key_.public_key());
+}
+
+TEST_P(NoiseKeyTypeTest, APeerWithSuchAKeyMayDial) {
+  make_pipe();
+  dial_by_hand({}, foreign_payload(key_, hand_key_.public_key));
+  ASSERT_TRUE(accepted_ && *accepted_);
+  EXPECT_EQ((*accepted_)->remote_peer, id_);
+}
+
+TEST_P(NoiseKeyTypeTest, ASignatureOverAnotherStaticKeyIsRefused) {
+  make_pipe();
+  dial_by_hand({}, foreign_payload(key_, KeyPair::generate().public_key));
+  ASSERT_TRUE(accepted_ && !*accepted_);
+  EXPECT_EQ(accepted_->error(), Error::kBadSignature);
+}
+
+INSTANTIATE_TEST_SUITE_P(Secp256k1EcdsaRsa, NoiseKeyTypeTest,
+                         ::testing::Values(multiformats::testing::kSecp256k1Private,
+                                           multiformats::testing::kEcdsaPrivate, multiformats::testing::kRsaPrivate));
 
 TEST_F(NoiseSecurityTest, NoMuxerInCommonFails) {
   make_pipe();
