@@ -3,7 +3,8 @@
 #   kvp2p_library(name SOURCES a.cc … LINK lib …)      a static library named after its folder
 #   kvp2p_test(name SOURCES a_test.cc … LINK lib … LABELS unit threaded …)
 #                                                      a GoogleTest binary, one ctest entry. Labels: unit (default; run
-#                                                      under asan too), threaded (run under tsan too), e2e, interop, model
+#                                                      under asan too), threaded (run under tsan too), soak (optimised build
+#                                                      alone), e2e, interop, model
 #   kvp2p_fuzz(name SOURCES a_fuzz.cc LINK lib …)      a libFuzzer target, only with KVP2P_FUZZ
 #   kvp2p_program(name SOURCES a.cc … LINK lib …)      an executable
 

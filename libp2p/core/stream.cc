@@ -7,6 +7,8 @@
 
 namespace libp2p {
 
+base::Task<> Stream::wait_readable() { co_return; }
+
 base::Task<base::Result<>> Stream::write_gather(std::span<const base::ConstBytes> buffers) {
   for (base::ConstBytes buffer : buffers) {
     auto written = co_await write(buffer);

@@ -28,6 +28,10 @@ class Stream {
   /// it could not lend to a read that waits. Optional: a stream need not offer it.
   virtual std::size_t read_available(base::MutableBytes) { return 0; }
 
+  /// Waits until read_some() would not: for bytes, the end of the stream or an error. So a layer above need not hold a
+  /// buffer while nothing comes. Counts as a read. Optional: a stream that cannot tell returns at once.
+  virtual base::Task<> wait_readable();
+
   /// Writes all of `bytes`, waiting while the other side grants no room. On return the buffer may be reused.
   virtual base::Task<base::Result<>> write(base::ConstBytes bytes) = 0;
 

@@ -15,6 +15,7 @@ class SharedStream final : public Stream {
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override { return inner_->read_some(into); }
   std::size_t read_available(base::MutableBytes into) override { return inner_->read_available(into); }
+  base::Task<> wait_readable() override { return inner_->wait_readable(); }
   base::Task<base::Result<>> write(base::ConstBytes bytes) override { return inner_->write(bytes); }
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override {
     return inner_->write_gather(buffers);

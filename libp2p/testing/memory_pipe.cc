@@ -38,6 +38,12 @@ class PipeEnd final : public Stream {
     return take(*in_, into);
   }
 
+  base::Task<> wait_readable() override {
+    auto in = in_;
+    if (!options_.offers_wait_readable) co_return;
+    while (in->bytes.empty() && !in->closed && !in->reset) co_await in->changed.wait();
+  }
+
   base::Task<base::Result<>> write(base::ConstBytes bytes) override {
     auto out = out_;
     while (!bytes.empty()) {

@@ -15,6 +15,8 @@ struct MemoryPipeOptions {
   std::size_t read_bytes_max = SIZE_MAX;
   /// Whether read_available() is offered.
   bool offers_read_available = false;
+  /// Whether wait_readable() is offered.
+  bool offers_wait_readable = true;
 };
 
 /// Both ends live on `executor`.

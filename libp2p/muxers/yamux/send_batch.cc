@@ -2,14 +2,10 @@
 
 #include "libp2p/muxers/yamux/stream_state.h"
 
+#include <cassert>
 #include <cstring>
 
 namespace libp2p::yamux {
-
-SendBatch::SendBatch(std::size_t bytes_max)
-    : bytes_max_(bytes_max), scratch_(std::make_unique_for_overwrite<std::uint8_t[]>(kScratchBytes)) {
-  pieces_.reserve(kPiecesMax);
-}
 
 bool SendBatch::has_room() const {
   // A frame needs its header and at least one piece, which may be copied.
@@ -18,7 +14,11 @@ bool SendBatch::has_room() const {
 }
 
 void SendBatch::append_copy(base::ConstBytes bytes) {
-  std::uint8_t* at = scratch_.get() + scratch_used_;
+  if (!scratch_) {
+    scratch_ = PooledBuffer::take();
+    pieces_.reserve(kPiecesMax);
+  }
+  std::uint8_t* at = scratch_.data() + scratch_used_;
   std::memcpy(at, bytes.data(), bytes.size());
   scratch_used_ += bytes.size();
   bytes_ += bytes.size();
@@ -37,9 +37,9 @@ void SendBatch::add_header(const FrameHeader& header) {
 
 std::size_t SendBatch::add_data(const std::shared_ptr<StreamState>& stream, std::size_t payload_bytes_max) {
   SendRequest& request = *stream->request;
-  std::uint8_t* const header_at = scratch_.get() + scratch_used_;
   FrameHeader header{FrameType::kData, 0, stream->id, 0};
   add_header(header);  // again below, when the length is known
+  std::uint8_t* const header_at = scratch_.data() + scratch_used_ - kFrameHeaderBytes;
   std::size_t taken = 0;
   bool refers = false;
   while (taken < payload_bytes_max && request.unsent_bytes() > 0) {
@@ -69,6 +69,13 @@ void SendBatch::clear() {
   scratch_used_ = 0;
   pieces_.clear();
   streams_.clear();
+}
+
+void SendBatch::release_memory() {
+  assert(empty());
+  scratch_.release();
+  pieces_ = std::vector<base::ConstBytes>();
+  streams_ = std::vector<std::shared_ptr<StreamState>>();
 }
 
 }  // namespace libp2p::yamux

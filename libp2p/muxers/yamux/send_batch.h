@@ -1,6 +1,7 @@
 // Frames that are handed to the secured stream in one gathered write.
 #pragma once
 
+#include "libp2p/core/buffer_pool.h"
 #include "libp2p/muxers/yamux/send_request.h"
 #include "libp2p/muxers/yamux/yamux_frame.h"
 
@@ -11,15 +12,17 @@ namespace libp2p::yamux {
 
 struct StreamState;
 
-/// Headers and small pieces are copied into a buffer of its own; large payload is pointed at. Memory is taken once.
+/// Headers and small pieces are copied into a buffer, which is borrowed while there are any; large payload is pointed
+/// at.
 class SendBatch {
  public:
   /// Pieces up to this size are copied: that costs less than one more piece, and frees the writer's buffer at once.
   static constexpr std::size_t kCopyBytesMax = 4 * 1024;
   static constexpr std::size_t kScratchBytes = 128 * 1024;
+  static_assert(kScratchBytes <= PooledBuffer::kBytes);
   static constexpr std::size_t kPiecesMax = 128;
 
-  explicit SendBatch(std::size_t bytes_max);
+  explicit SendBatch(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   /// Whether another frame fits. False before the bounds are passed, never after.
   bool has_room() const;
@@ -37,13 +40,15 @@ class SendBatch {
   /// The streams whose bytes are in the batch; one may be there several times.
   std::span<const std::shared_ptr<StreamState>> streams() const { return streams_; }
   void clear();
+  /// Gives back what an idle batch need not hold. REQUIRES: empty().
+  void release_memory();
 
  private:
   void append_copy(base::ConstBytes bytes);
 
   std::size_t bytes_max_;
   std::size_t bytes_ = 0;
-  std::unique_ptr<std::uint8_t[]> scratch_;
+  PooledBuffer scratch_;
   std::size_t scratch_used_ = 0;
   std::vector<base::ConstBytes> pieces_;
   std::vector<std::shared_ptr<StreamState>> streams_;

@@ -1,7 +1,10 @@
+#include "libp2p/core/buffer_pool.h"
 #include "libp2p/core/error.h"
 #include "libp2p/muxers/yamux/session_state.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cstring>
 
 namespace libp2p::yamux {
@@ -10,20 +13,20 @@ namespace {
 
 /// What one read from the secured stream may return. Noise decrypts a message of up to 64 KiB at once.
 constexpr std::size_t kInputBytes = 128 * 1024;
+static_assert(kInputBytes <= PooledBuffer::kBytes);
 /// After a payload of at least this size was read straight to where it belongs, only the next header is read, so that
 /// the payload after it goes straight too.
 constexpr std::size_t kDirectPayloadBytesMin = 16 * 1024;
 /// What has come in already is read without waiting; others run after this many bytes.
 constexpr std::size_t kBytesBetweenYields = 512 * 1024;
 
-/// Reads from the secured stream ahead of what was asked for, and keeps the rest.
+/// Reads from the secured stream ahead of what was asked for, and keeps the rest. Holds no buffer while it waits.
 class Input {
  public:
-  explicit Input(SessionState& session)
-      : session_(session), buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kInputBytes)) {}
+  explicit Input(SessionState& session) : session_(session) {}
 
   std::size_t size() const { return end_ - begin_; }
-  base::ConstBytes front(std::size_t count) const { return {buffer_.get() + begin_, count}; }
+  base::ConstBytes front(std::size_t count) const { return {buffer_.data() + begin_, count}; }
   void skip(std::size_t count) { begin_ += count; }
 
   /// Reads what has come in already, if it is not time to let others run; false if nothing was read.
@@ -37,11 +40,16 @@ class Input {
 
   /// Waits for more, and lets others run. Error::kConnectionClosed at the end of the connection.
   base::Task<base::Result<>> fill() {
-    // The secured stream may return what it has without having waited.
     if (unyielded_bytes_ >= kBytesBetweenYields) {
       unyielded_bytes_ = 0;
       co_await base::yield_now();
+      if (fill_available()) {
+        session_.on_heard();
+        co_return base::Result<>();
+      }
     }
+    release_buffer();
+    co_await session_.secured().wait_readable();
     const base::MutableBytes room = make_room();
     auto count = co_await session_.secured().read_some(room);
     if (!count) co_return count.error();
@@ -68,14 +76,28 @@ class Input {
 
  private:
   base::MutableBytes make_room() {
-    std::memmove(buffer_.get(), buffer_.get() + begin_, size());  // a partial header at most
+    if (buffer_) {
+      std::memmove(buffer_.data(), buffer_.data() + begin_, size());  // a partial header at most
+    } else {
+      buffer_ = PooledBuffer::take();
+      std::copy_n(partial_header_.begin(), size(), buffer_.data());
+    }
     end_ -= begin_;
     begin_ = 0;
-    return {buffer_.get() + end_, limit_ - end_};
+    return {buffer_.data() + end_, limit_ - end_};
+  }
+
+  /// REQUIRES: there is a partial header at most.
+  void release_buffer() {
+    if (!buffer_) return;
+    assert(size() < partial_header_.size());
+    std::copy_n(buffer_.data() + begin_, size(), partial_header_.begin());
+    buffer_.release();
   }
 
   SessionState& session_;
-  std::unique_ptr<std::uint8_t[]> buffer_;
+  PooledBuffer buffer_;
+  std::array<std::uint8_t, kFrameHeaderBytes> partial_header_;  // while there is no buffer
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t limit_ = kInputBytes;

@@ -23,6 +23,7 @@ base::Task<> run_writer(std::shared_ptr<SessionState> session) {
     session->fill(batch);
     if (batch.empty()) {
       if (session->ended()) break;
+      batch.release_memory();
       co_await session->wait_for_work();
       continue;
     }

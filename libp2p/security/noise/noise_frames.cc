@@ -25,24 +25,22 @@ void GatherCursor::skip_empty() {
   }
 }
 
-FrameSealer::FrameSealer(CipherState cipher)
-    : cipher_(std::move(cipher)), buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferBytes)) {}
-
 base::Result<base::ConstBytes> FrameSealer::seal_some(GatherCursor& from) {
   assert(!from.done());
+  if (!buffer_) buffer_ = PooledBuffer::take();
   std::size_t used = 0;
   while (!from.done() && kBufferBytes - used > kFrameOverheadBytes) {
     const std::size_t plaintext_max = std::min(kPlaintextMaxBytes, kBufferBytes - used - kFrameOverheadBytes);
     const bool large = from.front().size() >= kOwnFrameMinBytes;
     // Rather write what there is than cut a large buffer where the space ends.
     if (large && used > 0 && plaintext_max < std::min(from.front().size(), kPlaintextMaxBytes)) break;
-    std::uint8_t* const at = buffer_.get() + used;
+    std::uint8_t* const at = buffer_.data() + used;
     const auto size = large ? seal_large(from, at, plaintext_max) : seal_small(from, at, plaintext_max);
     if (!size) return size.error();
     base::store_be16(at, static_cast<std::uint16_t>(*size + kTagBytes));
     used += kFrameOverheadBytes + *size;
   }
-  return base::ConstBytes(buffer_.get(), used);
+  return base::ConstBytes(buffer_.data(), used);
 }
 
 base::Result<std::size_t> FrameSealer::seal_large(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max) {
@@ -67,9 +65,6 @@ base::Result<std::size_t> FrameSealer::seal_small(GatherCursor& from, std::uint8
   return size;
 }
 
-FrameOpener::FrameOpener(CipherState cipher)
-    : cipher_(std::move(cipher)), buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(kBufferBytes)) {}
-
 base::Result<std::size_t> FrameOpener::read(base::MutableBytes into) {
   assert(!into.empty());
   std::size_t done = take_leftover(into);
@@ -90,7 +85,9 @@ base::Result<std::size_t> FrameOpener::read(base::MutableBytes into) {
 }
 
 base::Result<std::optional<base::ConstBytes>> FrameOpener::next_frame() const {
-  const base::ConstBytes received(buffer_.get() + begin_, end_ - begin_);
+  // A stash may hold no more than the beginning of a frame, which may be known to be bad from that.
+  const std::uint8_t* const at = buffer_ ? buffer_.data() + begin_ : stash_.data();
+  const base::ConstBytes received(at, end_ - begin_);
   if (received.size() < kFramePrefixBytes) return std::nullopt;
   const std::size_t size = base::load_be16(received.data());
   if (size < kTagBytes) return Error::kProtocolViolation;
@@ -107,7 +104,7 @@ base::Result<std::optional<std::size_t>> FrameOpener::open_frame(base::MutableBy
   const bool fits = size <= into.size();
   // The caller's next buffer may hold it whole, which saves a copy.
   if (!fits && !need) return std::nullopt;
-  std::uint8_t* const in_place = buffer_.get() + begin_ + kFramePrefixBytes;
+  std::uint8_t* const in_place = buffer_.data() + begin_ + kFramePrefixBytes;
   auto opened = cipher_.open({}, ciphertext, fits ? into.data() : in_place);
   if (!opened) return opened.error() == Error::kConnectionClosed ? Error::kConnectionClosed : Error::kProtocolViolation;
   begin_ += kFramePrefixBytes + ciphertext.size();
@@ -120,14 +117,33 @@ base::Result<std::optional<std::size_t>> FrameOpener::open_frame(base::MutableBy
 
 base::MutableBytes FrameOpener::space() {
   assert(leftover_.empty());
+  if (!buffer_) {
+    buffer_ = PooledBuffer::take();
+    std::copy(stash_.begin(), stash_.end(), buffer_.data());
+    stash_ = base::Bytes();
+  }
   if (begin_ == end_) {
     begin_ = end_ = 0;
   } else if (kBufferBytes - begin_ < kFrameMaxBytes) {  // the frame that has begun might not fit where it is
-    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
   }
-  return {buffer_.get() + end_, kBufferBytes - end_};
+  return {buffer_.data() + end_, kBufferBytes - end_};
+}
+
+bool FrameOpener::is_readable() const {
+  if (!leftover_.empty() || failed_) return true;
+  const auto frame = next_frame();
+  return !frame || frame->has_value();
+}
+
+void FrameOpener::release_buffer() {
+  if (!buffer_ || !leftover_.empty() || end_ - begin_ > kStashBytesMax) return;
+  stash_.assign(buffer_.data() + begin_, buffer_.data() + end_);
+  end_ -= begin_;
+  begin_ = 0;
+  buffer_.release();
 }
 
 std::size_t FrameOpener::take_leftover(base::MutableBytes into) {

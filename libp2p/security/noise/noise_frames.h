@@ -1,10 +1,11 @@
 // Transport messages on the wire (libp2p/specs noise/README.md, "Wire Format"): a 2-byte big-endian length, then the
-// sealed message. Pure: bytes in, bytes out. This is the data path: each side keeps one buffer for the connection's
-// whole life, its pages untouched until they are needed, and allocates nothing more. Not thread-safe.
+// sealed message. Pure: bytes in, bytes out. This is the data path: each side borrows one buffer while there are bytes,
+// and allocates nothing more. Not thread-safe.
 #pragma once
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "libp2p/core/buffer_pool.h"
 #include "libp2p/security/noise/cipher_state.h"
 
 #include <memory>
@@ -43,21 +44,25 @@ class FrameSealer {
   /// the payload straight into its destination.
   static constexpr std::size_t kOwnFrameMinBytes = 4 * 1024;
 
-  explicit FrameSealer(CipherState cipher);
+  explicit FrameSealer(CipherState cipher) : cipher_(std::move(cipher)) {}
 
-  /// Seals the front of `from`, as much as the buffer holds. The frames stay valid until the next call.
+  /// Seals the front of `from`, as much as the buffer holds. The frames stay valid until the next call of any kind.
   /// Error::kConnectionClosed once the nonces are used up. REQUIRES: not from.done().
   base::Result<base::ConstBytes> seal_some(GatherCursor& from);
 
+  /// Gives the buffer back, until the next seal_some().
+  void release_buffer() { buffer_.release(); }
+
  private:
   static constexpr std::size_t kBufferBytes = kFrames * (kFrameMaxBytes + 256);
+  static_assert(kBufferBytes <= PooledBuffer::kBytes);
 
   /// Both seal one frame at `at` with at most `plaintext_max` bytes of `from`, and return the plaintext's size.
   base::Result<std::size_t> seal_large(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
   base::Result<std::size_t> seal_small(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
 
   CipherState cipher_;
-  std::unique_ptr<std::uint8_t[]> buffer_;
+  PooledBuffer buffer_;
 };
 
 /// Puts received bytes together into frames and opens them.
@@ -65,7 +70,7 @@ class FrameSealer {
 ///     while (the plaintext of read() is 0) received(receive into space());
 class FrameOpener {
  public:
-  explicit FrameOpener(CipherState cipher);
+  explicit FrameOpener(CipherState cipher) : cipher_(std::move(cipher)) {}
 
   /// Opens what has been received, into `into` directly where a frame's plaintext fits. Returns the bytes written
   /// there; 0 if there is no complete frame. Error::kProtocolViolation, now and ever after, for a wrong tag or a frame
@@ -80,9 +85,18 @@ class FrameOpener {
 
   /// Whether part of a frame has been received: the end of the stream here is a truncation.
   bool inside_frame() const { return begin_ != end_; }
+  /// Whether read() would return bytes or an error.
+  bool is_readable() const;
+
+  /// Gives the buffer back, until the next space(), if at most the beginning of a frame is in it, which is kept
+  /// elsewhere. A larger part of a frame stays where it is.
+  void release_buffer();
 
  private:
   static constexpr std::size_t kBufferBytes = 4 * kFrameMaxBytes;
+  static_assert(kBufferBytes <= PooledBuffer::kBytes);
+  /// The part of a frame that is rather copied than have it hold a buffer.
+  static constexpr std::size_t kStashBytesMax = 4 * 1024;
 
   std::size_t take_leftover(base::MutableBytes into);
   /// The ciphertext of the frame at begin_; nothing if it is not complete.
@@ -92,7 +106,8 @@ class FrameOpener {
   base::Result<std::optional<std::size_t>> open_frame(base::MutableBytes into, bool need);
 
   CipherState cipher_;
-  std::unique_ptr<std::uint8_t[]> buffer_;
+  PooledBuffer buffer_;
+  base::Bytes stash_;      ///< what [begin_, end_) holds, while there is no buffer
   std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
   std::size_t end_ = 0;
   base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_

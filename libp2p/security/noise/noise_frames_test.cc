@@ -127,7 +127,10 @@ TEST_F(NoiseFramesTest, AnySplitOfTheBytesAndOfTheReadsGivesTheSamePlaintext) {
   base::ConstBytes rest = wire;
   for (;;) {
     const std::size_t size = up_to(random_source() % 2 ? 300 : into.size());
+    const bool is_readable = opener_.is_readable();
     const std::size_t count = opener_.read(base::MutableBytes(into).first(size)).value();
+    ASSERT_EQ(count > 0, is_readable);
+    if (random_source() % 2) opener_.release_buffer();
     base::append(got, base::ConstBytes(into).first(count));
     if (count > 0) continue;
     if (rest.empty()) break;
@@ -137,6 +140,15 @@ TEST_F(NoiseFramesTest, AnySplitOfTheBytesAndOfTheReadsGivesTheSamePlaintext) {
   }
   EXPECT_FALSE(opener_.inside_frame());
   EXPECT_TRUE(got == sent);
+}
+
+TEST_F(NoiseFramesTest, ABadFrameIsReadable) {
+  receive(base::Bytes{0, kTagBytes - 1});
+  opener_.release_buffer();
+  EXPECT_TRUE(opener_.is_readable());
+  base::Bytes into(10);
+  EXPECT_FALSE(opener_.read(into));
+  EXPECT_TRUE(opener_.is_readable()) << "the error stays";
 }
 
 TEST_F(NoiseFramesTest, ABadFrameFailsAfterTheGoodOnesBeforeIt) {

@@ -365,6 +365,7 @@ class NoiseStreamTest : public NoiseSecurityTest {
     for (;;) {
       const std::size_t max = random_source() % 2 ? 100 : buffer.size();
       const auto into = base::MutableBytes(buffer).first(1 + random_source() % max);
+      if (random_source() % 2) co_await stream.wait_readable();
       auto count = co_await stream.read_some(into);
       EXPECT_TRUE(count);
       if (!count || *count == 0) break;
@@ -372,8 +373,10 @@ class NoiseStreamTest : public NoiseSecurityTest {
     }
     ended = true;
   }
-  static base::Task<> read_one(Stream& stream, std::optional<base::Result<std::size_t>>& outcome) {
+  static base::Task<> read_one(Stream& stream, std::optional<base::Result<std::size_t>>& outcome,
+                               bool waits_first = false) {
     base::Bytes buffer(100);
+    if (waits_first) co_await stream.wait_readable();
     auto count = co_await stream.read_some(buffer);
     outcome = count;
   }
@@ -434,15 +437,32 @@ TEST_F(NoiseStreamTest, WhatHasComeInIsReadWithoutWaiting) {
 }
 
 TEST_F(NoiseStreamTest, AResetFailsThePendingRead) {
-  connect();
+  for (const bool waits_first : {false, true}) {
+    connect();
+    std::optional<base::Result<std::size_t>> outcome;
+    start(read_one(*right_, outcome, waits_first));
+    run();
+    EXPECT_FALSE(outcome);
+    left_->reset();
+    run();
+    ASSERT_TRUE(outcome && !*outcome);
+    EXPECT_EQ(outcome->error(), Error::kReset);
+  }
+}
+
+TEST_F(NoiseStreamTest, AStreamIsReadableOnceAWholeFrameHasCome) {
+  make_pipe();
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
+  ASSERT_TRUE(dialled_ && *dialled_);
+  receive_frame(*listener_raw_);
+  const base::Bytes frame = framed(base::Bytes(40, 7));
   std::optional<base::Result<std::size_t>> outcome;
-  start(read_one(*right_, outcome));
-  run();
+  start(read_one(*(*dialled_)->stream, outcome, true));
+  send(*listener_raw_, base::Bytes(frame.begin(), frame.begin() + 20));
   EXPECT_FALSE(outcome);
-  left_->reset();
-  run();
+  send(*listener_raw_, base::Bytes(frame.begin() + 20, frame.end()));
   ASSERT_TRUE(outcome && !*outcome);
-  EXPECT_EQ(outcome->error(), Error::kReset);
+  EXPECT_EQ(outcome->error(), Error::kProtocolViolation) << "it was not sealed with our key";
 }
 
 TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
@@ -466,16 +486,18 @@ TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
 }
 
 TEST_F(NoiseStreamTest, AnEndInsideAFrameIsNoEndOfStream) {
-  make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
-  ASSERT_TRUE(dialled_ && *dialled_);
-  receive_frame(*listener_raw_);
-  send(*listener_raw_, {0, 40, 1, 2, 3}, true);
-  std::optional<base::Result<std::size_t>> outcome;
-  start(read_one(*(*dialled_)->stream, outcome));
-  run();
-  ASSERT_TRUE(outcome && !*outcome);
-  EXPECT_EQ(outcome->error(), Error::kUnexpectedEof);
+  for (const bool waits_first : {false, true}) {
+    make_pipe();
+    answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
+    ASSERT_TRUE(dialled_ && *dialled_);
+    receive_frame(*listener_raw_);
+    send(*listener_raw_, {0, 40, 1, 2, 3}, true);
+    std::optional<base::Result<std::size_t>> outcome;
+    start(read_one(*(*dialled_)->stream, outcome, waits_first));
+    run();
+    ASSERT_TRUE(outcome && !*outcome);
+    EXPECT_EQ(outcome->error(), Error::kUnexpectedEof);
+  }
 }
 
 }  // namespace

@@ -5,6 +5,22 @@
 
 namespace libp2p::noise {
 
+namespace {
+
+/// Gives the sealer's buffer back when a write has ended, however it ends.
+class BufferLoan {
+ public:
+  explicit BufferLoan(FrameSealer& sealer) : sealer_(sealer) {}
+  ~BufferLoan() { sealer_.release_buffer(); }
+  BufferLoan(const BufferLoan&) = delete;
+  BufferLoan& operator=(const BufferLoan&) = delete;
+
+ private:
+  FrameSealer& sealer_;
+};
+
+}  // namespace
+
 NoiseStream::NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport ciphers)
     : raw_(std::move(raw)), sealer_(std::move(ciphers.send)), opener_(std::move(ciphers.receive)) {}
 
@@ -17,11 +33,26 @@ base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes 
       raw_->reset();
     }
     if (!opened || *opened > 0) co_return opened;
-    auto received = co_await raw_->read_some(opener_.space());
-    if (!received) co_return received;
-    if (*received == 0 && opener_.inside_frame()) co_return Error::kUnexpectedEof;
-    if (*received == 0) co_return std::size_t{0};
-    opener_.received(*received);
+    if (read_end_) co_return *read_end_;
+    auto received = co_await receive();
+    if (!received || *received == 0) co_return received;
+  }
+}
+
+base::Task<base::Result<std::size_t>> NoiseStream::receive() {
+  auto received = co_await raw_->read_some(opener_.space());
+  if (!received) co_return received;
+  if (*received == 0 && opener_.inside_frame()) co_return Error::kUnexpectedEof;
+  opener_.received(*received);
+  co_return received;
+}
+
+base::Task<> NoiseStream::wait_readable() {
+  while (!read_end_ && !opener_.is_readable()) {
+    opener_.release_buffer();
+    co_await raw_->wait_readable();
+    auto received = co_await receive();
+    if (!received || *received == 0) read_end_ = received;
   }
 }
 
@@ -47,6 +78,7 @@ base::Task<base::Result<>> NoiseStream::write(base::ConstBytes bytes) {
 
 base::Task<base::Result<>> NoiseStream::write_gather(std::span<const base::ConstBytes> buffers) {
   GatherCursor rest(buffers);
+  const BufferLoan loan(sealer_);
   while (!rest.done()) {
     auto frames = sealer_.seal_some(rest);
     if (!frames) {

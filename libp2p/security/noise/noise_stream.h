@@ -9,9 +9,9 @@
 
 namespace libp2p::noise {
 
-/// What the handshake yields. Memory: FrameSealer's and FrameOpener's buffers, about 512 KiB, of which an idle
-/// connection touches little. Reads hand out whole frames where the caller's buffer holds them (kPlaintextMaxBytes),
-/// without a copy; writes seal several frames for one raw write.
+/// What the handshake yields. Memory: a PooledBuffer while a write is under way, and one while there are bytes to open;
+/// next to nothing in wait_readable() at the beginning of a frame. Reads hand out whole frames where the caller's
+/// buffer holds them (kPlaintextMaxBytes), without a copy; writes seal several frames for one raw write.
 ///
 /// A bad frame ends the connection: Error::kProtocolViolation. Noise does not seal the end of the stream, so that it
 /// is as trustworthy as the raw one's; inside a frame it is Error::kUnexpectedEof.
@@ -21,15 +21,21 @@ class NoiseStream final : public Stream {
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override;
   std::size_t read_available(base::MutableBytes into) override;
+  base::Task<> wait_readable() override;
   base::Task<base::Result<>> write(base::ConstBytes bytes) override;
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
   base::Task<base::Result<>> close_write() override;
   void reset() noexcept override;
 
  private:
+  /// Reads raw bytes; 0 at the end of the stream.
+  base::Task<base::Result<std::size_t>> receive();
+
   std::unique_ptr<Stream> raw_;
   FrameSealer sealer_;
   FrameOpener opener_;
+  /// What wait_readable() met; read_some() tells it.
+  std::optional<base::Result<std::size_t>> read_end_;
 };
 
 }  // namespace libp2p::noise

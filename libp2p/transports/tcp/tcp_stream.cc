@@ -114,6 +114,15 @@ std::size_t TcpStream::read_available(base::MutableBytes into) {
   return count;
 }
 
+base::Task<> TcpStream::wait_readable() {
+  auto state = state_;
+  if (state->read_error) co_return;
+  state->unyielded_read_bytes = 0;
+  boost::system::error_code ignored;  // the next read_some() tells
+  co_await state->socket.async_wait(asio::ip::tcp::socket::wait_read,
+                                    asio::redirect_error(asio::use_awaitable, ignored));
+}
+
 base::Task<base::Result<>> TcpStream::write(base::ConstBytes bytes) {
   const std::array<base::ConstBytes, 1> buffers{bytes};
   auto written = co_await write_gather(buffers);

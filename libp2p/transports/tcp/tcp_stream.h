@@ -22,6 +22,7 @@ class TcpStream final : public Stream {
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override;
   std::size_t read_available(base::MutableBytes into) override;
+  base::Task<> wait_readable() override;
   base::Task<base::Result<>> write(base::ConstBytes bytes) override;
   /// One writev for every kIovecsMax buffers that the system takes whole.
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;

@@ -322,6 +322,38 @@ TEST_F(TcpTransportTest, AnErrorMetWithoutWaitingIsToldByTheNextRead) {
   EXPECT_EQ(run(accepted.stream->read_some(into)).error(), Error::kReset);
 }
 
+base::Task<bool> wait_readable(Stream& stream) {
+  co_await stream.wait_readable();
+  co_return true;
+}
+
+TEST_F(TcpTransportTest, AStreamIsReadableOnceSomethingHasCome) {
+  auto listener = listen();
+  auto [dialled, accepted] = connect(*listener);
+  auto waiting = start(wait_readable(*accepted.stream));
+  poll();
+  EXPECT_FALSE(*waiting);
+  EXPECT_TRUE(run(write_and_close(*dialled.stream, pattern(60))));
+  run_until([&] { return waiting->has_value(); });
+  EXPECT_TRUE(run(wait_readable(*accepted.stream))) << "as long as it is not read";
+  EXPECT_EQ(run(read_to_end(*accepted.stream)).value(), pattern(60));
+  EXPECT_TRUE(run(wait_readable(*accepted.stream))) << "the end is readable";
+}
+
+TEST_F(TcpTransportTest, AResetEndsTheWaitForBytes) {
+  auto listener = listen();
+  auto [dialled, accepted] = connect(*listener);
+  auto ours = start(wait_readable(*accepted.stream));
+  auto theirs = start(wait_readable(*dialled.stream));
+  poll();
+  accepted.stream->reset();
+  run_until([&] { return ours->has_value() && theirs->has_value(); });
+  base::Bytes into(10);
+  EXPECT_FALSE(run(accepted.stream->read_some(into)));
+  EXPECT_FALSE(run(dialled.stream->read_some(into)));
+  EXPECT_TRUE(run(wait_readable(*accepted.stream)));
+}
+
 TEST_F(TcpTransportTest, ClosingTheListenerEndsAPendingAccept) {
   auto listener = listen();
   auto accepted = start(listener->accept());

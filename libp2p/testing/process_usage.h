@@ -1,0 +1,20 @@
+// What this process holds, for tests of leaks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace libp2p::testing {
+
+struct ProcessUsage {
+  std::size_t resident_bytes = 0;  ///< anonymous memory in use (RssAnon): heap and stacks, not program text
+  std::size_t heap_bytes = 0;      ///< what malloc has handed out (mallinfo2)
+  std::size_t descriptors = 0;
+};
+
+/// Gives back what malloc holds for later first, so that only what is in use counts.
+ProcessUsage measure_process();
+
+std::string to_text(const ProcessUsage& usage);
+
+}  // namespace libp2p::testing
