@@ -54,7 +54,9 @@ class Connection {
   virtual bool muxer_by_handshake() const = 0;
   /// Streams that are open, both ways.
   virtual std::size_t stream_count() const = 0;
-  /// Opens a stream and agrees on the first of `protocols` that the peer serves. The caller keeps the connection alive.
+  /// Opens a stream and agrees on the first of `protocols` that the peer serves. Where identify has told that it serves
+  /// one of them, the stream is returned at once, and a refusal after all fails its first read (negotiate_lazily()).
+  /// The caller keeps the connection alive.
   virtual base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) = 0;
   virtual void close() = 0;
 };

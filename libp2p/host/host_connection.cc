@@ -2,7 +2,10 @@
 
 #include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
+#include "libp2p/negotiation/lazy_stream.h"
 #include "libp2p/negotiation/negotiate.h"
+
+#include <algorithm>
 
 namespace libp2p {
 
@@ -18,11 +21,22 @@ base::Task<base::Result<NegotiatedStream>> HostConnection::new_stream(std::vecto
   if (is_closed()) co_return Error::kConnectionClosed;
   auto stream = co_await session().open_stream();
   if (!stream) co_return stream.error();
-  ScopedDeadline deadline(clock_, clock_.now() + negotiation_timeout_, [raw = stream->get()] { raw->reset(); });
-  auto protocol = co_await negotiate_outbound(**stream, std::move(protocols));
-  if (deadline.expired()) co_return Error::kTimeout;
+  const auto known = std::find_if(protocols.begin(), protocols.end(),
+                                  [this](const auto& each) { return remote_protocols_.contains(each); });
+  if (known != protocols.end()) {
+    auto lazy = negotiate_lazily(std::move(*stream), *known, clock_, negotiation_timeout_);
+    co_return NegotiatedStream{std::move(lazy), std::move(*known)};
+  }
+  auto protocol = co_await propose(**stream, std::move(protocols));
   if (!protocol) co_return protocol.error();
   co_return NegotiatedStream{std::move(*stream), std::move(*protocol)};
+}
+
+base::Task<base::Result<std::string>> HostConnection::propose(Stream& stream, std::vector<std::string> protocols) {
+  ScopedDeadline deadline(clock_, clock_.now() + negotiation_timeout_, [&stream] { stream.reset(); });
+  auto protocol = co_await negotiate_outbound(stream, std::move(protocols));
+  if (deadline.expired()) co_return Error::kTimeout;
+  co_return protocol;
 }
 
 base::Task<> HostConnection::serve() {

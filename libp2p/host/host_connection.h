@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,11 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) override;
   void close() override;
 
+  /// What identify told that the other side serves. Streams for these are opened without a round trip of their own.
+  void set_remote_protocols(const std::vector<std::string>& protocols) {
+    remote_protocols_ = {protocols.begin(), protocols.end()};
+  }
+
   /// Accepts streams, each served by a coroutine of its own in the task group, and returns when the connection has
   /// ended. Called once.
   base::Task<> serve();
@@ -53,6 +59,7 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   /// Says goodbye, where there is somebody left to hear it, and waits until the session has come to its end.
   static base::Task<> end_session(Self self);
   base::Task<base::Result<std::string>> negotiate(Stream& stream);
+  base::Task<base::Result<std::string>> propose(Stream& stream, std::vector<std::string> protocols);
   MuxedConnection& session() const { return *upgraded_.session; }
 
   UpgradedConnection upgraded_;
@@ -63,6 +70,7 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   std::size_t negotiating_ = 0;
   /// Inbound streams that are with their handlers.
   std::map<std::string, std::size_t> served_;
+  std::set<std::string, std::less<>> remote_protocols_;
   bool closing_ = false;
 };
 

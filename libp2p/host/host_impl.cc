@@ -238,6 +238,7 @@ base::Task<> HostImpl::identify(std::shared_ptr<HostConnection> connection) {
   // Some add the peer's id to addresses.
   for (const auto& address : message->listen_addresses) info.listen_addresses.push_back(address.without_peer());
   if (message->observed_address) info.observed_address = message->observed_address->without_peer();
+  connection->set_remote_protocols(info.protocols);
   peers_[connection->remote_peer()] = std::move(info);
   call_each(identified_calls_, connection);
 }

@@ -22,6 +22,8 @@ constexpr std::size_t kIovecsMax = 64;
 /// after this many bytes others run.
 constexpr std::size_t kBytesBetweenYields = 256 * 1024;
 
+constexpr std::size_t kSmallReadBytes = 16 * 1024;
+
 base::Error translate(const boost::system::error_code& error) {
   if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor ||
       error == asio::error::connection_reset || error == asio::error::connection_aborted ||
@@ -65,7 +67,12 @@ struct TcpStream::State {
     socket.non_blocking(true, ignored);
   }
 
+  /// A small read that left room has taken all that there was; asking again at once costs a system call. After a large
+  /// one more may have come meanwhile.
+  void note_read(std::size_t count, std::size_t room) { seems_drained = count < room && count < kSmallReadBytes; }
+
   asio::ip::tcp::socket socket;
+  bool seems_drained = false;
   Iovecs iovecs;
   boost::system::error_code read_error;  // met by read_available(), told by the next read_some()
   std::size_t unyielded_read_bytes = 0;
@@ -88,7 +95,7 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
   if (error) co_return translate(error);
   const auto buffer = asio::buffer(into.data(), into.size());
   std::size_t count = 0;
-  bool must_wait = state->unyielded_read_bytes >= kBytesBetweenYields;
+  bool must_wait = state->seems_drained || state->unyielded_read_bytes >= kBytesBetweenYields;
   if (!must_wait) {
     count = state->socket.read_some(buffer, error);
     must_wait = error == asio::error::would_block;
@@ -98,6 +105,7 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
     state->unyielded_read_bytes = 0;
     count = co_await state->socket.async_read_some(buffer, asio::redirect_error(asio::use_awaitable, error));
   }
+  state->note_read(count, into.size());
   if (error == asio::error::eof) {
     state->read_ended = true;
     co_return 0u;
@@ -111,6 +119,7 @@ std::size_t TcpStream::read_available(base::MutableBytes into) {
   const std::size_t count = state_->socket.read_some(asio::buffer(into.data(), into.size()), error);
   // The kernel tells an error once, and end of stream again and again.
   if (error && error != asio::error::would_block && error != asio::error::eof) state_->read_error = error;
+  state_->note_read(count, into.size());
   return count;
 }
 
