@@ -1,0 +1,65 @@
+//! The program's arguments, and the host key that they name.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use libp2p::identity::Keypair;
+
+use crate::failure::{Failure, Result};
+
+pub struct Arguments {
+    pub key: Keypair,
+    pub mdns: bool,
+}
+
+/// An argument that is not known or cannot be met is "unsupported".
+pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
+    let mut key_type = "ed25519".to_string();
+    let mut mdns = false;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--key" => key_type = words.next().unwrap_or_default(),
+            // rust-libp2p neither sends nor reads muxers in the noise handshake: it always negotiates by multistream.
+            "--muxer" => drop(words.next()),
+            "--mdns" => mdns = true,
+            _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
+        }
+    }
+    Ok(Arguments { key: make_key(&key_type)?, mdns })
+}
+
+fn make_key(key_type: &str) -> Result<Keypair> {
+    match key_type {
+        "ed25519" => Ok(Keypair::generate_ed25519()),
+        "secp256k1" => Ok(Keypair::generate_secp256k1()),
+        "ecdsa" => Ok(Keypair::generate_ecdsa()),
+        "rsa" => make_rsa_key(),
+        _ => Err(Failure::new("unsupported", format!("no keys of type {key_type}"))),
+    }
+}
+
+/// rust-libp2p uses RSA keys but makes none.
+fn make_rsa_key() -> Result<Keypair> {
+    let pem = openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"], &[])?;
+    let mut pkcs8 = openssl(&["pkcs8", "-topk8", "-nocrypt", "-outform", "DER"], &pem)?;
+    Ok(Keypair::rsa_from_pkcs8(&mut pkcs8)?)
+}
+
+fn openssl(arguments: &[&str], input: &[u8]) -> Result<Vec<u8>> {
+    let unsupported = |reason: String| Failure::new("unsupported", format!("openssl makes no RSA key: {reason}"));
+    let run = || {
+        let mut child = Command::new("openssl")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        child.stdin.take().expect("it is piped").write_all(input)?;
+        child.wait_with_output()
+    };
+    let output = run().map_err(|error| unsupported(error.to_string()))?;
+    if !output.status.success() {
+        return Err(unsupported(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    Ok(output.stdout)
+}

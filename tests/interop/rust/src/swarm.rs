@@ -1,0 +1,62 @@
+//! The rust-libp2p node: what it is made of, and its limits.
+
+use std::time::Duration;
+
+use libp2p::identity::Keypair;
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::{NetworkBehaviour, Swarm};
+use libp2p::{identify, mdns, noise, ping, tcp, yamux, SwarmBuilder};
+
+use crate::failure::{Failure, Result};
+use crate::streams;
+
+/// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
+const STREAMS_MAX: usize = 4096;
+/// Nothing is to happen but what a command asks for.
+const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[derive(NetworkBehaviour)]
+pub struct Behaviour {
+    pub identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    mdns: Toggle<mdns::tokio::Behaviour>,
+    pub streams: streams::Behaviour,
+}
+
+impl Behaviour {
+    fn new(key: &Keypair, with_mdns: bool) -> std::io::Result<Self> {
+        let identify = identify::Config::new_with_signed_peer_record("ipfs/0.1.0".to_string(), key)
+            .with_push_listen_addr_updates(true)
+            .with_interval(NEVER);
+        let mdns = if with_mdns {
+            Some(mdns::tokio::Behaviour::new(mdns::Config::default(), key.public().to_peer_id())?)
+        } else {
+            None
+        };
+        Ok(Self {
+            identify: identify::Behaviour::new(identify),
+            ping: ping::Behaviour::new(ping::Config::new().with_interval(NEVER)),
+            mdns: mdns.into(),
+            streams: streams::Behaviour::default(),
+        })
+    }
+}
+
+pub fn make(key: Keypair, with_mdns: bool) -> Result<Swarm<Behaviour>> {
+    let muxer = || {
+        let mut config = yamux::Config::default();
+        config.set_max_num_streams(STREAMS_MAX);
+        config
+    };
+    let swarm = SwarmBuilder::with_existing_identity(key)
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), noise::Config::new, muxer)?
+        .with_dns()?
+        .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns)?))
+        .map_err(Failure::other)?
+        .with_swarm_config(|config| {
+            config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
+        })
+        .build();
+    Ok(swarm)
+}
