@@ -143,30 +143,40 @@ void FakeHost::dial(FakeHost& other) {
   for (const auto& call : on_connected_) call(near);
 }
 
-void FakeHost::disconnect(FakeHost& other) {
-  for (const auto& connection : std::vector(connections_)) {
-    if (connection->remote_peer() == other.peer_id()) connection->close();
-  }
-}
+void FakeHost::disconnect(FakeHost& other) { disconnect(other.peer_id()); }
 
 void FakeHost::set_stream_handler(std::string protocol, libp2p::StreamHandler handler) {
   handlers_[std::move(protocol)] = std::move(handler);
 }
 
 base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(multiformats::PeerId peer,
-                                                                                std::vector<multiformats::Multiaddr>) {
+                                                                                std::vector<multiformats::Multiaddr>,
+                                                                                libp2p::ConnectOptions) {
   for (const auto& connection : connections_) {
     if (connection->remote_peer() == peer) co_return std::shared_ptr<libp2p::Connection>(connection);
   }
   co_return libp2p::Error::kNotConnected;
 }
 
-base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(multiformats::Multiaddr) {
+base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(multiformats::Multiaddr,
+                                                                                libp2p::ConnectOptions) {
   co_return libp2p::Error::kNotConnected;
 }
 
 std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections() const {
   return {connections_.begin(), connections_.end()};
+}
+
+std::vector<multiformats::PeerId> FakeHost::peers() const {
+  std::set<multiformats::PeerId> peers;
+  for (const auto& connection : connections_) peers.insert(connection->remote_peer());
+  return {peers.begin(), peers.end()};
+}
+
+void FakeHost::disconnect(const multiformats::PeerId& peer) {
+  for (const auto& connection : std::vector(connections_)) {
+    if (connection->remote_peer() == peer) connection->close();
+  }
 }
 
 void FakeHost::on_connected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) {

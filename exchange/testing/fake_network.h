@@ -42,10 +42,14 @@ class FakeHost final : public libp2p::Host {
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override { return address; }
   std::vector<multiformats::Multiaddr> addresses() const override { return {}; }
   void set_stream_handler(std::string protocol, libp2p::StreamHandler handler) override;
-  base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(
-      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
-  base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::Multiaddr address) override;
+  base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::PeerId peer,
+                                                                        std::vector<multiformats::Multiaddr> addresses,
+                                                                        libp2p::ConnectOptions options) override;
+  base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::Multiaddr address,
+                                                                        libp2p::ConnectOptions options) override;
   std::vector<std::shared_ptr<libp2p::Connection>> connections() const override;
+  std::vector<multiformats::PeerId> peers() const override;
+  void disconnect(const multiformats::PeerId& peer) override;
   std::optional<libp2p::PeerInfo> peer_info(const multiformats::PeerId&) const override { return std::nullopt; }
   void on_connected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) override;
   void on_disconnected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) override;

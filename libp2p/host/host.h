@@ -73,6 +73,11 @@ struct PeerInfo {
   std::optional<multiformats::Multiaddr> observed_address;
 };
 
+struct ConnectOptions {
+  /// Dials although there is a connection to the peer already: for a second one on purpose.
+  bool force_new = false;
+};
+
 /// Not thread-safe: all calls on the executor that it was made with. Destroy it only after close() has completed.
 class Host {
  public:
@@ -92,12 +97,19 @@ class Host {
 
   /// The connection to `peer`, an existing one or one dialled at `addresses` in turn. Any other peer that answers there
   /// is Error::kPeerIdMismatch.
-  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(
-      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) = 0;
+  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
+                                                                        std::vector<multiformats::Multiaddr> addresses,
+                                                                        ConnectOptions options = ConnectOptions()) = 0;
   /// Dials an address that may or may not end in /p2p/<id>.
-  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address) = 0;
+  virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
+                                                                        ConnectOptions options = ConnectOptions()) = 0;
 
+  /// Those that are open; several to one peer if there are.
   virtual std::vector<std::shared_ptr<Connection>> connections() const = 0;
+  /// Whom there are open connections to, each peer once.
+  virtual std::vector<multiformats::PeerId> peers() const = 0;
+  /// Closes all connections to `peer`; none of them is in connections() any more.
+  virtual void disconnect(const multiformats::PeerId& peer) = 0;
   /// What identify told, once it has; nothing before.
   virtual std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const = 0;
 

@@ -39,7 +39,8 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
       upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
       dialler_(clock, std::move(parts.transports), upgrader_),
-      tasks_(executor) {
+      tasks_(executor),
+      connections_(config_.connections_max) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
@@ -69,8 +70,7 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
   for (;;) {
     auto raw = co_await listener->accept();
     if (!raw) break;
-    if (pending_inbound_ >= config_.pending_inbound_max ||
-        connections_.size() + pending_inbound_ >= config_.connections_max) {
+    if (pending_inbound_ >= config_.pending_inbound_max || !connections_.has_room(pending_inbound_)) {
       LOG_DEBUG("connection from {} dropped: too many are open", raw->remote_address.to_text());
       raw->stream->reset();
       continue;
@@ -109,41 +109,52 @@ std::vector<multiformats::Multiaddr> HostImpl::addresses() const {
 // Dialling.
 
 base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::PeerId peer,
-                                                   std::vector<multiformats::Multiaddr> addresses) {
-  if (auto existing = find_connection(peer)) co_return existing;
+                                                   std::vector<multiformats::Multiaddr> addresses,
+                                                   ConnectOptions options) {
+  if (!options.force_new) {
+    if (auto existing = connections_.find(peer)) co_return existing;
+  }
   DialKey key(peer, std::move(addresses));
-  auto result = co_await dial(std::move(key));
+  auto result = co_await dial(std::move(key), options);
   co_return result;
 }
 
-base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::Multiaddr address) {
+base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::Multiaddr address, ConnectOptions options) {
   std::vector<multiformats::Multiaddr> addresses{address};
   const auto peer = address.peer_id();
-  if (peer) return connect(*peer, std::move(addresses));
-  return dial(DialKey(std::nullopt, std::move(addresses)));
+  if (peer) return connect(*peer, std::move(addresses), options);
+  return dial(DialKey(std::nullopt, std::move(addresses)), options);
 }
 
-base::Task<HostImpl::DialResult> HostImpl::dial(DialKey key) {
-  if (closing_) co_return Error::kClosing;
-  if (key.second.empty()) co_return Error::kNotConnected;
-  if (key.first == peer_id_) co_return Error::kDialToSelf;
-  const auto under_way = dials_.find(key);
-  std::shared_ptr<Dial> dial = under_way != dials_.end() ? under_way->second : nullptr;
-  if (!dial) {
-    if (connections_.size() + dials_.size() >= config_.connections_max) co_return Error::kTooManyConnections;
-    dial = std::make_shared<Dial>(executor_);
-    dials_.emplace(key, dial);
-    tasks_.spawn(run_dial(std::move(key), dial));
-  }
+base::Task<HostImpl::DialResult> HostImpl::dial(DialKey key, ConnectOptions options) {
+  auto started = start_dial(key, options);
+  if (!started) co_return started.error();
   // Nothing of the host is used after this: it may be closed and gone when the waiting coroutine goes on.
+  const std::shared_ptr<Dial> dial = std::move(*started);
   while (!dial->result) co_await dial->ended.wait();
   co_return *dial->result;
+}
+
+base::Result<std::shared_ptr<HostImpl::Dial>> HostImpl::start_dial(const DialKey& key, ConnectOptions options) {
+  if (closing_) return Error::kClosing;
+  if (key.second.empty()) return Error::kNotConnected;
+  if (key.first == peer_id_) return Error::kDialToSelf;
+  const auto under_way = dials_.find(key);
+  if (under_way != dials_.end() && !options.force_new) return under_way->second;
+  if (!connections_.has_room(dials_under_way_)) return Error::kTooManyConnections;
+  auto dial = std::make_shared<Dial>(executor_);
+  if (!options.force_new) dials_.emplace(key, dial);
+  ++dials_under_way_;
+  tasks_.spawn(run_dial(key, dial));
+  return dial;
 }
 
 base::Task<> HostImpl::run_dial(DialKey key, std::shared_ptr<Dial> dial) {
   auto upgraded = co_await dialler_.dial(key.first, key.second, config_.dial_timeout);
   dial->result = upgraded ? add_connection(std::move(*upgraded)) : DialResult(upgraded.error());
-  dials_.erase(key);
+  --dials_under_way_;
+  const auto shared = dials_.find(key);
+  if (shared != dials_.end() && shared->second == dial) dials_.erase(shared);
   dial->ended.notify_all();
 }
 
@@ -152,9 +163,7 @@ base::Task<> HostImpl::run_dial(DialKey key, std::shared_ptr<Dial> dial) {
 base::Result<> HostImpl::may_add(const multiformats::PeerId& peer) const {
   if (closing_) return Error::kClosing;
   if (peer == peer_id_) return Error::kDialToSelf;
-  if (connections_.size() >= config_.connections_max) return Error::kTooManyConnections;
-  if (connection_count(peer) >= kConnectionsPerPeerMax) return Error::kTooManyConnections;
-  return {};
+  return connections_.may_add(peer);
 }
 
 HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
@@ -165,7 +174,7 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
   LOG_DEBUG("connected to {} at {}", upgraded.remote_peer.short_text(), upgraded.remote_address.to_text());
   auto connection =
       std::make_shared<HostConnection>(std::move(upgraded), protocols_, tasks_, clock_, config_.handshake_timeout);
-  connections_.push_back(connection);
+  connections_.add(connection);
   call_each(connected_calls_, connection);
   tasks_.spawn(run_connection(connection));
   tasks_.spawn(identify(connection));
@@ -174,30 +183,14 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
 
 base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection) {
   co_await connection->serve();
-  std::erase(connections_, connection);
-  if (connection_count(connection->remote_peer()) == 0) peers_.erase(connection->remote_peer());
+  connections_.remove(connection);
+  if (!connections_.contains(connection->remote_peer())) peers_.erase(connection->remote_peer());
   LOG_DEBUG("disconnected from {}", connection->remote_peer().short_text());
   call_each(disconnected_calls_, connection);
 }
 
-std::shared_ptr<HostConnection> HostImpl::find_connection(const multiformats::PeerId& peer) const {
-  const auto found = std::find_if(connections_.begin(), connections_.end(), [&peer](const auto& each) {
-    return each->remote_peer() == peer && !each->is_closed();
-  });
-  return found == connections_.end() ? nullptr : *found;
-}
-
-std::size_t HostImpl::connection_count(const multiformats::PeerId& peer) const {
-  return static_cast<std::size_t>(std::count_if(connections_.begin(), connections_.end(),
-                                                [&peer](const auto& each) { return each->remote_peer() == peer; }));
-}
-
-std::vector<std::shared_ptr<Connection>> HostImpl::connections() const {
-  std::vector<std::shared_ptr<Connection>> open;
-  for (const auto& connection : connections_) {
-    if (!connection->is_closed()) open.push_back(connection);
-  }
-  return open;
+void HostImpl::disconnect(const multiformats::PeerId& peer) {
+  for (const auto& connection : connections_.open_to(peer)) connection->close();
 }
 
 void HostImpl::on_connected(std::function<void(std::shared_ptr<Connection>)> call) {

@@ -1,6 +1,7 @@
 // The host: puts listeners, dialler, upgrader, connections and the protocols that every node serves together.
 #pragma once
 
+#include "libp2p/host/connection_set.h"
 #include "libp2p/host/connection_upgrader.h"
 #include "libp2p/host/dialler.h"
 #include "libp2p/host/host.h"
@@ -18,8 +19,6 @@ namespace libp2p {
 
 /// Listen addresses of one host.
 inline constexpr std::size_t kListenersMax = 64;
-/// Connections to one peer, both ways. More than one arises when both sides dial at once.
-inline constexpr std::size_t kConnectionsPerPeerMax = 16;
 
 /// What a host is made of; tests put a simulated network in.
 struct HostParts {
@@ -37,10 +36,14 @@ class HostImpl final : public Host {
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override;
   std::vector<multiformats::Multiaddr> addresses() const override;
   void set_stream_handler(std::string protocol, StreamHandler handler) override;
-  base::Task<base::Result<std::shared_ptr<Connection>>> connect(
-      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
-  base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address) override;
-  std::vector<std::shared_ptr<Connection>> connections() const override;
+  base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
+                                                                std::vector<multiformats::Multiaddr> addresses,
+                                                                ConnectOptions options) override;
+  base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
+                                                                ConnectOptions options) override;
+  std::vector<std::shared_ptr<Connection>> connections() const override { return connections_.open(); }
+  std::vector<multiformats::PeerId> peers() const override { return connections_.peers(); }
+  void disconnect(const multiformats::PeerId& peer) override;
   std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const override;
   void on_connected(std::function<void(std::shared_ptr<Connection>)> call) override;
   void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) override;
@@ -51,15 +54,16 @@ class HostImpl final : public Host {
  private:
   using DialResult = base::Result<std::shared_ptr<Connection>>;
   using DialKey = std::pair<std::optional<multiformats::PeerId>, std::vector<multiformats::Multiaddr>>;
-  /// A dial under way; calls with the same key wait for its result together.
+  /// A dial under way; calls with the same key wait for its result together, unless it is forced.
   struct Dial {
     explicit Dial(const base::Executor& executor) : ended(executor) {}
     base::Signal ended;
     std::optional<DialResult> result;
   };
 
+  base::Result<std::shared_ptr<Dial>> start_dial(const DialKey& key, ConnectOptions options);
   base::Task<> run_dial(DialKey key, std::shared_ptr<Dial> dial);
-  base::Task<DialResult> dial(DialKey key);
+  base::Task<DialResult> dial(DialKey key, ConnectOptions options);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
   base::Task<> upgrade_inbound(RawConnection raw);
@@ -67,8 +71,6 @@ class HostImpl final : public Host {
   DialResult add_connection(UpgradedConnection upgraded);
   base::Result<> may_add(const multiformats::PeerId& peer) const;
   base::Task<> run_connection(std::shared_ptr<HostConnection> connection);
-  std::shared_ptr<HostConnection> find_connection(const multiformats::PeerId& peer) const;
-  std::size_t connection_count(const multiformats::PeerId& peer) const;
 
   base::Task<> identify(std::shared_ptr<HostConnection> connection);
   base::Task<> serve_identify(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream);
@@ -83,8 +85,10 @@ class HostImpl final : public Host {
   TaskGroup tasks_;
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
   std::vector<std::shared_ptr<Listener>> listeners_;
-  std::vector<std::shared_ptr<HostConnection>> connections_;
+  ConnectionSet connections_;
+  /// Those that calls may join.
   std::map<DialKey, std::shared_ptr<Dial>> dials_;
+  std::size_t dials_under_way_ = 0;
   std::map<multiformats::PeerId, PeerInfo> peers_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;

@@ -15,6 +15,7 @@ using ::testing::IsEmpty;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 class HostAddressTest : public HostTest, public ::testing::WithParamInterface<const char*> {};
 
@@ -127,6 +128,38 @@ TEST_F(HostTest, ASecondConnectReusesTheConnection) {
   EXPECT_EQ(connect(client, server), first);
   EXPECT_EQ(run(client.connect(server.addresses()[0].with_peer(server.peer_id()).value())).value(), first);
   EXPECT_EQ(run(client.connect(server.peer_id(), {})).value(), first) << "no address is needed";
+}
+
+TEST_F(HostTest, ASecondConnectionIsMadeOnPurpose) {
+  Host& server = add_host();
+  Host& client = add_host();
+  listen(server);
+  const auto first = connect(client, server);
+  ConnectOptions options;
+  options.force_new = true;
+  const auto second = run(client.connect(server.peer_id(), server.addresses(), options)).value();
+  EXPECT_NE(first, second);
+  run_until([&] { return server.connections().size() == 2; });
+  EXPECT_THAT(server.peers(), ElementsAre(client.peer_id()));
+  EXPECT_THAT(client.connections(), UnorderedElementsAre(first, second));
+  for (const auto& connection : {first, second}) EXPECT_TRUE(run(send_and_receive(connection, base::Bytes(10, 1))));
+  EXPECT_EQ(connect(client, server), first) << "the older one, when nothing is said";
+}
+
+TEST_F(HostTest, DisconnectEndsAllConnectionsToAPeer) {
+  Host& server = add_host();
+  Host& other = add_host();
+  Host& client = add_host();
+  listen(server);
+  listen(other);
+  connect(client, other);
+  connect(client, server);
+  ConnectOptions options;
+  options.force_new = true;
+  ASSERT_TRUE(run(client.connect(server.peer_id(), server.addresses(), options)));
+  client.disconnect(server.peer_id());
+  EXPECT_THAT(client.peers(), ElementsAre(other.peer_id()));
+  run_until([&] { return server.connections().empty(); });
 }
 
 TEST_F(HostTest, TheListenerReusesTheConnectionToo) {
