@@ -3,6 +3,7 @@
 #include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
 #include "libp2p/host/shared_stream.h"
+#include "libp2p/negotiation/lazy_stream.h"
 #include "libp2p/negotiation/negotiate.h"
 
 #include <algorithm>
@@ -19,19 +20,27 @@ ConnectionUpgrader::ConnectionUpgrader(base::Executor executor, base::Clock& clo
   for (const auto& each : muxers_) muxer_protocols_.emplace_back(each->protocol_id());
 }
 
-auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected)
-    -> Steps {
-  auto protocol = co_await negotiate_outbound(*stream, security_protocols_);
+auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
+                                        base::TimePoint deadline) -> Steps {
+  auto protocol = co_await propose(stream, security_protocols_, deadline);
   if (!protocol) co_return protocol.error();
   auto secured = co_await security(*protocol).secure_outbound(std::move(stream), expected);
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
   if (!by_handshake) {
-    auto muxer = co_await negotiate_outbound(*secured->stream, muxer_protocols_);
+    auto muxer = co_await propose(secured->stream, muxer_protocols_, deadline);
     if (!muxer) co_return muxer.error();
     secured->muxer = *muxer;
   }
   co_return start_muxer(std::move(*secured), true, by_handshake);
+}
+
+base::Task<base::Result<std::string>> ConnectionUpgrader::propose(std::unique_ptr<Stream>& stream,
+                                                                  const std::vector<std::string>& protocols,
+                                                                  base::TimePoint deadline) {
+  if (protocols.size() > 1) co_return co_await negotiate_outbound(*stream, protocols);
+  stream = negotiate_lazily(std::move(stream), protocols.front(), clock_, deadline - clock_.now());
+  co_return protocols.front();
 }
 
 auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps {
@@ -58,7 +67,7 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
     if (auto stream = weak.lock()) stream->reset();
   });
   auto stream = std::make_unique<SharedStream>(bottom);
-  Steps steps = is_dialler ? outbound_steps(std::move(stream), expected) : inbound_steps(std::move(stream));
+  Steps steps = is_dialler ? outbound_steps(std::move(stream), expected, deadline) : inbound_steps(std::move(stream));
   auto session = co_await std::move(steps);
   under_way_.erase(entry);
   if (!session) {

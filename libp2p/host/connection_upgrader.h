@@ -52,7 +52,11 @@ class ConnectionUpgrader {
   /// What goes on over the raw stream, bounded in time by upgrade().
   using Steps = base::Task<base::Result<Session>>;
 
-  Steps outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected);
+  Steps outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
+                       base::TimePoint deadline);
+  /// Where there is only one protocol to propose, what follows goes with the proposal, without waiting for the answer.
+  base::Task<base::Result<std::string>> propose(std::unique_ptr<Stream>& stream,
+                                                const std::vector<std::string>& protocols, base::TimePoint deadline);
   Steps inbound_steps(std::unique_ptr<Stream> stream);
   base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake);
   base::Task<base::Result<UpgradedConnection>> upgrade(RawConnection raw, bool is_dialler,

@@ -119,12 +119,18 @@ TEST_F(ConnectionUpgraderTest, TheMuxerMayBeSettledInTheHandshake) {
   EXPECT_TRUE((*inbound_)->muxer_by_handshake);
 }
 
-TEST_F(ConnectionUpgraderTest, AMuxerThatWeDoNotHaveIsRefused) {
+TEST_F(ConnectionUpgraderTest, ADiallerRefusesAMuxerThatItDoesNotHave) {
   dialler_ = upgrader(dialler_key_, "/mplex/6.7.0");
-  listener_ = upgrader(listener_key_, "/mplex/6.7.0");
   upgrade_both();
   ASSERT_TRUE(outbound_);
   EXPECT_EQ(outbound_->error(), Error::kHandshakeFailed);
+}
+
+TEST_F(ConnectionUpgraderTest, AListenerRefusesAMuxerThatItDoesNotHave) {
+  listener_ = upgrader(listener_key_, "/mplex/6.7.0");
+  upgrade_both();
+  ASSERT_TRUE(inbound_);
+  EXPECT_EQ(inbound_->error(), Error::kHandshakeFailed);
 }
 
 TEST_F(ConnectionUpgraderTest, AnotherPeerThanExpectedIsRefused) {

@@ -26,6 +26,7 @@ class LazyStream final : public Stream {
   std::size_t read_available(base::MutableBytes into) override {
     return is_agreed_ ? stream_->read_available(into) : 0;
   }
+  base::Task<> wait_readable() override { return is_agreed_ ? stream_->wait_readable() : Stream::wait_readable(); }
   base::Task<base::Result<>> write(base::ConstBytes bytes) override {
     return proposal_ == Proposal::kSent ? stream_->write(bytes) : write_one_first(bytes);
   }
