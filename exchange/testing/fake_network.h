@@ -42,6 +42,7 @@ class FakeHost final : public libp2p::Host {
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override { return address; }
   std::vector<multiformats::Multiaddr> addresses() const override { return {}; }
   void set_stream_handler(std::string protocol, libp2p::StreamHandler handler) override;
+  void remove_stream_handler(const std::string& protocol) override { handlers_.erase(protocol); }
   base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::PeerId peer,
                                                                         std::vector<multiformats::Multiaddr> addresses,
                                                                         libp2p::ConnectOptions options) override;

@@ -65,12 +65,14 @@ class Connection {
 using StreamHandler =
     std::function<base::Task<>(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream)>;
 
-/// What identify told of a peer. Addresses are without /p2p/… at their end.
+/// What identify told of a peer, and identify push since. Addresses are without /p2p/… at their end.
 struct PeerInfo {
   std::string agent_version;
   std::vector<std::string> protocols;
   std::vector<multiformats::Multiaddr> listen_addresses;
   std::optional<multiformats::Multiaddr> observed_address;
+  /// The listen addresses come from a peer record that the peer has signed.
+  bool has_signed_record = false;
 };
 
 struct ConnectOptions {
@@ -91,9 +93,11 @@ class Host {
   /// What peers may dial: the listen addresses (an unspecified one as each interface's), external ones; without /p2p.
   virtual std::vector<multiformats::Multiaddr> addresses() const = 0;
 
-  /// Serves `protocol` from now on, on all connections; replaces an earlier handler.
+  /// Serves `protocol` from now on, on all connections; replaces an earlier handler. Connected peers are told of it.
   /// REQUIRES: the id begins with '/', holds no newline and fits into a multistream line.
   virtual void set_stream_handler(std::string protocol, StreamHandler handler) = 0;
+  /// Serves `protocol` no more; streams that its handler has got go on. Nothing if it is not served.
+  virtual void remove_stream_handler(const std::string& protocol) = 0;
 
   /// The connection to `peer`, an existing one or one dialled at `addresses` in turn. Any other peer that answers there
   /// is Error::kPeerIdMismatch.
@@ -116,7 +120,8 @@ class Host {
   /// Called on the executor after each connection is up (identified or not) and after it has ended.
   virtual void on_connected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
   virtual void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) = 0;
-  /// Called on the executor once identify on a connection has succeeded: peer_info() tells now.
+  /// Called on the executor once identify on a connection has succeeded: peer_info() tells now. Called again whenever
+  /// the peer has told of changes.
   virtual void on_identified(std::function<void(std::shared_ptr<Connection>)> call) = 0;
 
   /// Round trip of one ping.

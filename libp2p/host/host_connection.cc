@@ -58,8 +58,10 @@ base::Task<> HostConnection::serve_stream(Self self, std::unique_ptr<Stream> str
   auto protocol = co_await self->negotiate(*stream);
   --self->negotiating_;
   if (!protocol) co_return stream->reset();
+  const auto found = self->protocols_->find(*protocol);
+  if (found == self->protocols_->end()) co_return stream->reset();  // removed while it was agreed on
   // A copy: the handler may be replaced while it runs.
-  const ServedProtocol served = self->protocols_->at(*protocol);
+  const ServedProtocol served = found->second;
   std::size_t& streams = self->served_[*protocol];
   if (streams >= served.streams_per_connection_max) co_return stream->reset();
   ++streams;

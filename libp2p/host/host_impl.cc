@@ -4,7 +4,6 @@
 #include "libp2p/core/error.h"
 #include "libp2p/host/interface_addresses.h"
 #include "libp2p/negotiation/multistream_message.h"
-#include "libp2p/protocols/identify/identify_protocol.h"
 #include "libp2p/protocols/ping/ping.h"
 
 #include <algorithm>
@@ -40,15 +39,13 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
       dialler_(clock, std::move(parts.transports), upgrader_),
       tasks_(executor),
+      identify_(clock, tasks_, {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_},
+                [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
       connections_(config_.connections_max) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
-  StreamHandler identify_handler = [this](std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream) {
-    return serve_identify(std::move(connection), std::move(stream));
-  };
   protocols_->emplace(kPingProtocol, ServedProtocol{std::move(ping_handler), kPingStreamsPerConnectionMax});
-  protocols_->emplace(kIdentifyProtocol, ServedProtocol{std::move(identify_handler), kIdentifyStreamsPerConnectionMax});
 }
 
 HostImpl::~HostImpl() { assert(tasks_.size() == 0 || !closing_); }
@@ -63,6 +60,7 @@ base::Result<multiformats::Multiaddr> HostImpl::listen(const multiformats::Multi
   std::shared_ptr<Listener> listener = std::move(*opened);
   listeners_.push_back(listener);
   tasks_.spawn(accept_from(listener));
+  identify_.changed();
   return listener->local_address();
 }
 
@@ -177,14 +175,14 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
   connections_.add(connection);
   call_each(connected_calls_, connection);
   tasks_.spawn(run_connection(connection));
-  tasks_.spawn(identify(connection));
+  identify_.connected(connection);
   return connection;
 }
 
 base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection) {
   co_await connection->serve();
   connections_.remove(connection);
-  if (!connections_.contains(connection->remote_peer())) peers_.erase(connection->remote_peer());
+  identify_.disconnected(connection);
   LOG_DEBUG("disconnected from {}", connection->remote_peer().short_text());
   call_each(disconnected_calls_, connection);
 }
@@ -209,53 +207,12 @@ void HostImpl::on_identified(std::function<void(std::shared_ptr<Connection>)> ca
 
 void HostImpl::set_stream_handler(std::string protocol, StreamHandler handler) {
   assert(is_multistream_protocol(protocol));
-  (*protocols_)[std::move(protocol)] = ServedProtocol{std::move(handler)};
+  const bool is_new = protocols_->insert_or_assign(std::move(protocol), ServedProtocol{std::move(handler)}).second;
+  if (is_new) identify_.changed();
 }
 
-base::Task<> HostImpl::identify(std::shared_ptr<HostConnection> connection) {
-  std::vector<std::string> protocols{std::string(kIdentifyProtocol)};
-  auto stream = co_await connection->new_stream(std::move(protocols));
-  base::Result<IdentifyMessage> message = Error::kConnectionClosed;
-  if (stream) message = co_await receive_identify(clock_, std::move(stream->stream), connection->remote_peer());
-  const base::Error failure = !stream ? stream.error() : message ? base::Error() : message.error();
-  if (failure) {
-    LOG_DEBUG("{} could not be identified: {}", connection->remote_peer().short_text(), failure.message());
-    // Somebody who is not who they say they are; other failures leave a connection that still serves.
-    if (failure == Error::kBadSignature) connection->close();
-    co_return;
-  }
-  if (connection->is_closed()) co_return;
-  PeerInfo info;
-  info.agent_version = message->agent_version.value_or("");
-  info.protocols = std::move(message->protocols);
-  // Some add the peer's id to addresses.
-  for (const auto& address : message->listen_addresses) info.listen_addresses.push_back(address.without_peer());
-  if (message->observed_address) info.observed_address = message->observed_address->without_peer();
-  connection->set_remote_protocols(info.protocols);
-  peers_[connection->remote_peer()] = std::move(info);
-  call_each(identified_calls_, connection);
-}
-
-base::Task<> HostImpl::serve_identify(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream) {
-  auto sent = co_await send_identify(clock_, std::move(stream), identify_message(*connection));
-  if (!sent) LOG_DEBUG("identify to {} failed: {}", connection->remote_peer().short_text(), sent.error().message());
-}
-
-IdentifyMessage HostImpl::identify_message(const Connection& connection) const {
-  IdentifyMessage message;
-  message.public_key = config_.key.public_key().to_protobuf();
-  message.listen_addresses = addresses();
-  for (const auto& [protocol, served] : *protocols_) message.protocols.push_back(protocol);
-  message.observed_address = connection.remote_address();
-  message.protocol_version = kIdentifyProtocolVersion;
-  message.agent_version = config_.agent_version;
-  return message;
-}
-
-std::optional<PeerInfo> HostImpl::peer_info(const multiformats::PeerId& peer) const {
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return std::nullopt;
-  return found->second;
+void HostImpl::remove_stream_handler(const std::string& protocol) {
+  if (protocols_->erase(protocol) > 0) identify_.changed();
 }
 
 base::Task<base::Result<base::Duration>> HostImpl::ping(std::shared_ptr<Connection> connection) {

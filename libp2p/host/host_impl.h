@@ -6,8 +6,8 @@
 #include "libp2p/host/dialler.h"
 #include "libp2p/host/host.h"
 #include "libp2p/host/host_connection.h"
+#include "libp2p/host/identify_service.h"
 #include "libp2p/host/task_group.h"
-#include "libp2p/protocols/identify/identify_message.h"
 
 #include <map>
 #include <memory>
@@ -36,6 +36,7 @@ class HostImpl final : public Host {
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override;
   std::vector<multiformats::Multiaddr> addresses() const override;
   void set_stream_handler(std::string protocol, StreamHandler handler) override;
+  void remove_stream_handler(const std::string& protocol) override;
   base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
                                                                 std::vector<multiformats::Multiaddr> addresses,
                                                                 ConnectOptions options) override;
@@ -44,7 +45,9 @@ class HostImpl final : public Host {
   std::vector<std::shared_ptr<Connection>> connections() const override { return connections_.open(); }
   std::vector<multiformats::PeerId> peers() const override { return connections_.peers(); }
   void disconnect(const multiformats::PeerId& peer) override;
-  std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const override;
+  std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const override {
+    return identify_.peer_info(peer);
+  }
   void on_connected(std::function<void(std::shared_ptr<Connection>)> call) override;
   void on_disconnected(std::function<void(std::shared_ptr<Connection>)> call) override;
   void on_identified(std::function<void(std::shared_ptr<Connection>)> call) override;
@@ -72,10 +75,6 @@ class HostImpl final : public Host {
   base::Result<> may_add(const multiformats::PeerId& peer) const;
   base::Task<> run_connection(std::shared_ptr<HostConnection> connection);
 
-  base::Task<> identify(std::shared_ptr<HostConnection> connection);
-  base::Task<> serve_identify(std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream);
-  IdentifyMessage identify_message(const Connection& connection) const;
-
   base::Executor executor_;
   base::Clock& clock_;
   HostConfig config_;
@@ -84,12 +83,12 @@ class HostImpl final : public Host {
   Dialler dialler_;
   TaskGroup tasks_;
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
+  IdentifyService identify_;
   std::vector<std::shared_ptr<Listener>> listeners_;
   ConnectionSet connections_;
   /// Those that calls may join.
   std::map<DialKey, std::shared_ptr<Dial>> dials_;
   std::size_t dials_under_way_ = 0;
-  std::map<multiformats::PeerId, PeerInfo> peers_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
