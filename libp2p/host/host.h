@@ -32,6 +32,8 @@ struct HostConfig {
   base::Duration keep_alive = std::chrono::seconds(30);
   /// Addresses to announce besides those listened on (--external-ip).
   std::vector<multiformats::Multiaddr> external_addresses = {};
+  /// Whether to serve /perf/1.0.0, to anybody: it sends and takes as many bytes as a peer likes (protocols/perf).
+  bool serve_perf = false;
 };
 
 /// A stream on which both sides have agreed what to speak.

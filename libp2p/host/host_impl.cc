@@ -4,6 +4,7 @@
 #include "libp2p/core/error.h"
 #include "libp2p/host/interface_addresses.h"
 #include "libp2p/negotiation/multistream_message.h"
+#include "libp2p/protocols/perf/perf.h"
 #include "libp2p/protocols/ping/ping.h"
 
 #include <algorithm>
@@ -46,6 +47,11 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
     return serve_ping(clock, std::move(stream));
   };
   protocols_->emplace(kPingProtocol, ServedProtocol{std::move(ping_handler), kPingStreamsPerConnectionMax});
+  if (!config_.serve_perf) return;
+  StreamHandler perf_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
+    return serve_perf(clock, std::move(stream));
+  };
+  protocols_->emplace(kPerfProtocol, ServedProtocol{std::move(perf_handler), kPerfStreamsPerConnectionMax});
 }
 
 HostImpl::~HostImpl() { assert(tasks_.size() == 0 || !closing_); }

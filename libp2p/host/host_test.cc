@@ -2,6 +2,7 @@
 #include "libp2p/core/error.h"
 #include "libp2p/host/host_fixture.h"
 #include "libp2p/protocols/identify/identify_protocol.h"
+#include "libp2p/protocols/perf/perf.h"
 #include "libp2p/protocols/ping/ping.h"
 
 #include <gmock/gmock.h>
@@ -82,6 +83,19 @@ TEST_F(HostTest, PingGoesBothWays) {
     EXPECT_TRUE(run(client.ping(outbound)));
     EXPECT_TRUE(run(server.ping(server.connections()[0])));
   }
+}
+
+TEST_F(HostTest, PerfIsServedOnRequest) {
+  HostConfig server_config = config();
+  server_config.serve_perf = true;
+  Host& server = add_host(server_config);
+  Host& client = add_host();
+  listen(server);
+  auto stream = run(connect(client, server)->new_stream({std::string(kPerfProtocol)})).value().stream;
+  EXPECT_TRUE(run(measure_perf(clock_, std::move(stream), 3'000'000, 2'000'000)));
+  run_until([&] { return server.connections().size() == 1; });
+  EXPECT_EQ(run(server.connections()[0]->new_stream({std::string(kPerfProtocol)})).error(),
+            Error::kProtocolNotSupported);
 }
 
 TEST_F(HostTest, IdentifyTellsBothSidesOfEachOther) {

@@ -1,6 +1,7 @@
 #include "libp2p/protocols/ping/ping.h"
 
 #include "libp2p/core/error.h"
+#include "libp2p/core/idle_deadline.h"
 #include "libp2p/core/scoped_deadline.h"
 
 #include <algorithm>
@@ -8,26 +9,18 @@
 
 namespace libp2p {
 
-namespace {
-
-base::Task<base::Result<>> echo_once(base::Clock& clock, Stream& stream) {
-  std::array<std::uint8_t, kPingBytes> payload;
-  ScopedDeadline deadline(clock, clock.now() + kPingIdleTimeout, [&stream] { stream.reset(); });
-  auto read = co_await read_exact(stream, payload);
-  if (!read) co_return read;
-  auto written = co_await stream.write(payload);
-  co_return written;
-}
-
-}  // namespace
-
 base::Task<> serve_ping(base::Clock& clock, std::unique_ptr<Stream> stream) {
+  std::array<std::uint8_t, kPingBytes> payload;
+  const base::MutableBytes payload_bytes(payload);
+  IdleDeadline deadline(clock, kPingIdleTimeout, [raw = stream.get()] { raw->reset(); });
   for (;;) {
-    auto echoed = co_await echo_once(clock, *stream);
+    auto read = co_await read_exact(*stream, payload_bytes);
     // The end of the stream is how the other side says that it has done.
-    if (!echoed) break;
+    if (!read) break;
+    auto written = co_await stream->write(payload_bytes);
+    if (!written) break;
+    deadline.progress();
   }
-  ScopedDeadline deadline(clock, clock.now() + kPingIdleTimeout, [&stream] { stream->reset(); });
   (void)co_await stream->close_write();
 }
 

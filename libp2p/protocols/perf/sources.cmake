@@ -1,0 +1,1 @@
+list(APPEND LIBP2P_SOURCES protocols/perf/perf.cc)
