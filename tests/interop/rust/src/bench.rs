@@ -9,6 +9,7 @@ use libp2p::Multiaddr;
 use crate::failure::{Failure, Result};
 use crate::node::{Connection, Node};
 use crate::protocols::ECHO;
+use crate::transfer::read_to_end;
 
 pub const PING: &str = "/ipfs/ping/1.0.0";
 const PING_BYTES: usize = 32;
@@ -25,16 +26,20 @@ pub async fn connect(node: &Node, times: u64, address: Multiaddr) -> Result<Dura
     Ok(total)
 }
 
+/// The time until a byte comes back; ending the stream is not in it.
 pub async fn streams(connection: &Connection, times: u64) -> Result<Duration> {
-    let begin = Instant::now();
+    let mut total = Duration::ZERO;
     for _ in 0..times {
+        let begin = Instant::now();
         let mut stream = connection.opener.open(ECHO).await?;
         stream.write_all(&[1]).await?;
         stream.flush().await?;
         stream.read_exact(&mut [0]).await?;
+        total += begin.elapsed();
         stream.close().await?;
+        read_to_end(&mut stream).await?;
     }
-    Ok(begin.elapsed())
+    Ok(total)
 }
 
 pub async fn pings(connection: &Connection, times: u64) -> Result<Duration> {
