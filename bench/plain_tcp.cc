@@ -16,6 +16,12 @@ namespace {
 
 constexpr std::size_t kCallBytes = 1 << 20;
 
+/// What a client wants next, in the machine's byte order: both ends are on one.
+struct Request {
+  std::uint64_t up_bytes;
+  std::uint64_t down_bytes;
+};
+
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -34,6 +40,31 @@ bool read_all(int socket, std::uint8_t* into, std::size_t bytes) {
   return true;
 }
 
+bool discard(int socket, std::vector<std::uint8_t>& buffer, std::uint64_t bytes) {
+  while (bytes > 0) {
+    const std::size_t size = std::min<std::uint64_t>(bytes, buffer.size());
+    if (!read_all(socket, buffer.data(), size)) return false;
+    bytes -= size;
+  }
+  return true;
+}
+
+/// Goes around in `payload`.
+bool send_bytes(int socket, const std::vector<std::uint8_t>& payload, std::uint64_t bytes) {
+  for (std::uint64_t sent = 0; sent < bytes;) {
+    const std::size_t from = sent % payload.size();
+    const std::size_t size = std::min<std::uint64_t>({kCallBytes, payload.size() - from, bytes - sent});
+    const ssize_t count = ::send(socket, payload.data() + from, size, MSG_NOSIGNAL);
+    if (count <= 0) return false;
+    sent += static_cast<std::uint64_t>(count);
+  }
+  return true;
+}
+
+bool send_request(int socket, Request request) {
+  return ::send(socket, &request, sizeof request, MSG_NOSIGNAL) == sizeof request;
+}
+
 class Server final : public PlainTcpServer {
  public:
   Server(int listener, std::uint16_t port) : listener_(listener), port_(port), thread_([this] { serve(); }) {}
@@ -48,18 +79,13 @@ class Server final : public PlainTcpServer {
   // One client at a time: there is one.
   void serve() {
     std::vector<std::uint8_t> payload(64 << 20, 0x5a);
+    std::vector<std::uint8_t> discarded(kCallBytes);
     for (;;) {
       const int client = ::accept(listener_, nullptr, nullptr);
       if (client < 0) return;
-      std::uint64_t wanted = 0;
-      while (read_all(client, reinterpret_cast<std::uint8_t*>(&wanted), sizeof wanted)) {
-        for (std::uint64_t sent = 0; sent < wanted;) {
-          const std::size_t from = sent % payload.size();
-          const std::size_t size = std::min<std::uint64_t>({kCallBytes, payload.size() - from, wanted - sent});
-          const ssize_t count = ::send(client, payload.data() + from, size, MSG_NOSIGNAL);
-          if (count <= 0) break;
-          sent += static_cast<std::uint64_t>(count);
-        }
+      Request request{};
+      while (read_all(client, reinterpret_cast<std::uint8_t*>(&request), sizeof request) &&
+             discard(client, discarded, request.up_bytes) && send_bytes(client, payload, request.down_bytes)) {
       }
       ::close(client);
     }
@@ -77,7 +103,8 @@ std::unique_ptr<PlainTcpServer> PlainTcpServer::start() {
   sockaddr_in address = loopback(0);
   socklen_t length = sizeof address;
   if (listener < 0 || ::bind(listener, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      ::listen(listener, 1) != 0 || ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+      ::listen(listener, SOMAXCONN) != 0 ||
+      ::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return nullptr;
   }
   return std::make_unique<Server>(listener, ntohs(address.sin_port));
@@ -95,8 +122,13 @@ std::unique_ptr<PlainTcpClient> PlainTcpClient::connect(std::uint16_t port) {
 PlainTcpClient::~PlainTcpClient() { ::close(socket_); }
 
 bool PlainTcpClient::fetch(std::uint8_t* into, std::size_t bytes) {
-  const std::uint64_t wanted = bytes;
-  return ::send(socket_, &wanted, sizeof wanted, MSG_NOSIGNAL) == sizeof wanted && read_all(socket_, into, bytes);
+  return send_request(socket_, {0, bytes}) && read_all(socket_, into, bytes);
+}
+
+bool PlainTcpClient::exchange(std::uint64_t up_bytes, std::uint64_t down_bytes) {
+  buffer_.resize(kCallBytes);
+  return send_request(socket_, {up_bytes, down_bytes}) && send_bytes(socket_, buffer_, up_bytes) &&
+         discard(socket_, buffer_, down_bytes);
 }
 
 }  // namespace kvp2p::bench

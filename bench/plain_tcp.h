@@ -4,10 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace kvp2p::bench {
 
-/// Sends as many bytes as each client asks for, from a buffer of its own, until destroyed.
+/// Takes and sends as many bytes as each client asks for, from a buffer of its own, until destroyed.
 class PlainTcpServer {
  public:
   /// Listens on 127.0.0.1; nothing on failure.
@@ -23,10 +24,13 @@ class PlainTcpClient {
   ~PlainTcpClient();
   /// Fills `into`; false if the connection broke.
   bool fetch(std::uint8_t* into, std::size_t bytes);
+  /// Sends zeros that the server discards, then discards what it sends in turn; false if the connection broke.
+  bool exchange(std::uint64_t up_bytes, std::uint64_t down_bytes);
 
  private:
   explicit PlainTcpClient(int socket) : socket_(socket) {}
   int socket_;
+  std::vector<std::uint8_t> buffer_;
 };
 
 }  // namespace kvp2p::bench
