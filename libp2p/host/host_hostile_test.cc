@@ -133,15 +133,15 @@ TEST_F(HostTest, ConnectionsAreBounded) {
   const auto bound = listen(server);
   std::vector<std::shared_ptr<Connection>> connections;
   for (int i = 0; i < 2; ++i) connections.push_back(run(add_host().connect(bound)).value());
-  bool one_has_ended = false;
-  server.on_disconnected([&](std::shared_ptr<Connection>) { one_has_ended = true; });
+  const auto one_has_ended = std::make_shared<bool>(false);  // the host outlives this function
+  server.on_disconnected([one_has_ended](std::shared_ptr<Connection>) { *one_has_ended = true; });
   run_until([&] { return server.connections().size() == 2; });
   EXPECT_FALSE(run(add_host().connect(bound)));
   Host& another = add_host();
   const auto elsewhere = listen(another);
   EXPECT_EQ(run(server.connect(elsewhere)).error(), Error::kTooManyConnections);
   connections[0]->close();
-  run_until([&] { return one_has_ended; });
+  run_until([&] { return *one_has_ended; });
   EXPECT_TRUE(run(add_host().connect(bound))) << "there is room again";
 }
 
