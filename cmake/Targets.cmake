@@ -8,6 +8,14 @@
 #   kvp2p_fuzz(name SOURCES a_fuzz.cc LINK lib …)      a libFuzzer target, only with KVP2P_FUZZ
 #   kvp2p_program(name SOURCES a.cc … LINK lib …)      an executable
 
+# What was compiled before, in this folder or in another clone, is not compiled again where ccache is installed.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Paths count relative to the source folder; precompiled headers need the sloppiness (ccache(1), "Precompiled headers").
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime "${CCACHE}")
+endif()
+
 add_library(kvp2p_options INTERFACE)
 target_include_directories(kvp2p_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
 target_compile_options(kvp2p_options INTERFACE
