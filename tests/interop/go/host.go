@@ -1,0 +1,70 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/connmgr"
+	"github.com/libp2p/go-libp2p/core/crypto"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+)
+
+const rsaBits = 2048
+
+// A host that speaks TCP, noise and yamux, and nothing else.
+func newHost(keyType, muxer string) (host.Host, error) {
+	key, err := newKey(keyType)
+	if err != nil {
+		return nil, err
+	}
+	security, err := newSecurity(muxer)
+	if err != nil {
+		return nil, err
+	}
+	return libp2p.New(
+		libp2p.Identity(key),
+		libp2p.Transport(tcp.NewTCPTransport),
+		security,
+		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
+		libp2p.NoListenAddrs,
+		// Nothing that limits what a case may do: the resource manager's defaults are fewer streams and less memory than
+		// some cases take, and the connection manager would trim connections.
+		libp2p.ResourceManager(&network.NullResourceManager{}),
+		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
+		// Nothing that talks to peers without being told to.
+		libp2p.DisableRelay(),
+		libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.DisableMetrics(),
+	)
+}
+
+func newKey(keyType string) (crypto.PrivKey, error) {
+	types := map[string]int{
+		"ed25519": crypto.Ed25519, "secp256k1": crypto.Secp256k1, "ecdsa": crypto.ECDSA, "rsa": crypto.RSA,
+	}
+	number, ok := types[keyType]
+	if !ok {
+		return nil, fmt.Errorf("no host key of type %q", keyType)
+	}
+	key, _, err := crypto.GenerateKeyPairWithReader(number, rsaBits, rand.Reader)
+	return key, err
+}
+
+func newSecurity(muxer string) (libp2p.Option, error) {
+	switch muxer {
+	case "handshake":
+		return libp2p.Security(noise.ID, noise.New), nil
+	case "multistream":
+		// A noise transport that knows no muxer offers none in the handshake.
+		return libp2p.Security(noise.ID, func(id protocol.ID, key crypto.PrivKey) (*noise.Transport, error) {
+			return noise.New(id, key, nil)
+		}), nil
+	}
+	return nil, fmt.Errorf("no way %q to agree on the muxer", muxer)
+}

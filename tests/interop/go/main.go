@@ -1,0 +1,52 @@
+// The go-libp2p peer of the interop tests. What it is told and what it answers: ../README.md.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"os"
+	"strings"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+)
+
+func main() {
+	key := flag.String("key", "ed25519", "type of the host key: ed25519, secp256k1, ecdsa or rsa")
+	muxer := flag.String("muxer", "handshake", "where the muxer is agreed on: handshake or multistream")
+	useMdns := flag.Bool("mdns", false, "find peers by mDNS, and be found")
+	flag.Parse()
+
+	h, err := newHost(*key, *muxer)
+	if err != nil {
+		printLine(line{"event": "unsupported", "message": err.Error()})
+		return
+	}
+	p := newPeer(h)
+	if *useMdns {
+		p.mdns = mdns.NewMdnsService(h, "", found{})
+	}
+	printLine(line{"event": "ready", "implementation": "go-libp2p " + version(), "peer": h.ID().String()})
+	input := bufio.NewScanner(os.Stdin)
+	for input.Scan() {
+		words := strings.Fields(input.Text())
+		if len(words) == 0 {
+			continue
+		}
+		p.execute(words[0], words[1:])
+		if words[0] == "quit" {
+			break
+		}
+	}
+	if p.mdns != nil {
+		p.mdns.Close()
+	}
+	h.Close()
+}
+
+// What mDNS tells.
+type found struct{}
+
+func (found) HandlePeerFound(info peer.AddrInfo) {
+	printLine(line{"event": "found", "peer": info.ID.String(), "addresses": texts(info.Addrs)})
+}
