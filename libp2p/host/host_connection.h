@@ -13,8 +13,9 @@
 
 namespace libp2p {
 
-/// Inbound streams of one connection that have not agreed on a protocol yet; further ones are reset.
-inline constexpr std::size_t kNegotiatingStreamsMax = 128;
+/// Inbound streams of one connection that have not agreed on a protocol yet; further ones are reset. As many as go and
+/// rust open before the first of them is acknowledged.
+inline constexpr std::size_t kNegotiatingStreamsMax = 256;
 /// How long a connection that ends may take to say goodbye.
 inline constexpr base::Duration kGoodbyeTimeout = std::chrono::seconds(2);
 
