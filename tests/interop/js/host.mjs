@@ -1,0 +1,60 @@
+// The js-libp2p node: TCP, noise and yamux.
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import { identify, identifyPush } from '@libp2p/identify'
+import { mdns } from '@libp2p/mdns'
+import { noise } from '@libp2p/noise'
+import { ping } from '@libp2p/ping'
+import { tcp } from '@libp2p/tcp'
+import { yamux } from '@libp2p/yamux'
+import { createLibp2p } from 'libp2p'
+import { Unsupported } from './output.mjs'
+
+const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
+const RSA_BITS = 2048
+const MDNS_INTERVAL_MS = 1000
+
+/// Streams of one protocol on one connection, each way; 32 inbound and 64 outbound ones otherwise.
+export const STREAMS_MAX = { maxInboundStreams: 1000, maxOutboundStreams: 1000 }
+
+// How the muxer was agreed on, by the remote address of the connection.
+const muxerByAddress = new Map()
+const withoutPeer = (address) => address.toString().split('/p2p/')[0]
+
+export const muxerBy = (connection) => muxerByAddress.get(withoutPeer(connection.remoteAddr))
+
+/// Noise that notes whether the handshake settled the muxer; it offers none if `offersMuxer` is false.
+function notingNoise (offersMuxer) {
+  const makeNoise = noise()
+  return (components) => {
+    const inner = makeNoise(components)
+    const secure = (method) => async (stream, options) => {
+      const secured = await inner[method](stream, offersMuxer ? options : { ...options, skipStreamMuxerNegotiation: true })
+      muxerByAddress.set(withoutPeer(stream.remoteAddr), secured.streamMuxer != null ? 'handshake' : 'multistream')
+      return secured
+    }
+    return { protocol: inner.protocol, secureInbound: secure('secureInbound'), secureOutbound: secure('secureOutbound') }
+  }
+}
+
+export async function createHost ({ key, muxer, useMdns }) {
+  if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
+  if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
+  return createLibp2p({
+    privateKey: await generateKeyPair(KEY_TYPES[key], key === 'rsa' ? RSA_BITS : undefined),
+    addresses: { listen: [] },
+    transports: [tcp()],
+    connectionEncrypters: [notingNoise(muxer === 'handshake')],
+    streamMuxers: [yamux()],
+    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
+    peerDiscovery: useMdns ? [mdns({ interval: MDNS_INTERVAL_MS })] : [],
+    connectionManager: {
+      // Nothing happens but what a command asks for.
+      reconnectRetries: 0,
+      // bench_connect makes more than the 5 connections a second of one host that are let in otherwise.
+      inboundConnectionThreshold: Infinity,
+      maxIncomingPendingConnections: 1000
+    },
+    // Loopback addresses are dialled, as ever in these tests.
+    connectionGater: { denyDialMultiaddr: () => false }
+  })
+}
