@@ -1,0 +1,39 @@
+// The commands by name (../README.md).
+#pragma once
+
+#include "tests/interop/peer/peer.h"
+
+#include <string>
+#include <vector>
+
+namespace interop {
+
+using Arguments = std::vector<std::string>;
+
+struct Command {
+  std::size_t arguments = 0;
+  /// The peer outlives the task.
+  base::Task<Reply> (*call)(Peer& peer, Arguments arguments) = nullptr;
+};
+
+/// Null if there is none.
+const Command* find_command(const std::string& name);
+
+base::Result<std::uint64_t> parse_count(const std::string& text);
+
+// transfers.cc
+base::Task<Reply> echo(Peer& peer, Arguments arguments);
+base::Task<Reply> send(Peer& peer, Arguments arguments);
+base::Task<Reply> half_close(Peer& peer, Arguments arguments);
+base::Task<Reply> reset(Peer& peer, Arguments arguments);
+base::Task<Reply> be_reset(Peer& peer, Arguments arguments);
+// flood.cc
+base::Task<Reply> flood(Peer& peer, Arguments arguments);
+// bench.cc
+base::Task<Reply> perf(Peer& peer, Arguments arguments);
+base::Task<Reply> bench_connect(Peer& peer, Arguments arguments);
+base::Task<Reply> bench_streams(Peer& peer, Arguments arguments);
+base::Task<Reply> bench_ping(Peer& peer, Arguments arguments);
+base::Task<Reply> cpu(Peer& peer, Arguments arguments);
+
+}  // namespace interop

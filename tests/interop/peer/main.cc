@@ -1,0 +1,73 @@
+// Our peer of the interop tests. What it is told and what it answers: ../README.md.
+#include "base/log.h"
+#include "libp2p/discovery/mdns/mdns_service.h"
+#include "tests/interop/peer/peer.h"
+#include "tests/interop/peer/peer_host.h"
+
+#include <boost/asio/io_context.hpp>
+
+#include <CLI/CLI.hpp>
+
+namespace interop {
+namespace {
+
+struct Options {
+  std::string key = "ed25519";
+  std::string muxer = "handshake";
+  bool mdns = false;
+  std::string log_level = "warn";
+};
+
+void print_found(multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) {
+  ordered_json texts = ordered_json::array();
+  for (const auto& address : addresses) texts.push_back(address.to_text());
+  print({{"event", "found"}, {"peer", peer.to_text()}, {"addresses", texts}});
+}
+
+libp2p::mdns::MdnsConfig mdns_config(libp2p::Host& host) {
+  libp2p::mdns::MdnsConfig config;
+  config.peer_id = host.peer_id();
+  config.addresses = [&host] { return host.addresses(); };
+  return config;
+}
+
+base::Task<> run_and_close(Peer& peer, libp2p::mdns::MdnsService& mdns) {
+  co_await peer.run();
+  mdns.close();
+}
+
+void run(const Options& options) {
+  boost::asio::io_context io;
+  base::SystemClock clock(io.get_executor());
+  auto host = make_host(io.get_executor(), clock, options.muxer == "handshake");
+  libp2p::mdns::MdnsService mdns(io.get_executor(), clock, mdns_config(*host), print_found);
+  bool is_announced = !options.mdns;
+  // Not before there is something to announce.
+  const auto on_listening = [&mdns, &is_announced] {
+    if (!is_announced) mdns.start();
+    is_announced = true;
+  };
+  Peer peer(io.get_executor(), clock, std::move(host), on_listening);
+  base::spawn(io.get_executor(), run_and_close(peer, mdns));
+  io.run();
+}
+
+}  // namespace
+}  // namespace interop
+
+int main(int argc, char** argv) {
+  interop::Options options;
+  CLI::App app("Our peer of the interop tests.");
+  app.add_option("--key", options.key, "type of the host key");
+  app.add_option("--muxer", options.muxer, "where the muxer is agreed on")
+      ->check(CLI::IsMember({"handshake", "multistream"}));
+  app.add_flag("--mdns", options.mdns, "find peers by mDNS, and be found");
+  app.add_option("--log", options.log_level, "debug, info, warn, error or off");
+  CLI11_PARSE(app, argc, argv);
+  if (!base::set_up_logging(options.log_level)) return 2;
+  if (options.key != "ed25519") {
+    interop::print({{"event", "unsupported"}, {"message", "host keys are Ed25519"}});
+    return 0;
+  }
+  interop::run(options);
+}

@@ -1,0 +1,12 @@
+// The host that the peer runs: our stack, with the muxer agreed on as a case wants it.
+#pragma once
+
+#include "libp2p/host/host.h"
+
+#include <memory>
+
+namespace interop {
+
+std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock, bool muxer_in_handshake);
+
+}  // namespace interop
