@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 MODEL := .cache/models/smollm2-135m
 
-.PHONY: help setup build demo model test test-release asan tsan fuzz fuzz-short bench bench-libp2p lint tidy format docs clean
+.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p lint tidy format docs clean
 
 help:  ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -25,6 +25,11 @@ test:  ## All tests: release, sanitizers, fuzzers for 10 s each, lint
 
 test-release:  ## Tests of the optimised build: unit, end to end, interop, model
 	@scripts/test.sh release
+
+interop: setup  ## Our libp2p against go's, rust's and js's; writes the table to docs/interop.md
+	@scripts/build.sh release interop_peer
+	@python3 tests/interop/run.py --ours build/release/tests/interop/interop_peer \
+	  --peer ours --peer go --peer rust --peer js --markdown docs/interop.md
 
 asan:  ## Unit tests under the address and undefined-behaviour sanitizers
 	@scripts/test.sh asan

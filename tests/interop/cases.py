@@ -1,13 +1,40 @@
-"""The cases of the table: each is told a dialler and a listener and raises CaseFailed."""
+"""The cases of the table. Each is told a dialler and a listener, one of them ours, and raises CaseFailed."""
+
+import dataclasses
+import time
+import typing
 
 from peer_process import CaseFailed
+import raw_peer
 
 IP4 = "/ip4/127.0.0.1/tcp/0"
 IP6 = "/ip6/::1/tcp/0"
 # Nobody's: made up, but well formed.
 ANOTHER_PEER = "12D3KooWM5UFnF5u4P2u6iYLPy3w5wi9BUNcmp6KNYHp9atfmX8c"
 ECHO = "/kvp2p-test/echo/1.0.0"
-ECHO_BYTES = 16 * 1024 * 1024
+MUTE = "/kvp2p-test/mute/1.0.0"
+MIB = 1024 * 1024
+
+ECHO_BYTES = 64 * MIB
+FLOOD_STREAMS = 200
+# What a stream that nobody reads may take: the window that each of the four gives a stream at first, as it grows only
+# with what is read. Senders count what has left them for the other side, so no buffer of theirs comes on top.
+UNREAD_BYTES_MAX = 256 * 1024
+PERF_BYTES = 8 * MIB
+# Until something that happens by itself (a push) has been seen.
+SEEN_TIMEOUT_S = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    run: typing.Callable
+    # Arguments of the programs, by whose they are.
+    theirs: tuple = ()
+    ours: tuple = ()
+    # Each program in a network namespace of its own, joined by a cable.
+    in_namespaces: bool = False
+    # Why there is nothing to try with ourselves, if so.
+    not_with_ourselves: str = ""
 
 
 def expect(condition, message):
@@ -16,15 +43,32 @@ def expect(condition, message):
 
 
 def connect(dialler, listener, address=IP4):
+    """Returns the address that was dialled, and what the dialler replied."""
     bound = listener.command(f"listen {address}")["addresses"]
     expect(bound, "the listener tells no address")
-    reply = dialler.command(f"dial {bound[0]}")
+    return bound[0], dial(dialler, listener, bound[0])
+
+
+def dial(dialler, listener, address):
+    reply = dialler.command(f"dial {address}")
     expect(reply["peer"] == listener.peer, f"the dialler reached {reply['peer']}, not {listener.peer}")
     listener.wait_for_event("connected", peer=dialler.peer, inbound=True)
-    return bound[0]
+    return reply
 
 
-def handshake(dialler, listener):
+def wait_until_seen(look, what):
+    """Asks until look() is true."""
+    deadline = time.monotonic() + SEEN_TIMEOUT_S
+    while not look():
+        expect(time.monotonic() < deadline, f"not seen in {SEEN_TIMEOUT_S} s: {what}")
+        time.sleep(0.05)
+
+
+def each_way(dialler, listener):
+    return (dialler, listener), (listener, dialler)
+
+
+def handshake_ip4(dialler, listener):
     connect(dialler, listener)
 
 
@@ -32,8 +76,21 @@ def handshake_ip6(dialler, listener):
     connect(dialler, listener, IP6)
 
 
+def muxer_agreed_by(way):
+    def muxer(dialler, listener):
+        listener.events.clear()
+        bound = listener.command(f"listen {IP4}")["addresses"][0]
+        told = dialler.command(f"dial {bound}").get("muxer_by")
+        seen = listener.wait_for_event("connected", peer=dialler.peer).get("muxer_by")
+        # Not every implementation can tell, but ours can.
+        expect({told, seen} <= {way, None} and way in (told, seen), f"dialler: by {told}; listener: by {seen}")
+        dialler.command("ping")
+        listener.command("ping")
+    return muxer
+
+
 def identify(dialler, listener):
-    address = connect(dialler, listener)
+    address, _ = connect(dialler, listener)
     of_listener = dialler.command("identify")
     of_dialler = listener.command("identify")
     for info in (of_listener, of_dialler):
@@ -44,6 +101,27 @@ def identify(dialler, listener):
     port = address.split("/p2p/")[0]
     expect(of_dialler["observed_address"].split("/p2p/")[0] == port, "the dialler saw another address than it dialled")
     expect(port in of_listener["listen_addresses"], f"{port} is not told: {of_listener['listen_addresses']}")
+
+
+def identify_push(dialler, listener):
+    connect(dialler, listener)
+    # Who is known to take pushes is known once identify is through.
+    dialler.command("identify")
+    listener.command("identify")
+    for number, (server, other) in enumerate(each_way(dialler, listener)):
+        protocol = f"/kvp2p-test/pushed-{number}/1.0.0"
+        expect(protocol not in other.command("identify")["protocols"], f"{protocol} is known before it is served")
+        server.command(f"serve {protocol}")
+        wait_until_seen(lambda: protocol in other.command("identify")["protocols"],
+                        f"{protocol} of {server.name}, by {other.name}")
+
+
+def signed_record(dialler, listener):
+    # So that there are addresses to sign on both sides.
+    dialler.command(f"listen {IP4}")
+    connect(dialler, listener)
+    for peer, other in each_way(dialler, listener):
+        expect(peer.command("identify")["signed_record"], f"{peer.name} has no signed record of {other.name}")
 
 
 def ping(dialler, listener):
@@ -69,6 +147,43 @@ def digest(dialler, listener):
             expect(reply["sent_sha256"] == reply["peer_sha256"], f"{count} bytes from {peer.name} arrived as others")
 
 
+def flood(dialler, listener):
+    connect(dialler, listener)
+    reply = dialler.command(f"flood {FLOOD_STREAMS} {MIB}")
+    expect(reply["completed"] == FLOOD_STREAMS, f"{reply['completed']} of {FLOOD_STREAMS} streams came to their end")
+    expect(reply["mismatched"] == 0, f"{reply['mismatched']} streams brought another digest")
+    expect(0 < reply["unread_bytes"] <= UNREAD_BYTES_MAX, f"the stream left unread took {reply['unread_bytes']} bytes")
+    dialler.command("ping")
+
+
+def half_close(dialler, listener):
+    connect(dialler, listener)
+    for peer, other in each_way(dialler, listener):
+        reply = peer.command(f"half_close {MIB}")
+        expect(reply["late_bytes"] == MIB, f"{peer.name} received {reply['late_bytes']} bytes after it had closed")
+        ended = other.wait_for_event("stream_ended", protocol=MUTE)
+        expect(ended["clean"] and ended["bytes"] == MIB, f"{other.name}, after it had closed: {ended}")
+        expect(ended["sha256"] == reply["sent_sha256"], f"{other.name} received other bytes after it had closed")
+
+
+def reset(dialler, listener):
+    """By who opened the stream."""
+    connect(dialler, listener)
+    for one, other in each_way(dialler, listener):
+        one.command("reset")
+        ended = other.wait_for_event("stream_ended", protocol=ECHO)
+        expect(not ended["clean"], f"{other.name} took a reset for an end")
+        one.command("ping")
+
+
+def be_reset(dialler, listener):
+    """By who serves the stream."""
+    connect(dialler, listener)
+    for peer in (dialler, listener):
+        expect(peer.command("be_reset")["reset"], f"{peer.name} took a reset for something else")
+        peer.command("ping")
+
+
 def wrong_peer(dialler, listener):
     address = listener.command(f"listen {IP4}")["addresses"][0]
     reply = dialler.attempt(f"dial {address.replace(listener.peer, ANOTHER_PEER)}")
@@ -76,13 +191,23 @@ def wrong_peer(dialler, listener):
     expect(reply["error"] == "peer_id_mismatch", f"refused for another reason: {reply['message']}")
 
 
-def reset(dialler, listener):
-    connect(dialler, listener)
-    for one, other in ((dialler, listener), (listener, dialler)):
-        one.command("reset")
-        ended = other.wait_for_event("stream_ended", protocol=ECHO)
-        expect(not ended["clean"], f"{other.name} took a reset for an end")
-        one.command("ping")
+def silent(dialler, listener):
+    """Ours gives up a peer that says nothing, whichever side it is on, and serves the other meanwhile."""
+    if dialler.is_ours:
+        with raw_peer.SilentListener() as nobody:
+            reply = dialler.attempt(f"dial {nobody.address}/p2p/{ANOTHER_PEER}")
+            expect(not reply["ok"], "connected to a peer that says nothing")
+            expect(nobody.was_dialled(), f"not dialled: {reply['message']}")
+    address = listener.command(f"listen {IP4}")["addresses"][0]
+    if listener.is_ours:
+        with raw_peer.SilentDialler(address) as nobody:
+            dial(dialler, listener, address)
+            dialler.command("ping")
+            expect(nobody.is_dropped(), "the listener keeps a peer that says nothing")
+            dialler.command("ping")
+    else:
+        dial(dialler, listener, address)
+        dialler.command("ping")
 
 
 def close(dialler, listener):
@@ -93,22 +218,59 @@ def close(dialler, listener):
 
 
 def vanish(dialler, listener):
-    """The dialler is killed; the listener notices, and serves the next one."""
+    """The dialler is killed; the listener notices."""
     connect(dialler, listener)
     dialler.command("ping")
     dialler.kill()
     listener.wait_for_event("disconnected", peer=dialler.peer)
 
 
+def perf(dialler, listener):
+    connect(dialler, listener)
+    for peer in (dialler, listener):
+        for up, down in ((PERF_BYTES, 0), (0, PERF_BYTES), (PERF_BYTES, PERF_BYTES)):
+            peer.command(f"perf {up} {down}")
+
+
+def mdns(dialler, listener):
+    for peer in (dialler, listener):
+        peer.command("listen /ip4/0.0.0.0/tcp/0")
+    found = {}
+    for peer, other in each_way(dialler, listener):
+        while peer not in found:
+            addresses = peer.wait_for_event("found", peer=other.peer)["addresses"]
+            on_the_cable = [address for address in addresses if address.startswith("/ip4/10.77.0.")]
+            if on_the_cable:
+                found[peer] = on_the_cable[0].split("/p2p/")[0]
+    dial(dialler, listener, f"{found[dialler]}/p2p/{listener.peer}")
+    dialler.command("ping")
+
+
+OURS_IS_ED25519 = "our own host keys are Ed25519; others are verified"
+
 CASES = {
-    "handshake": handshake,
-    "handshake-ip6": handshake_ip6,
-    "identify": identify,
-    "ping": ping,
-    "echo-16MiB": echo,
-    "digest": digest,
-    "wrong-peer": wrong_peer,
-    "reset": reset,
-    "close": close,
-    "vanish": vanish,
+    "handshake over ip4": Case(handshake_ip4),
+    "handshake over ip6": Case(handshake_ip6),
+    "muxer by handshake": Case(muxer_agreed_by("handshake"), theirs=("--muxer", "handshake")),
+    "muxer by multistream, theirs offers none": Case(muxer_agreed_by("multistream"), theirs=("--muxer", "multistream")),
+    "muxer by multistream, ours offers none": Case(muxer_agreed_by("multistream"), ours=("--muxer", "multistream")),
+    "key: secp256k1": Case(handshake_ip4, theirs=("--key", "secp256k1"), not_with_ourselves=OURS_IS_ED25519),
+    "key: ecdsa": Case(handshake_ip4, theirs=("--key", "ecdsa"), not_with_ourselves=OURS_IS_ED25519),
+    "key: rsa": Case(handshake_ip4, theirs=("--key", "rsa"), not_with_ourselves=OURS_IS_ED25519),
+    "wrong peer id": Case(wrong_peer),
+    "identify": Case(identify),
+    "identify push": Case(identify_push),
+    "signed peer record": Case(signed_record),
+    "ping": Case(ping),
+    "echo of 64 MiB": Case(echo),
+    "digests of 0 to 1,000,000 bytes": Case(digest),
+    "200 streams of 1 MiB beside an unread one": Case(flood),
+    "half-close": Case(half_close),
+    "reset by who opened": Case(reset),
+    "reset by who serves": Case(be_reset),
+    "perf": Case(perf),
+    "connection closed": Case(close),
+    "peer vanished": Case(vanish),
+    "silent peer": Case(silent),
+    "mDNS": Case(mdns, theirs=("--mdns",), ours=("--mdns",), in_namespaces=True),
 }

@@ -1,5 +1,6 @@
 """A peer program under way: commands in, replies and events out (README.md)."""
 
+import contextlib
 import json
 import queue
 import subprocess
@@ -13,9 +14,15 @@ class CaseFailed(Exception):
     pass
 
 
+class Cannot(Exception):
+    """Something that the implementation lacks: the case cannot be tried with it."""
+
+
 class PeerProcess:
-    def __init__(self, name, command):
-        self.name = name
+    def __init__(self, implementation, role, command):
+        """Starts the program; wait_until_ready() comes next."""
+        self.is_ours = implementation == "ours"
+        self.name = f"{role} ({implementation})"
         self.events = []
         self._lines = queue.Queue()
         self._stderr = tempfile.TemporaryFile(mode="w+")
@@ -23,11 +30,20 @@ class PeerProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr, text=True)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.peer = self.wait_for_event("ready")["peer"]
+
+    def wait_until_ready(self):
+        first = self._next_line("being started")
+        if first.get("event") == "unsupported":
+            raise Cannot(first["message"])
+        if first.get("event") != "ready":
+            raise CaseFailed(f"{self.name} began with {first}")
+        self.peer, self.version = first["peer"], first["implementation"]
 
     def command(self, text):
         """The reply to a command that succeeds."""
         reply = self.attempt(text)
+        if not reply["ok"] and reply["error"] == "unsupported":
+            raise Cannot(reply["message"])
         if not reply["ok"]:
             raise CaseFailed(f"{self.name}: {text}: {reply['message']}")
         return reply
@@ -74,7 +90,8 @@ class PeerProcess:
             self._process.kill()
             self._process.wait()
         self._reader.join()
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
 
     def stderr(self):
