@@ -12,6 +12,7 @@ find_package(PkgConfig REQUIRED)
 # X25519 and Ed25519: a handshake takes half the time that it takes with OpenSSL 3.0.
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 
 # Debian's libmsgpack-cxx-dev depends on Boost 1.74, which cannot be installed beside 1.81; the headers do without

@@ -186,6 +186,12 @@ Multiaddr Multiaddr::without_peer() const {
   return Multiaddr(base::Bytes(bytes_.begin(), bytes_.end() - static_cast<std::ptrdiff_t>(components.back().size)));
 }
 
+Multiaddr Multiaddr::without_first() const {
+  const auto components = components_of(bytes_);
+  assert(!components.empty());
+  return Multiaddr(base::Bytes(bytes_.begin() + static_cast<std::ptrdiff_t>(components.front().size), bytes_.end()));
+}
+
 base::Result<Multiaddr> Multiaddr::with_peer(const PeerId& peer) const {
   assert(!peer.empty());
   base::Bytes bytes = without_peer().bytes_;

@@ -91,6 +91,8 @@ class Multiaddr {
   std::optional<PeerId> peer_id() const;
   /// The address without the /p2p/… that it ends in, if it does.
   Multiaddr without_peer() const;
+  /// What follows the first component. REQUIRES: not empty.
+  Multiaddr without_first() const;
   /// The address ending in /p2p/peer; another peer at its end is replaced. kTooLong or kTooManyComponents.
   base::Result<Multiaddr> with_peer(const PeerId& peer) const;
   /// This address followed by `inner`. kTooLong or kTooManyComponents.

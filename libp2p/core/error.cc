@@ -38,7 +38,7 @@ class Category final : public boost::system::error_category {
       case Error::kTooManyConnections:
         return "too many connections are open";
       case Error::kUnsupportedAddress:
-        return "no transport for this address; use /ip4 or /ip6 with /tcp";
+        return "no transport for this address; use /ip4, /ip6 or /dns with /tcp";
       case Error::kNotConnected:
         return "no connection to this peer and no address to dial";
       case Error::kRefused:
@@ -47,6 +47,12 @@ class Category final : public boost::system::error_category {
         return "this node is shutting down";
       case Error::kDialToSelf:
         return "this address leads to this node itself";
+      case Error::kDialBackoff:
+        return "dialling this peer has failed a short time ago; Host::backoff_until() tells when to try again";
+      case Error::kNameNotFound:
+        return "the name in this address does not exist, or leads to no address";
+      case Error::kNameLookupFailed:
+        return "the name servers could not answer; check the system's resolv.conf";
     }
     return "unknown libp2p error";
   }

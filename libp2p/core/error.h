@@ -24,6 +24,9 @@ enum class Error {
   kRefused,
   kClosing,
   kDialToSelf,
+  kDialBackoff,
+  kNameNotFound,
+  kNameLookupFailed,
 };
 
 base::Error make_error_code(Error error);
