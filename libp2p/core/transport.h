@@ -6,6 +6,7 @@
 #include "multiformats/multiaddr.h"
 
 #include <memory>
+#include <stop_token>
 
 namespace libp2p {
 
@@ -32,11 +33,14 @@ class Transport {
  public:
   virtual ~Transport() = default;
   virtual bool can_dial(const multiformats::Multiaddr& address) const = 0;
-  /// Gives up after `timeout`.
-  virtual base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) = 0;
+  /// Gives up after `timeout` (Error::kTimeout), or once a stop is requested on the executor (Error::kClosing).
+  virtual base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout,
+                                                       std::stop_token stop) = 0;
+  /// The same, never stopped.
+  base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) {
+    return dial(std::move(address), timeout, std::stop_token());
+  }
   virtual base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) = 0;
-  /// Breaks off the dials under way. Listeners are closed on their own.
-  virtual void close() noexcept {}
 };
 
 }  // namespace libp2p

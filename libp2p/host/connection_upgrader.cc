@@ -59,21 +59,18 @@ auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps 
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConnection raw, bool is_dialler,
                                                                          std::optional<multiformats::PeerId> expected,
-                                                                         base::TimePoint deadline) {
-  if (closed_) co_return Error::kClosing;
+                                                                         base::TimePoint deadline,
+                                                                         std::stop_token stop) {
   std::shared_ptr<Stream> bottom = std::move(raw.stream);
-  const auto entry = under_way_.insert(under_way_.end(), bottom);
-  ScopedDeadline scoped_deadline(clock_, deadline, [weak = std::weak_ptr<Stream>(bottom)] {
-    if (auto stream = weak.lock()) stream->reset();
-  });
+  const std::stop_callback on_stop(stop, [&bottom] { bottom->reset(); });
+  ScopedDeadline time_limit(clock_, deadline, [&bottom] { bottom->reset(); });
   auto stream = std::make_unique<SharedStream>(bottom);
   Steps steps = is_dialler ? outbound_steps(std::move(stream), expected, deadline) : inbound_steps(std::move(stream));
   auto session = co_await std::move(steps);
-  under_way_.erase(entry);
   if (!session) {
     bottom->reset();
-    if (closed_) co_return Error::kClosing;
-    if (scoped_deadline.expired()) co_return Error::kTimeout;
+    if (stop.stop_requested()) co_return Error::kClosing;
+    if (time_limit.expired()) co_return Error::kTimeout;
     co_return session.error();
   }
   co_return UpgradedConnection{std::move(session->muxed),     session->remote_peer, std::move(raw.local_address),
@@ -81,13 +78,14 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_outbound(
-    RawConnection raw, std::optional<multiformats::PeerId> expected, base::TimePoint deadline) {
-  return upgrade(std::move(raw), true, expected, deadline);
+    RawConnection raw, std::optional<multiformats::PeerId> expected, base::TimePoint deadline, std::stop_token stop) {
+  return upgrade(std::move(raw), true, expected, deadline, std::move(stop));
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_inbound(RawConnection raw,
-                                                                                 base::TimePoint deadline) {
-  return upgrade(std::move(raw), false, std::nullopt, deadline);
+                                                                                 base::TimePoint deadline,
+                                                                                 std::stop_token stop) {
+  return upgrade(std::move(raw), false, std::nullopt, deadline, std::move(stop));
 }
 
 auto ConnectionUpgrader::start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake)
@@ -104,13 +102,6 @@ Security& ConnectionUpgrader::security(const std::string& protocol) const {
                                   [&protocol](const auto& each) { return each->protocol_id() == protocol; });
   assert(found != securities_.end());
   return **found;
-}
-
-void ConnectionUpgrader::close() noexcept {
-  closed_ = true;
-  for (const auto& weak : under_way_) {
-    if (auto stream = weak.lock()) stream->reset();
-  }
 }
 
 }  // namespace libp2p

@@ -6,9 +6,9 @@
 #include "libp2p/core/security.h"
 #include "libp2p/core/transport.h"
 
-#include <list>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -32,16 +32,14 @@ class ConnectionUpgrader {
                      std::vector<std::unique_ptr<Muxer>> muxers);
 
   /// Negotiates as the side that dialled: security, then the muxer, unless the handshake has settled it.
-  /// Error::kTimeout if that has not ended at `deadline`; Error::kPeerIdMismatch if another peer than `expected` is
-  /// there. On any error the raw stream has been reset.
+  /// Error::kTimeout if that has not ended at `deadline`; Error::kClosing once stopped; Error::kPeerIdMismatch if
+  /// another peer than `expected` is there. On any error the raw stream has been reset.
   base::Task<base::Result<UpgradedConnection>> upgrade_outbound(RawConnection raw,
                                                                 std::optional<multiformats::PeerId> expected,
-                                                                base::TimePoint deadline);
+                                                                base::TimePoint deadline, std::stop_token stop);
   /// The same as the side that listens; any peer is welcome.
-  base::Task<base::Result<UpgradedConnection>> upgrade_inbound(RawConnection raw, base::TimePoint deadline);
-
-  /// Breaks off what is under way, and whatever comes later, with Error::kClosing.
-  void close() noexcept;
+  base::Task<base::Result<UpgradedConnection>> upgrade_inbound(RawConnection raw, base::TimePoint deadline,
+                                                               std::stop_token stop);
 
  private:
   struct Session {
@@ -61,7 +59,7 @@ class ConnectionUpgrader {
   base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake);
   base::Task<base::Result<UpgradedConnection>> upgrade(RawConnection raw, bool is_dialler,
                                                        std::optional<multiformats::PeerId> expected,
-                                                       base::TimePoint deadline);
+                                                       base::TimePoint deadline, std::stop_token stop);
   Security& security(const std::string& protocol) const;
 
   base::Executor executor_;
@@ -70,9 +68,6 @@ class ConnectionUpgrader {
   std::vector<std::unique_ptr<Muxer>> muxers_;
   std::vector<std::string> security_protocols_;
   std::vector<std::string> muxer_protocols_;
-  /// The raw streams under way, to be reset by close().
-  std::list<std::weak_ptr<Stream>> under_way_;
-  bool closed_ = false;
 };
 
 }  // namespace libp2p

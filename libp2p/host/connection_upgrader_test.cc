@@ -66,10 +66,12 @@ class ConnectionUpgraderTest : public ::testing::Test {
   static RawConnection raw(std::unique_ptr<Stream> stream) { return {std::move(stream), {}, {}}; }
 
   base::Task<> upgrade_outbound(std::optional<multiformats::PeerId> expected) {
-    outbound_ = co_await dialler_->upgrade_outbound(raw(std::move(left_)), expected, clock_.now() + 10s);
+    std::stop_token stop = stop_.get_token();
+    outbound_ = co_await dialler_->upgrade_outbound(raw(std::move(left_)), expected, clock_.now() + 10s, stop);
   }
   base::Task<> upgrade_inbound() {
-    inbound_ = co_await listener_->upgrade_inbound(raw(std::move(right_)), clock_.now() + 10s);
+    std::stop_token stop = stop_.get_token();
+    inbound_ = co_await listener_->upgrade_inbound(raw(std::move(right_)), clock_.now() + 10s, stop);
   }
 
   void upgrade_both(std::optional<multiformats::PeerId> expected = std::nullopt) {
@@ -85,6 +87,7 @@ class ConnectionUpgraderTest : public ::testing::Test {
 
   boost::asio::io_context io_;
   base::ManualClock clock_;
+  std::stop_source stop_;
   multiformats::PrivateKey dialler_key_ = multiformats::PrivateKey::generate();
   multiformats::PrivateKey listener_key_ = multiformats::PrivateKey::generate();
   multiformats::PeerId dialler_peer_ = multiformats::PeerId::from_public_key(dialler_key_.public_key());
@@ -151,18 +154,18 @@ TEST_F(ConnectionUpgraderTest, TimeIsBounded) {
   EXPECT_EQ(outbound_->error(), Error::kTimeout);
 }
 
-TEST_F(ConnectionUpgraderTest, ClosingBreaksOffWhatIsUnderWay) {
+TEST_F(ConnectionUpgraderTest, StoppingBreaksOffWhatIsUnderWay) {
   base::spawn(io_.get_executor(), upgrade_inbound());
   poll();
   EXPECT_FALSE(inbound_);
-  listener_->close();
+  stop_.request_stop();
   poll();
   ASSERT_TRUE(inbound_);
   EXPECT_EQ(inbound_->error(), Error::kClosing);
 }
 
-TEST_F(ConnectionUpgraderTest, AClosedOneUpgradesNothing) {
-  dialler_->close();
+TEST_F(ConnectionUpgraderTest, NothingIsUpgradedOnceStopped) {
+  stop_.request_stop();
   base::spawn(io_.get_executor(), upgrade_outbound(std::nullopt));
   poll();
   ASSERT_TRUE(outbound_);

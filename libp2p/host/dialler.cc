@@ -2,41 +2,98 @@
 
 #include "base/log.h"
 #include "libp2p/core/error.h"
+#include "libp2p/core/scoped_deadline.h"
+#include "libp2p/dns/address_names.h"
+#include "libp2p/host/dial_race.h"
 
 #include <algorithm>
 
 namespace libp2p {
 
-base::Task<base::Result<UpgradedConnection>> Dialler::dial(std::optional<multiformats::PeerId> expected,
-                                                           std::vector<multiformats::Multiaddr> addresses,
-                                                           base::Duration timeout) {
-  addresses.resize(std::min(addresses.size(), kDialAddressesMax));
-  const base::TimePoint deadline = clock_.now() + timeout;
-  base::Error failure = Error::kNotConnected;
-  for (std::size_t i = 0; i < addresses.size() && clock_.now() < deadline && !closed_; ++i) {
-    const auto addresses_left = static_cast<int>(addresses.size() - i);
-    const base::TimePoint share_end = clock_.now() + (deadline - clock_.now()) / addresses_left;
-    auto connection = co_await dial_one(expected, addresses[i], share_end);
-    if (connection) co_return std::move(*connection);
-    LOG_DEBUG("dialling {} failed: {}", addresses[i].to_text(), connection.error().message());
-    if (failure != Error::kPeerIdMismatch) failure = connection.error();
+Dialler::Dialler(const base::Executor& executor, base::Clock& clock, TaskGroup tasks,
+                 std::vector<std::unique_ptr<Transport>> transports, std::unique_ptr<Resolver> resolver,
+                 ConnectionUpgrader& upgrader, std::size_t attempts_max)
+    : executor_(executor),
+      clock_(clock),
+      tasks_(std::move(tasks)),
+      transports_(std::move(transports)),
+      resolver_(std::move(resolver)),
+      upgrader_(upgrader),
+      places_(executor, clock, attempts_max) {}
+
+base::Task<Dialler::Result> Dialler::dial(DialRequest request) {
+  request.addresses.resize(std::min(request.addresses.size(), kDialAddressesMax));
+  Addresses addresses = allowed(request, request.addresses);
+  if (addresses.empty() && !request.addresses.empty()) co_return Error::kDialBackoff;
+  const base::TimePoint deadline = clock_.now() + request.timeout;
+  DialRace::Attempt one = [this, expected = request.expected, deadline](multiformats::Multiaddr address,
+                                                                        std::stop_token stop) {
+    return attempt(expected, std::move(address), deadline, std::move(stop));
+  };
+  auto race = std::make_shared<DialRace>(executor_, clock_, tasks_, std::move(one));
+  const auto names = std::stable_partition(addresses.begin(), addresses.end(), [this](const auto& each) {
+    return resolver_ == nullptr || !begins_with_name(each);
+  });
+  for (auto name = names; name != addresses.end(); ++name) {
+    race->add_later(look_up(request, *name, deadline, race->stop_token()));
   }
-  if (closed_) co_return Error::kClosing;
+  addresses.erase(names, addresses.end());
+  race->add(addresses);
+  auto connection = co_await race->run(deadline, request.stop);
+  co_return connection;
+}
+
+Dialler::Addresses Dialler::allowed(const DialRequest& request, const Addresses& addresses) const {
+  if (request.ignores_backoff) return addresses;
+  const auto peer = request.expected.value_or(multiformats::PeerId());
+  Addresses result;
+  std::ranges::copy_if(addresses, std::back_inserter(result),
+                       [&](const auto& each) { return backoff_.allows(peer, each.without_peer(), clock_.now()); });
+  return result;
+}
+
+base::Task<base::Result<Dialler::Addresses>> Dialler::look_up(DialRequest request, multiformats::Multiaddr address,
+                                                              base::TimePoint deadline, std::stop_token stop) {
+  std::stop_source out_of_time;
+  ScopedDeadline time_limit(clock_, deadline, [&out_of_time] { out_of_time.request_stop(); });
+  const std::stop_callback on_stop(stop, [&out_of_time] { out_of_time.request_stop(); });
+  std::stop_token either = out_of_time.get_token();
+  auto found = co_await resolve_names(*resolver_, address, either);
+  if (found) co_return allowed(request, *found);
+  if (stop.stop_requested()) co_return Error::kClosing;
+  const base::Error failure = time_limit.expired() ? make_error_code(Error::kTimeout) : found.error();
+  LOG_DEBUG("looking up {} failed: {}", address.to_text(), failure.message());
+  backoff_.on_failure(request.expected.value_or(multiformats::PeerId()), address.without_peer(), clock_.now());
   co_return failure;
 }
 
-base::Task<base::Result<UpgradedConnection>> Dialler::dial_one(std::optional<multiformats::PeerId> expected,
-                                                               multiformats::Multiaddr address,
-                                                               base::TimePoint deadline) {
+base::Task<Dialler::Result> Dialler::attempt(Expected expected, multiformats::Multiaddr address,
+                                             base::TimePoint deadline, std::stop_token stop) {
   const auto named = address.peer_id();
   if (named && expected && *named != *expected) co_return Error::kPeerIdMismatch;
   if (named) expected = named;
   address = address.without_peer();
   Transport* transport = transport_for(address);
   if (transport == nullptr) co_return Error::kUnsupportedAddress;
-  auto raw = co_await transport->dial(address, deadline - clock_.now());
+  auto place = co_await places_.enter(deadline, stop);
+  if (!place) co_return place.error();
+  auto connection = co_await dial_and_upgrade(*transport, expected, address, deadline, stop);
+  const auto peer = expected.value_or(multiformats::PeerId());
+  if (connection) {
+    backoff_.on_success(peer, address);
+  } else if (!stop.stop_requested()) {
+    LOG_DEBUG("dialling {} failed: {}", address.to_text(), connection.error().message());
+    backoff_.on_failure(peer, address, clock_.now());
+  }
+  co_return connection;
+}
+
+base::Task<Dialler::Result> Dialler::dial_and_upgrade(Transport& transport, Expected expected,
+                                                      multiformats::Multiaddr address, base::TimePoint deadline,
+                                                      std::stop_token stop) {
+  auto raw = co_await transport.dial(std::move(address), deadline - clock_.now(), stop);
   if (!raw) co_return raw.error();
-  auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline);
+  auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline, stop);
   co_return connection;
 }
 
@@ -50,11 +107,6 @@ Transport* Dialler::transport_for(const multiformats::Multiaddr& address) const 
   const auto found = std::find_if(transports_.begin(), transports_.end(),
                                   [&address](const auto& each) { return each->can_dial(address); });
   return found == transports_.end() ? nullptr : found->get();
-}
-
-void Dialler::close() noexcept {
-  closed_ = true;
-  for (const auto& transport : transports_) transport->close();
 }
 
 }  // namespace libp2p

@@ -1,45 +1,75 @@
-// Dials: a peer's addresses in turn, each to the end of its handshake.
+// Dials peers: which of their addresses, in which order, how many at once, and not where it has just failed.
 #pragma once
 
+#include "libp2p/core/resolver.h"
 #include "libp2p/host/connection_upgrader.h"
+#include "libp2p/host/dial_backoff.h"
+#include "libp2p/host/places.h"
+#include "libp2p/host/task_group.h"
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <vector>
 
 namespace libp2p {
 
-/// Addresses of one peer that are tried; further ones are not.
-inline constexpr std::size_t kDialAddressesMax = 32;
+struct DialRequest {
+  /// Whom to find there; anybody if not set.
+  std::optional<multiformats::PeerId> expected;
+  std::vector<multiformats::Multiaddr> addresses;
+  /// For everything, from here to the end of the handshake.
+  base::Duration timeout;
+  /// Dials addresses too at which dialling has failed a short time ago.
+  bool ignores_backoff = false;
+  std::stop_token stop;
+};
 
 /// Not thread-safe. `clock` and `upgrader` outlive it, and it outlives its tasks.
 class Dialler {
  public:
-  Dialler(base::Clock& clock, std::vector<std::unique_ptr<Transport>> transports, ConnectionUpgrader& upgrader)
-      : clock_(clock), transports_(std::move(transports)), upgrader_(upgrader) {}
+  /// Dials `attempts_max` addresses at once, of all peers; others wait their turn. Without a resolver, addresses that
+  /// begin with a name are Error::kUnsupportedAddress.
+  Dialler(const base::Executor& executor, base::Clock& clock, TaskGroup tasks,
+          std::vector<std::unique_ptr<Transport>> transports, std::unique_ptr<Resolver> resolver,
+          ConnectionUpgrader& upgrader, std::size_t attempts_max);
 
-  /// The first address that leads to `expected`, or to anybody if that is not set. Takes no longer than `timeout` in
-  /// all: each address gets an equal share of what is left. If none succeeds, the error is that of the last one, but
-  /// a wrong peer at any of them is worth telling more (Error::kPeerIdMismatch).
-  base::Task<base::Result<UpgradedConnection>> dial(std::optional<multiformats::PeerId> expected,
-                                                    std::vector<multiformats::Multiaddr> addresses,
-                                                    base::Duration timeout);
+  /// The first address that leads to the peer, by a DialRace; names are looked up meanwhile. Error::kDialBackoff if all
+  /// must wait, and the errors of DialRace::run().
+  base::Task<base::Result<UpgradedConnection>> dial(DialRequest request);
+
+  /// When the first of the addresses of `peer` that must wait may be dialled again; nothing if none must.
+  std::optional<base::TimePoint> backoff_until(const multiformats::PeerId& peer) const {
+    return backoff_.until(peer, clock_.now());
+  }
 
   /// Listens on the transport that the address is for; Error::kUnsupportedAddress if there is none.
   base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address);
 
-  /// Breaks off the dials under way.
-  void close() noexcept;
-
  private:
-  base::Task<base::Result<UpgradedConnection>> dial_one(std::optional<multiformats::PeerId> expected,
-                                                        multiformats::Multiaddr address, base::TimePoint deadline);
+  using Result = base::Result<UpgradedConnection>;
+  using Expected = std::optional<multiformats::PeerId>;
+
+  using Addresses = std::vector<multiformats::Multiaddr>;
+
+  /// Leaves out what must wait.
+  Addresses allowed(const DialRequest& request, const Addresses& addresses) const;
+  base::Task<base::Result<Addresses>> look_up(DialRequest request, multiformats::Multiaddr address,
+                                              base::TimePoint deadline, std::stop_token stop);
+  base::Task<Result> attempt(Expected expected, multiformats::Multiaddr address, base::TimePoint deadline,
+                             std::stop_token stop);
+  base::Task<Result> dial_and_upgrade(Transport& transport, Expected expected, multiformats::Multiaddr address,
+                                      base::TimePoint deadline, std::stop_token stop);
   Transport* transport_for(const multiformats::Multiaddr& address) const;
 
+  base::Executor executor_;
   base::Clock& clock_;
+  TaskGroup tasks_;
   std::vector<std::unique_ptr<Transport>> transports_;
+  std::unique_ptr<Resolver> resolver_;
   ConnectionUpgrader& upgrader_;
-  bool closed_ = false;
+  DialBackoff backoff_;
+  Places places_;
 };
 
 }  // namespace libp2p

@@ -1,5 +1,6 @@
 #include "libp2p/host/host.h"
 
+#include "libp2p/dns/cares_resolver.h"
 #include "libp2p/host/host_impl.h"
 #include "libp2p/muxers/yamux/yamux_muxer.h"
 #include "libp2p/security/noise/noise_security.h"
@@ -13,6 +14,7 @@ std::unique_ptr<Host> Host::create(const base::Executor& executor, base::Clock& 
   yamux.keep_alive = config.keep_alive;
   HostParts parts;
   parts.transports.push_back(std::make_unique<TcpTransport>(executor, clock));
+  parts.resolver = std::make_unique<CaresResolver>(executor);
   parts.muxers.push_back(std::make_unique<YamuxMuxer>(clock, yamux));
   std::string muxer(parts.muxers.front()->protocol_id());
   parts.securities.push_back(std::make_unique<noise::NoiseSecurity>(config.key, std::move(muxer)));

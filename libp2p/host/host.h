@@ -18,12 +18,13 @@ namespace libp2p {
 struct HostConfig {
   multiformats::PrivateKey key;
   std::string agent_version = "kv-cache-p2p/0.1.0";
-  /// For connect(): from dialling to the end of the security and muxer handshake, all addresses together; each gets an
-  /// equal share of what is left.
+  /// For connect(): from dialling to the end of the security and muxer handshake, all addresses together.
   base::Duration dial_timeout = std::chrono::seconds(10);
   /// For an inbound connection to become secured and muxed, and for a stream to agree on a protocol.
   base::Duration handshake_timeout = std::chrono::seconds(10);
   std::size_t connections_max = 1024;
+  /// Addresses dialled at once, of all peers; others wait their turn, within their dial_timeout.
+  std::size_t dial_attempts_max = 128;
   /// Inbound connections that are still in their handshake.
   std::size_t pending_inbound_max = 128;
   /// Streams that one connection may hold open, both ways.
@@ -80,6 +81,8 @@ struct PeerInfo {
 struct ConnectOptions {
   /// Dials although there is a connection to the peer already: for a second one on purpose.
   bool force_new = false;
+  /// Dials also where dialling has failed a short time ago.
+  bool ignore_backoff = false;
 };
 
 /// Not thread-safe: all calls on the executor that it was made with. Destroy it only after close() has completed.
@@ -101,14 +104,21 @@ class Host {
   /// Serves `protocol` no more; streams that its handler has got go on. Nothing if it is not served.
   virtual void remove_stream_handler(const std::string& protocol) = 0;
 
-  /// The connection to `peer`, an existing one or one dialled at `addresses` in turn. Any other peer that answers there
-  /// is Error::kPeerIdMismatch.
+  /// The connection to `peer`, an existing one or one dialled at `addresses`: the next address is tried while the one
+  /// before is slow, and the first that leads to the peer wins. Any other peer that answers there is
+  /// Error::kPeerIdMismatch. An address at which dialling has failed is left out for a while (see dial_backoff.h):
+  /// Error::kDialBackoff if none remains.
   virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
                                                                         std::vector<multiformats::Multiaddr> addresses,
                                                                         ConnectOptions options = ConnectOptions()) = 0;
-  /// Dials an address that may or may not end in /p2p/<id>.
+  /// Dials an address that may or may not end in /p2p/<id>, also if that has failed a short time ago: who names a
+  /// single address wants it dialled.
   virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
                                                                         ConnectOptions options = ConnectOptions()) = 0;
+
+  /// When the first of those addresses of `peer` that are left out for a while may be dialled again; nothing if none
+  /// is.
+  virtual std::optional<base::TimePoint> backoff_until(const multiformats::PeerId& peer) const = 0;
 
   /// Those that are open; several to one peer if there are.
   virtual std::vector<std::shared_ptr<Connection>> connections() const = 0;

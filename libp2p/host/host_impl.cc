@@ -38,8 +38,9 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       config_(std::move(config)),
       peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
       upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
-      dialler_(clock, std::move(parts.transports), upgrader_),
       tasks_(executor),
+      dialler_(executor, clock, tasks_, std::move(parts.transports), std::move(parts.resolver), upgrader_,
+               config_.dial_attempts_max),
       identify_(clock, tasks_, {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_},
                 [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
       connections_(config_.connections_max) {
@@ -87,7 +88,8 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
 
 base::Task<> HostImpl::upgrade_inbound(RawConnection raw) {
   const std::string from = raw.remote_address.to_text();
-  auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout);
+  std::stop_token stop = stop_.get_token();
+  auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout, stop);
   --pending_inbound_;
   if (!upgraded) {
     LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
@@ -125,6 +127,7 @@ base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::PeerId peer,
 
 base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::Multiaddr address, ConnectOptions options) {
   std::vector<multiformats::Multiaddr> addresses{address};
+  options.ignore_backoff = true;
   const auto peer = address.peer_id();
   if (peer) return connect(*peer, std::move(addresses), options);
   return dial(DialKey(std::nullopt, std::move(addresses)), options);
@@ -149,12 +152,18 @@ base::Result<std::shared_ptr<HostImpl::Dial>> HostImpl::start_dial(const DialKey
   auto dial = std::make_shared<Dial>(executor_);
   if (!options.force_new) dials_.emplace(key, dial);
   ++dials_under_way_;
-  tasks_.spawn(run_dial(key, dial));
+  tasks_.spawn(run_dial(key, options, dial));
   return dial;
 }
 
-base::Task<> HostImpl::run_dial(DialKey key, std::shared_ptr<Dial> dial) {
-  auto upgraded = co_await dialler_.dial(key.first, key.second, config_.dial_timeout);
+base::Task<> HostImpl::run_dial(DialKey key, ConnectOptions options, std::shared_ptr<Dial> dial) {
+  DialRequest request;
+  request.expected = key.first;
+  request.addresses = key.second;
+  request.timeout = config_.dial_timeout;
+  request.ignores_backoff = options.force_new || options.ignore_backoff;
+  request.stop = stop_.get_token();
+  auto upgraded = co_await dialler_.dial(std::move(request));
   dial->result = upgraded ? add_connection(std::move(*upgraded)) : DialResult(upgraded.error());
   --dials_under_way_;
   const auto shared = dials_.find(key);
@@ -230,8 +239,7 @@ base::Task<base::Result<base::Duration>> HostImpl::ping(std::shared_ptr<Connecti
 base::Task<> HostImpl::close() {
   closing_ = true;
   for (const auto& listener : listeners_) listener->close();
-  dialler_.close();
-  upgrader_.close();
+  stop_.request_stop();
   for (const auto& connection : connections()) connection->close();
   co_await tasks_.wait_until_empty();
 }

@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,6 +24,7 @@ inline constexpr std::size_t kListenersMax = 64;
 /// What a host is made of; tests put a simulated network in.
 struct HostParts {
   std::vector<std::unique_ptr<Transport>> transports;
+  std::unique_ptr<Resolver> resolver;  ///< none: no names in addresses
   std::vector<std::unique_ptr<Security>> securities;
   std::vector<std::unique_ptr<Muxer>> muxers;
 };
@@ -42,6 +44,9 @@ class HostImpl final : public Host {
                                                                 ConnectOptions options) override;
   base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
                                                                 ConnectOptions options) override;
+  std::optional<base::TimePoint> backoff_until(const multiformats::PeerId& peer) const override {
+    return dialler_.backoff_until(peer);
+  }
   std::vector<std::shared_ptr<Connection>> connections() const override { return connections_.open(); }
   std::vector<multiformats::PeerId> peers() const override { return connections_.peers(); }
   void disconnect(const multiformats::PeerId& peer) override;
@@ -65,7 +70,7 @@ class HostImpl final : public Host {
   };
 
   base::Result<std::shared_ptr<Dial>> start_dial(const DialKey& key, ConnectOptions options);
-  base::Task<> run_dial(DialKey key, std::shared_ptr<Dial> dial);
+  base::Task<> run_dial(DialKey key, ConnectOptions options, std::shared_ptr<Dial> dial);
   base::Task<DialResult> dial(DialKey key, ConnectOptions options);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
@@ -80,8 +85,8 @@ class HostImpl final : public Host {
   HostConfig config_;
   multiformats::PeerId peer_id_;
   ConnectionUpgrader upgrader_;
-  Dialler dialler_;
   TaskGroup tasks_;
+  Dialler dialler_;
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
   IdentifyService identify_;
   std::vector<std::shared_ptr<Listener>> listeners_;
@@ -94,6 +99,8 @@ class HostImpl final : public Host {
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
   std::size_t pending_inbound_ = 0;
   bool closing_ = false;
+  /// Breaks off dials and handshakes under way.
+  std::stop_source stop_;
 };
 
 }  // namespace libp2p

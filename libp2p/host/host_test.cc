@@ -185,25 +185,6 @@ TEST_F(HostTest, TheListenerReusesTheConnectionToo) {
   EXPECT_EQ(run(server.connect(client.peer_id(), {})).value(), server.connections()[0]);
 }
 
-TEST_F(HostTest, CallsAtOnceShareOneDial) {
-  Host& server = add_host();
-  Host& client = add_host();
-  listen(server);
-  int results = 0;
-  std::vector<std::shared_ptr<Connection>> connections;
-  struct Caller {
-    static base::Task<> call(Host& from, Host& to, std::vector<std::shared_ptr<Connection>>& into, int& count) {
-      auto connection = co_await from.connect(to.peer_id(), to.addresses());
-      if (connection) into.push_back(*connection);
-      ++count;
-    }
-  };
-  for (int i = 0; i < 5; ++i) base::spawn(io_.get_executor(), Caller::call(client, server, connections, results));
-  run_until([&] { return results == 5; });
-  ASSERT_THAT(connections, SizeIs(5));
-  EXPECT_THAT(connections, ::testing::Each(connections[0]));
-}
-
 TEST_F(HostTest, BothSidesMayDialAtOnce) {
   Host& one = add_host();
   Host& other = add_host();
@@ -222,56 +203,6 @@ TEST_F(HostTest, BothSidesMayDialAtOnce) {
     ASSERT_TRUE(*result);
     EXPECT_TRUE(run(send_and_receive(**result, base::Bytes(10, 1))));
   }
-}
-
-TEST_F(HostTest, AddressesAreTriedInTurn) {
-  Host& server = add_host();
-  Host& client = add_host();
-  const auto bound = listen(server);
-  // A listener that is gone: nobody answers there.
-  Host& gone = add_host();
-  const auto dead = listen(gone);
-  run(gone.close());
-  const std::vector<multiformats::Multiaddr> addresses{address("/dns4/localhost/tcp/1"), dead, bound};
-  EXPECT_TRUE(run(client.connect(server.peer_id(), addresses)));
-}
-
-TEST_F(HostTest, AnAddressWithoutAPeerLeadsToWhoeverIsThere) {
-  Host& server = add_host();
-  Host& client = add_host();
-  EXPECT_EQ(run(client.connect(listen(server))).value()->remote_peer(), server.peer_id());
-}
-
-TEST_F(HostTest, TheWrongPeerIsRefused) {
-  Host& server = add_host();
-  Host& client = add_host();
-  Host& another = add_host();
-  const auto bound = listen(server);
-  EXPECT_EQ(run(client.connect(another.peer_id(), {bound})).error(), Error::kPeerIdMismatch);
-  EXPECT_EQ(run(client.connect(bound.with_peer(another.peer_id()).value())).error(), Error::kPeerIdMismatch);
-  EXPECT_EQ(run(client.connect(another.peer_id(), {bound.with_peer(server.peer_id()).value()})).error(),
-            Error::kPeerIdMismatch)
-      << "the address itself names another";
-  EXPECT_THAT(client.connections(), IsEmpty());
-  settle();
-  EXPECT_THAT(server.connections(), IsEmpty());
-}
-
-TEST_F(HostTest, NobodyDialsThemselves) {
-  Host& host = add_host();
-  const auto bound = listen(host);
-  EXPECT_EQ(run(host.connect(host.peer_id(), {bound})).error(), Error::kDialToSelf);
-  EXPECT_EQ(run(host.connect(bound)).error(), Error::kDialToSelf);
-  settle();
-  EXPECT_THAT(host.connections(), IsEmpty());
-}
-
-TEST_F(HostTest, AddressesThatCannotBeUsedAreErrors) {
-  Host& host = add_host();
-  const auto peer = multiformats::PeerId::from_public_key(config().key.public_key());
-  EXPECT_EQ(run(host.connect(peer, {})).error(), Error::kNotConnected);
-  EXPECT_EQ(run(host.connect(peer, {address("/ip4/127.0.0.1/udp/1")})).error(), Error::kUnsupportedAddress);
-  EXPECT_EQ(host.listen(address("/ip4/127.0.0.1/udp/1")).error(), Error::kUnsupportedAddress);
 }
 
 TEST_F(HostTest, AnUnspecifiedAddressIsToldAsThoseOfTheInterfaces) {

@@ -67,7 +67,8 @@ multiformats::Multiaddr with_port(const multiformats::Multiaddr& address, std::u
 
 }  // namespace
 
-base::Task<base::Result<RawConnection>> MemoryTransport::dial(multiformats::Multiaddr address, base::Duration) {
+base::Task<base::Result<RawConnection>> MemoryTransport::dial(multiformats::Multiaddr address, base::Duration,
+                                                              std::stop_token) {
   const auto found = network_.listeners_.find(address);
   if (found == network_.listeners_.end())
     co_return boost::asio::error::make_error_code(boost::asio::error::connection_refused);

@@ -37,7 +37,9 @@ class MemoryTransport final : public Transport {
   explicit MemoryTransport(MemoryNetwork& network, Wrap wrap = nullptr) : network_(network), wrap_(std::move(wrap)) {}
 
   bool can_dial(const multiformats::Multiaddr& address) const override { return address.tcp_endpoint().has_value(); }
-  base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout) override;
+  using Transport::dial;
+  base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout,
+                                               std::stop_token stop) override;
   base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override;
 
  private:

@@ -12,7 +12,7 @@
 #include <net/if.h>
 
 #include <charconv>
-#include <set>
+#include <stop_token>
 
 namespace libp2p {
 
@@ -46,16 +46,6 @@ void close_socket(tcp::socket& socket) {
 
 }  // namespace
 
-struct TcpTransport::Dials {
-  std::set<tcp::socket*> sockets;  // each lives in the frame of its dial
-  bool closed = false;
-};
-
-TcpTransport::TcpTransport(base::Executor executor, base::Clock& clock)
-    : executor_(std::move(executor)), clock_(clock), dials_(std::make_shared<Dials>()) {}
-
-TcpTransport::~TcpTransport() { close(); }
-
 base::Result<RawConnection> make_raw_connection(tcp::socket socket) {
   boost::system::error_code error;
   socket.set_option(tcp::no_delay(true), error);
@@ -69,26 +59,20 @@ base::Result<RawConnection> make_raw_connection(tcp::socket socket) {
 
 bool TcpTransport::can_dial(const multiformats::Multiaddr& address) const { return address.tcp_endpoint().has_value(); }
 
-base::Task<base::Result<RawConnection>> TcpTransport::dial(multiformats::Multiaddr address, base::Duration timeout) {
-  auto dials = dials_;
+base::Task<base::Result<RawConnection>> TcpTransport::dial(multiformats::Multiaddr address, base::Duration timeout,
+                                                           std::stop_token stop) {
   const auto endpoint = to_endpoint(address);
   if (!endpoint) co_return endpoint.error();
-  if (dials->closed) co_return Error::kClosing;
+  if (stop.stop_requested()) co_return Error::kClosing;
   tcp::socket socket(executor_);
   ScopedDeadline deadline(clock_, clock_.now() + timeout, [&socket] { close_socket(socket); });
+  const std::stop_callback on_stop(stop, [&socket] { close_socket(socket); });
   boost::system::error_code error;
-  dials->sockets.insert(&socket);
   co_await socket.async_connect(*endpoint, asio::redirect_error(asio::use_awaitable, error));
-  dials->sockets.erase(&socket);
-  if (dials->closed) co_return Error::kClosing;
+  if (stop.stop_requested()) co_return Error::kClosing;
   if (deadline.expired() || error == asio::error::timed_out) co_return Error::kTimeout;
   if (error) co_return error;
   co_return make_raw_connection(std::move(socket));
-}
-
-void TcpTransport::close() noexcept {
-  dials_->closed = true;
-  for (tcp::socket* socket : dials_->sockets) close_socket(*socket);
 }
 
 base::Result<std::unique_ptr<Listener>> TcpTransport::listen(const multiformats::Multiaddr& address) {

@@ -290,15 +290,17 @@ TEST_F(TcpTransportTest, ADialThatNobodyAnswersTimesOut) {
   EXPECT_EQ((*dialled)->error(), Error::kTimeout);
 }
 
-TEST_F(TcpTransportTest, ClosingTheTransportEndsADialUnderWay) {
+TEST_F(TcpTransportTest, ADialUnderWayCanBeStopped) {
   DeafListener deaf;
-  auto dialled = start(transport_.dial(deaf.address(), 10s));
+  std::stop_source stop;
+  auto dialled = start(transport_.dial(deaf.address(), 10s, stop.get_token()));
   poll();
-  transport_.close();
+  ASSERT_FALSE(dialled->has_value());
+  stop.request_stop();
   poll();
   ASSERT_TRUE(dialled->has_value());
   EXPECT_EQ((*dialled)->error(), Error::kClosing);
-  EXPECT_EQ(run(transport_.dial(deaf.address(), 10s)).error(), Error::kClosing);
+  EXPECT_EQ(run(transport_.dial(deaf.address(), 10s, stop.get_token())).error(), Error::kClosing);
 }
 
 TEST_F(TcpTransportTest, WhatHasComeInIsReadWithoutWaiting) {
