@@ -76,6 +76,11 @@ def handshake_ip6(dialler, listener):
     connect(dialler, listener, IP6)
 
 
+def handshake_dns4(dialler, listener):
+    bound = listener.command(f"listen {IP4}")["addresses"][0]
+    dial(dialler, listener, bound.replace("/ip4/127.0.0.1/", "/dns4/localhost/"))
+
+
 def muxer_agreed_by(way):
     def muxer(dialler, listener):
         listener.events.clear()
@@ -251,6 +256,7 @@ OURS_IS_ED25519 = "our own host keys are Ed25519; others are verified"
 CASES = {
     "handshake over ip4": Case(handshake_ip4),
     "handshake over ip6": Case(handshake_ip6),
+    "handshake over dns4": Case(handshake_dns4),
     "muxer by handshake": Case(muxer_agreed_by("handshake"), theirs=("--muxer", "handshake")),
     "muxer by multistream, theirs offers none": Case(muxer_agreed_by("multistream"), theirs=("--muxer", "multistream")),
     "muxer by multistream, ours offers none": Case(muxer_agreed_by("multistream"), ours=("--muxer", "multistream")),

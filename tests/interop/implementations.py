@@ -12,6 +12,10 @@ import tempfile
 FOLDER = pathlib.Path(__file__).resolve().parent
 
 
+# Where the installers of Go and Rust put them, for shells that have not been told.
+os.environ["PATH"] += f":/usr/local/go/bin:{pathlib.Path.home()}/.cargo/bin"
+
+
 class NotRun(Exception):
     """Something that the machine lacks; not a failure of ours."""
 
