@@ -87,14 +87,19 @@ class Room {
       if (!count || *count == 0) break;
       text += base::as_text(base::ConstBytes(chunk.data(), *count));
       for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
-        show(name + ": " + printable(std::string_view(text).substr(0, end)));
+        show_said(name, std::string_view(text).substr(0, end));
         text.erase(0, end + 1);
       }
       if (text.size() < kLineMaxBytes) continue;
-      show(name + ": " + printable(text));
+      show_said(name, text);
       text.clear();
     }
-    if (!text.empty()) show(name + ": " + printable(text));
+    show_said(name, text);
+  }
+
+  static void show_said(const std::string& name, std::string_view line) {
+    // go-libp2p's example sends an empty line after each.
+    if (!line.empty()) show(name + ": " + printable(line));
   }
 
   base::Clock& clock_;
