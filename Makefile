@@ -59,7 +59,9 @@ tidy: setup  ## clang-tidy over the code (slow)
 format: setup  ## Formats the code
 	@git ls-files '*.h' '*.cc' | xargs clang-format-16 -i
 
-docs:  ## Where the documents are
+docs:  ## API documentation of libp2p by Doxygen, into build/docs; and where the other documents are
+	@command -v doxygen >/dev/null || { echo "docs: install doxygen (apt-get install doxygen)" >&2; exit 1; }
+	@mkdir -p build/docs && doxygen libp2p/Doxyfile && echo build/docs/html/index.html
 	@ls README.md ARCHITECTURE.md HACKING.md CHANGELOG.md docs/*.md docs/decisions/*.md 2>/dev/null
 
 clean:  ## Removes what was built; keeps what was fetched

@@ -111,7 +111,7 @@ class Host {
   virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
                                                                         std::vector<multiformats::Multiaddr> addresses,
                                                                         ConnectOptions options = ConnectOptions()) = 0;
-  /// Dials an address that may or may not end in /p2p/<id>, also if that has failed a short time ago: who names a
+  /// Dials an address that may or may not end in `/p2p/<id>`, also if that has failed a short time ago: who names a
   /// single address wants it dialled.
   virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
                                                                         ConnectOptions options = ConnectOptions()) = 0;

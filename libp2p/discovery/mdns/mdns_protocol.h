@@ -60,7 +60,7 @@ class MdnsProtocol {
   base::Bytes make_query() const;
 
   /// The packets that answer `asked`, each at most kAnswerMaxBytes: of the addresses, in their order, as many as fit.
-  /// None about this peer if there is no address to give. `addresses` are announced as they are, with /p2p/<self>.
+  /// None about this peer if there is no address to give. `addresses` are announced as they are, with `/p2p/<self>`.
   std::vector<base::Bytes> make_answers(std::uint8_t asked, std::span<const multiformats::Multiaddr> addresses) const;
 
   /// Error::kMalformedMessage or kMessageTooLong for what is no DNS message. A query may ask something of us; an answer
