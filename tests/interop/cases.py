@@ -216,10 +216,12 @@ def silent(dialler, listener):
 
 
 def close(dialler, listener):
-    connect(dialler, listener)
-    dialler.command("close")
-    listener.wait_for_event("disconnected", peer=dialler.peer)
-    dialler.wait_for_event("disconnected", peer=listener.peer)
+    address = listener.command(f"listen {IP4}")["addresses"][0]
+    for closer in (dialler, listener):
+        dial(dialler, listener, address)
+        closer.command("close")
+        listener.wait_for_event("disconnected", peer=dialler.peer)
+        dialler.wait_for_event("disconnected", peer=listener.peer)
 
 
 def vanish(dialler, listener):

@@ -221,23 +221,24 @@ impl Driver {
     }
 
     fn connected(&mut self, id: ConnectionId, peer: PeerId, inbound: bool) {
-        output::event("connected", json!({ "peer": peer.to_string(), "inbound": inbound, "muxer_by": MUXER_BY }));
         let Some(opener) = self.swarm.behaviour().streams.opener(id) else { return };
         let connection = Connection { id, peer, opener };
         self.node.known.lock().unwrap().latest = Some(connection.clone());
+        // Not before: the next command may come as soon as the event is out.
+        output::event("connected", json!({ "peer": peer.to_string(), "inbound": inbound, "muxer_by": MUXER_BY }));
         if let Some(reply) = self.dials.remove(&id) {
             drop(reply.send(Ok(connection)));
         }
     }
 
     fn disconnected(&mut self, id: ConnectionId, peer: PeerId) {
-        output::event("disconnected", json!({ "peer": peer.to_string() }));
         let mut known = self.node.known.lock().unwrap();
         known.latest.take_if(|latest| latest.id == id);
         if !self.swarm.is_connected(&peer) {
             known.identified.remove(&peer);
         }
         drop(known);
+        output::event("disconnected", json!({ "peer": peer.to_string() }));
         if let Some(reply) = self.closes.remove(&id) {
             let _ = reply.send(());
         }
