@@ -143,6 +143,23 @@ TEST_F(IdentifyServiceTest, PeersThatTakeNoPushesAreSpared) {
   EXPECT_EQ(server_->connections().size(), 1u);
 }
 
+TEST_F(IdentifyServiceTest, APeerThatNeverTakesAPushHoldsUpOneStreamAndNoMore) {
+  std::vector<std::unique_ptr<Stream>> held;
+  client_->set_stream_handler(std::string(kIdentifyPushProtocol),
+                              [&held](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
+                                held.push_back(std::move(stream));
+                                return do_nothing(nullptr, nullptr);
+                              });
+  connect_hosts();
+  for (int i = 0; i < 5; ++i) {
+    server_->set_stream_handler("/new/" + std::to_string(i), do_nothing);
+    settle();
+  }
+  EXPECT_EQ(held.size(), 1u);
+  run(server_->close());
+  held.clear();
+}
+
 TEST_F(IdentifyServiceTest, WhatAPushLacksHasNotChanged) {
   connect_hosts();
   const PeerInfo before = of_client();
