@@ -121,12 +121,21 @@ def identify_push(dialler, listener):
                         f"{protocol} of {server.name}, by {other.name}")
 
 
-def signed_record(dialler, listener):
+def expect_signed_record(dialler, listener, is_reader):
     # So that there are addresses to sign on both sides.
     dialler.command(f"listen {IP4}")
     connect(dialler, listener)
     for peer, other in each_way(dialler, listener):
-        expect(peer.command("identify")["signed_record"], f"{peer.name} has no signed record of {other.name}")
+        if is_reader(peer, other):
+            expect(peer.command("identify")["signed_record"], f"{peer.name} has no signed record of {other.name}")
+
+
+def signed_record_by_theirs(dialler, listener):
+    expect_signed_record(dialler, listener, lambda peer, other: other.is_ours)
+
+
+def signed_record_by_ours(dialler, listener):
+    expect_signed_record(dialler, listener, lambda peer, other: peer.is_ours)
 
 
 def ping(dialler, listener):
@@ -268,7 +277,8 @@ CASES = {
     "wrong peer id": Case(wrong_peer),
     "identify": Case(identify),
     "identify push": Case(identify_push),
-    "signed peer record": Case(signed_record),
+    "signed peer record of theirs, read by ours": Case(signed_record_by_ours),
+    "signed peer record of ours, read by theirs": Case(signed_record_by_theirs),
     "ping": Case(ping),
     "echo of 64 MiB": Case(echo),
     "digests of 0 to 1,000,000 bytes": Case(digest),
