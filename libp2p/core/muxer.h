@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libp2p/core/stream.h"
+#include "libp2p/core/stream_budget.h"
 
 #include <functional>
 #include <memory>
@@ -22,7 +23,12 @@ class MuxedConnection {
   /// Ends everything at once, without a word to the other side. Idempotent.
   virtual void abort() noexcept = 0;
   virtual bool is_closed() const = 0;
+  /// Whether streams can still be opened: not once the session has ended or the other side has said GoAway.
+  virtual bool takes_streams() const = 0;
   virtual std::size_t stream_count() const = 0;
+  /// Counts further streams, both ways, against `budget` too: those beyond it are refused like those beyond the limit
+  /// of the session. Called once at most.
+  virtual void set_stream_budget(std::shared_ptr<StreamBudget> budget) = 0;
 };
 
 /// One muxer protocol (yamux).

@@ -20,7 +20,9 @@ class FakeSession final : public MuxedConnection {
   base::Task<> close() override { co_return; }
   void abort() noexcept override { aborted = true; }
   bool is_closed() const override { return aborted; }
+  bool takes_streams() const override { return !aborted; }
   std::size_t stream_count() const override { return 0; }
+  void set_stream_budget(std::shared_ptr<StreamBudget>) override {}
 
   bool aborted = false;
 };

@@ -58,6 +58,20 @@ base::Task<> SessionState::wait_closed() {
 
 // Opening and accepting.
 
+bool SessionState::reserve_stream() {
+  if (streams_.size() >= config_.streams_max) return false;
+  if (!budget_) return true;
+  if (!budget_->take()) return false;
+  ++budget_taken_;
+  return true;
+}
+
+void SessionState::return_to_budget() noexcept {
+  if (budget_taken_ <= streams_.size()) return;
+  budget_->give_back(budget_taken_ - streams_.size());
+  budget_taken_ = streams_.size();
+}
+
 StreamPtr SessionState::make_stream(std::uint32_t id, bool outbound) {
   auto stream = std::make_shared<StreamState>(executor_, id, outbound);
   stream->credited_at = clock_.now();
@@ -70,10 +84,9 @@ StreamPtr SessionState::make_stream(std::uint32_t id, bool outbound) {
 base::Result<StreamPtr> SessionState::open() {
   if (ended_) return *ended_;
   if (remote_goes_away_) return Error::kConnectionClosed;
-  if (streams_.size() >= config_.streams_max || unacknowledged_ >= config_.unacknowledged_max) {
-    return Error::kTooManyStreams;
-  }
+  if (unacknowledged_ >= config_.unacknowledged_max) return Error::kTooManyStreams;
   if (next_id_ > std::numeric_limits<std::uint32_t>::max() - 2) return Error::kTooManyStreams;
+  if (!reserve_stream()) return Error::kTooManyStreams;
   StreamPtr stream = make_stream(next_id_, true);
   next_id_ += 2;
   ++unacknowledged_;
@@ -114,7 +127,7 @@ base::Result<StreamPtr> SessionState::stream_of(const FrameHeader& header) {
   }
   if (found != streams_.end() || is_ours(header.stream_id)) return Error::kProtocolViolation;
   if (header.has(kFlagRst)) return StreamPtr();
-  if (streams_.size() >= config_.streams_max || backlog_.size() >= config_.accept_backlog_max) {
+  if (backlog_.size() >= config_.accept_backlog_max || !reserve_stream()) {
     queue_control({FrameType::kWindowUpdate, kFlagRst, header.stream_id, 0});
     return StreamPtr();
   }
@@ -140,6 +153,7 @@ void SessionState::end_stream(StreamState& stream, base::Error error, bool disca
 void SessionState::remove(const StreamPtr& stream) noexcept {
   const StreamPtr keep = stream;  // the map's may be the one that we were given
   if (streams_.erase(keep->id) == 0) return;
+  return_to_budget();
   if (keep->outbound && !keep->acknowledged) --unacknowledged_;
   window_growth_bytes_ -= keep->window_bytes - kInitialWindowBytes;
   if (!keep->outbound && !keep->has_handle) std::erase(backlog_, keep);
@@ -190,6 +204,7 @@ void SessionState::on_fin(const StreamPtr& stream) {
 void SessionState::end_all_streams(base::Error error, bool discard) noexcept {
   for (auto& [id, stream] : streams_) end_stream(*stream, error, discard);
   streams_.clear();
+  return_to_budget();
   backlog_.clear();
   control_list_.clear();
   unacknowledged_ = 0;

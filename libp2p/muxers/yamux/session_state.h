@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/signal.h"
 #include "libp2p/core/stream.h"
+#include "libp2p/core/stream_budget.h"
 #include "libp2p/muxers/yamux/send_batch.h"
 #include "libp2p/muxers/yamux/stream_state.h"
 #include "libp2p/muxers/yamux/yamux_config.h"
@@ -40,6 +41,9 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   base::Task<> wait_closed();
   const std::optional<base::Error>& ended() const { return ended_; }
   std::size_t stream_count() const { return streams_.size(); }
+  bool takes_streams() const { return !ended_ && !remote_goes_away_; }
+  /// Streams that are there already are not counted.
+  void set_stream_budget(std::shared_ptr<StreamBudget> budget) { budget_ = std::move(budget); }
 
   // A stream's handle.
   /// The reader has taken `count` bytes: gives credit when it is time.
@@ -84,6 +88,9 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
 
  private:
   bool is_ours(std::uint32_t id) const { return (id % 2 == 1) == is_dialler_; }
+  /// Takes a stream from the budget; false if there is no room for one more.
+  bool reserve_stream();
+  void return_to_budget() noexcept;
   StreamPtr make_stream(std::uint32_t id, bool outbound);
   void add_to_control_list(const StreamPtr& stream);
   void queue_control(const FrameHeader& frame);
@@ -114,6 +121,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   std::unique_ptr<Stream> secured_;
 
   std::unordered_map<std::uint32_t, StreamPtr> streams_;
+  std::shared_ptr<StreamBudget> budget_;
+  std::size_t budget_taken_ = 0;
   std::uint32_t next_id_;
   std::size_t unacknowledged_ = 0;
   std::size_t window_growth_bytes_ = 0;

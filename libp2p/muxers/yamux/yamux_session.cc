@@ -36,6 +36,12 @@ void YamuxSession::abort() noexcept { state_->abort(Error::kConnectionClosed, tr
 
 bool YamuxSession::is_closed() const { return state_->ended().has_value(); }
 
+bool YamuxSession::takes_streams() const { return state_->takes_streams(); }
+
 std::size_t YamuxSession::stream_count() const { return state_->stream_count(); }
+
+void YamuxSession::set_stream_budget(std::shared_ptr<StreamBudget> budget) {
+  state_->set_stream_budget(std::move(budget));
+}
 
 }  // namespace libp2p::yamux

@@ -25,7 +25,9 @@ class YamuxSession final : public MuxedConnection {
   base::Task<> close() override;
   void abort() noexcept override;
   bool is_closed() const override;
+  bool takes_streams() const override;
   std::size_t stream_count() const override;
+  void set_stream_budget(std::shared_ptr<StreamBudget> budget) override;
 
  private:
   std::shared_ptr<SessionState> state_;

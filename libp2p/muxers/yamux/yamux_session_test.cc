@@ -289,6 +289,28 @@ TEST_F(YamuxSessionTest, StreamsBeyondTheLimitAreRefused) {
   EXPECT_TRUE(run(dialler_->open_stream()));
 }
 
+TEST_F(YamuxSessionTest, SessionsShareABudgetOfStreams) {
+  connect();
+  const auto budget = std::make_shared<StreamBudget>(3);
+  listener_->set_stream_budget(budget);
+  EXPECT_TRUE(budget->take()) << "by another session";
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (int i = 0; i < 3; ++i) streams.push_back(run(dialler_->open_stream()).value());
+  poll();
+  EXPECT_EQ(listener_->stream_count(), 2u);
+  EXPECT_EQ(run(listener_->open_stream()).error(), Error::kTooManyStreams);
+  base::Bytes into(1);
+  EXPECT_EQ(run(streams.back()->read_some(into)).error(), Error::kReset);
+  streams.clear();
+  poll();
+  EXPECT_EQ(budget->taken(), 1u);
+  auto stream = run(listener_->open_stream());
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(budget->taken(), 2u);
+  listener_->abort();
+  EXPECT_EQ(budget->taken(), 1u) << "the end of the session gives all back";
+}
+
 base::Task<int> open_echo_close(std::shared_ptr<MuxedConnection> session, int count) {
   const base::Bytes sent = pattern(100);
   int good = 0;
