@@ -52,6 +52,7 @@ class FakeHost final : public libp2p::Host {
   std::vector<std::shared_ptr<libp2p::Connection>> connections() const override;
   std::vector<multiformats::PeerId> peers() const override;
   void disconnect(const multiformats::PeerId& peer) override;
+  void set_gate(libp2p::ConnectionGate) override {}
   std::optional<libp2p::PeerInfo> peer_info(const multiformats::PeerId&) const override { return std::nullopt; }
   void on_connected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) override;
   void on_disconnected(std::function<void(std::shared_ptr<libp2p::Connection>)> call) override;

@@ -53,6 +53,10 @@ class Category final : public boost::system::error_category {
         return "the name in this address does not exist, or leads to no address";
       case Error::kNameLookupFailed:
         return "the name servers could not answer; check the system's resolv.conf";
+      case Error::kDenied:
+        return "this node is configured to have nothing to do with that peer or address";
+      case Error::kBadAddressRange:
+        return "not a range of addresses; write it as 10.0.0.0/8 or 2001:db8::/32, with no bits set behind the prefix";
     }
     return "unknown libp2p error";
   }

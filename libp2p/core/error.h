@@ -27,6 +27,8 @@ enum class Error {
   kDialBackoff,
   kNameNotFound,
   kNameLookupFailed,
+  kDenied,
+  kBadAddressRange,
 };
 
 base::Error make_error_code(Error error);

@@ -16,6 +16,7 @@ class IdleMemoryTest : public HostTest {
   IdleMemoryTest() {
     HostConfig with = config();
     with.connections_max = kConnections + 10;
+    with.inbound_per_network_max = kConnections + 10;
     server_ = &add_host(with);
     server_->on_identified([this](auto) { ++identified_; });
     at_ = listen(*server_);

@@ -9,18 +9,24 @@
 
 namespace libp2p {
 
-/// Connections to one peer, both ways. More than one arises when both sides dial at once, or on purpose.
-inline constexpr std::size_t kConnectionsPerPeerMax = 16;
+struct ConnectionLimits {
+  std::size_t connections_max;
+  std::size_t per_peer_max;
+  std::size_t streams_max;
+  std::size_t streams_per_peer_max;
+};
 
 /// Not thread-safe. Holds connections from the end of their handshake to the end of their last coroutine.
 class ConnectionSet {
  public:
-  explicit ConnectionSet(std::size_t connections_max) : connections_max_(connections_max) {}
+  explicit ConnectionSet(const ConnectionLimits& limits)
+      : limits_(limits), streams_(std::make_shared<StreamBudget>(limits.streams_max)) {}
 
-  /// Whether there is room for one more, `pending` counted in.
-  bool has_room(std::size_t pending = 0) const { return size_ + pending < connections_max_; }
+  /// Whether there is room for one more, besides `pending` others.
+  bool has_room(std::size_t pending = 0) const { return size_ + pending < limits_.connections_max; }
   /// Error::kTooManyConnections if there is no room for another connection to `peer`.
   base::Result<> may_add(const multiformats::PeerId& peer) const;
+  /// Bounds the streams of the connection too.
   void add(std::shared_ptr<HostConnection> connection);
   void remove(const std::shared_ptr<HostConnection>& connection);
 
@@ -32,13 +38,18 @@ class ConnectionSet {
   /// The peers of open().
   std::vector<multiformats::PeerId> peers() const;
   /// Whether any connection to `peer` is left, closed or not.
-  bool contains(const multiformats::PeerId& peer) const { return by_peer_.contains(peer); }
+  bool contains(const multiformats::PeerId& peer) const { return peers_.contains(peer); }
 
  private:
-  std::size_t connections_max_;
+  struct Peer {
+    std::vector<std::shared_ptr<HostConnection>> connections;  ///< oldest first, never none
+    std::shared_ptr<StreamBudget> streams;
+  };
+
+  ConnectionLimits limits_;
+  std::shared_ptr<StreamBudget> streams_;
   std::size_t size_ = 0;
-  /// Oldest first; no peer without connections.
-  std::map<multiformats::PeerId, std::vector<std::shared_ptr<HostConnection>>> by_peer_;
+  std::map<multiformats::PeerId, Peer> peers_;
 };
 
 }  // namespace libp2p

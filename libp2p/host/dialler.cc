@@ -12,13 +12,14 @@ namespace libp2p {
 
 Dialler::Dialler(const base::Executor& executor, base::Clock& clock, TaskGroup tasks,
                  std::vector<std::unique_ptr<Transport>> transports, std::unique_ptr<Resolver> resolver,
-                 ConnectionUpgrader& upgrader, std::size_t attempts_max)
+                 ConnectionUpgrader& upgrader, std::shared_ptr<const ConnectionGate> gate, std::size_t attempts_max)
     : executor_(executor),
       clock_(clock),
       tasks_(std::move(tasks)),
       transports_(std::move(transports)),
       resolver_(std::move(resolver)),
       upgrader_(upgrader),
+      gate_(std::move(gate)),
       places_(executor, clock, attempts_max) {}
 
 base::Task<Dialler::Result> Dialler::dial(DialRequest request) {
@@ -75,6 +76,7 @@ base::Task<Dialler::Result> Dialler::attempt(Expected expected, multiformats::Mu
   address = address.without_peer();
   Transport* transport = transport_for(address);
   if (transport == nullptr) co_return Error::kUnsupportedAddress;
+  if (!gate_->admits(address)) co_return Error::kDenied;
   auto place = co_await places_.enter(deadline, stop);
   if (!place) co_return place.error();
   auto connection = co_await dial_and_upgrade(*transport, expected, address, deadline, stop);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libp2p/core/resolver.h"
+#include "libp2p/host/connection_gate.h"
 #include "libp2p/host/connection_upgrader.h"
 #include "libp2p/host/dial_backoff.h"
 #include "libp2p/host/places.h"
@@ -28,11 +29,11 @@ struct DialRequest {
 /// Not thread-safe. `clock` and `upgrader` outlive it, and it outlives its tasks.
 class Dialler {
  public:
-  /// Dials `attempts_max` addresses at once, of all peers; others wait their turn. Without a resolver, addresses that
-  /// begin with a name are Error::kUnsupportedAddress.
+  /// Dials only what `gate` admits at that time: Error::kDenied. Dials `attempts_max` addresses at once, of all peers;
+  /// others wait their turn. Without a resolver, addresses that begin with a name are Error::kUnsupportedAddress.
   Dialler(const base::Executor& executor, base::Clock& clock, TaskGroup tasks,
           std::vector<std::unique_ptr<Transport>> transports, std::unique_ptr<Resolver> resolver,
-          ConnectionUpgrader& upgrader, std::size_t attempts_max);
+          ConnectionUpgrader& upgrader, std::shared_ptr<const ConnectionGate> gate, std::size_t attempts_max);
 
   /// The first address that leads to the peer, by a DialRace; names are looked up meanwhile. Error::kDialBackoff if all
   /// must wait, and the errors of DialRace::run().
@@ -68,6 +69,7 @@ class Dialler {
   std::vector<std::unique_ptr<Transport>> transports_;
   std::unique_ptr<Resolver> resolver_;
   ConnectionUpgrader& upgrader_;
+  std::shared_ptr<const ConnectionGate> gate_;
   DialBackoff backoff_;
   Places places_;
 };

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "libp2p/core/stream.h"
+#include "libp2p/host/connection_gate.h"
 #include "multiformats/keys.h"
 #include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
@@ -22,13 +23,23 @@ struct HostConfig {
   base::Duration dial_timeout = std::chrono::seconds(10);
   /// For an inbound connection to become secured and muxed, and for a stream to agree on a protocol.
   base::Duration handshake_timeout = std::chrono::seconds(10);
+  /// Connections, both ways; dials and inbound handshakes under way count too.
   std::size_t connections_max = 1024;
+  /// Connections to one peer, both ways. More than one arises when both sides dial at once, or on purpose.
+  std::size_t connections_per_peer_max = 16;
   /// Addresses dialled at once, of all peers; others wait their turn, within their dial_timeout.
   std::size_t dial_attempts_max = 128;
-  /// Inbound connections that are still in their handshake.
+  /// Inbound connections from one IPv4 address or IPv6 /64.
+  std::size_t inbound_per_network_max = 256;
+  /// Inbound connections that are still in their handshake; in all, and from one network.
   std::size_t pending_inbound_max = 128;
-  /// Streams that one connection may hold open, both ways.
+  std::size_t pending_inbound_per_network_max = 32;
+  /// Streams that are open, both ways: of one connection, of one peer over all its connections, and in all.
   std::size_t streams_per_connection_max = 1024;
+  std::size_t streams_per_peer_max = 2048;
+  std::size_t streams_max = 16 * 1024;
+  /// Whom to have to do with; Host::set_gate() changes it.
+  ConnectionGate gate = {};
   /// How often an idle connection is pinged by yamux; one unanswered ping ends it.
   base::Duration keep_alive = std::chrono::seconds(30);
   /// Addresses to announce besides those listened on (--external-ip).
@@ -126,6 +137,9 @@ class Host {
   virtual std::vector<multiformats::PeerId> peers() const = 0;
   /// Closes all connections to `peer`; none of them is in connections() any more.
   virtual void disconnect(const multiformats::PeerId& peer) = 0;
+  /// Replaces HostConfig::gate. It is asked before an address is dialled (Error::kDenied), when a connection comes in,
+  /// and after each handshake; connections that it does not admit any more are closed.
+  virtual void set_gate(ConnectionGate gate) = 0;
   /// What identify told, once it has; nothing before.
   virtual std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const = 0;
 

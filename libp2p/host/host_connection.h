@@ -44,6 +44,7 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) override;
   void close() override;
 
+  void set_stream_budget(std::shared_ptr<StreamBudget> budget) { session().set_stream_budget(std::move(budget)); }
   /// What identify told that the other side serves. Streams for these are opened without a round trip of their own.
   void set_remote_protocols(const std::vector<std::string>& protocols) {
     remote_protocols_ = {protocols.begin(), protocols.end()};

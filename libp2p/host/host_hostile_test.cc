@@ -88,53 +88,6 @@ TEST_F(HostTimeTest, ClosingEndsAnInboundHandshake) {
   run_until([&] { return ended; });
 }
 
-TEST_F(HostTest, HandshakesUnderWayAreBounded) {
-  HostConfig bounded = config();
-  bounded.pending_inbound_max = 2;
-  Host& server = add_host(bounded);
-  Host& client = add_host();
-  const auto bound = listen(server);
-  std::vector<tcp::socket> silent;
-  for (int i = 0; i < 2; ++i) silent.emplace_back(io_).connect(endpoint_of(bound));
-  settle();
-  EXPECT_FALSE(run(client.connect(bound)));
-  silent.clear();
-  settle();
-  EXPECT_TRUE(run(client.connect(bound))) << "there is room again";
-}
-
-TEST_F(HostTest, ConnectionsAreBounded) {
-  HostConfig bounded = config();
-  bounded.connections_max = 2;
-  Host& server = add_host(bounded);
-  const auto bound = listen(server);
-  std::vector<std::shared_ptr<Connection>> connections;
-  for (int i = 0; i < 2; ++i) connections.push_back(run(add_host().connect(bound)).value());
-  const auto one_has_ended = std::make_shared<bool>(false);  // the host outlives this function
-  server.on_disconnected([one_has_ended](std::shared_ptr<Connection>) { *one_has_ended = true; });
-  run_until([&] { return server.connections().size() == 2; });
-  EXPECT_FALSE(run(add_host().connect(bound)));
-  Host& another = add_host();
-  const auto elsewhere = listen(another);
-  EXPECT_EQ(run(server.connect(elsewhere)).error(), Error::kTooManyConnections);
-  connections[0]->close();
-  run_until([&] { return *one_has_ended; });
-  EXPECT_TRUE(run(add_host().connect(bound))) << "there is room again";
-}
-
-TEST_F(HostTest, ConnectionsOfOnePeerAreBounded) {
-  Host& server = add_host();
-  const auto bound = listen(server);
-  const HostConfig same = config();
-  for (std::size_t i = 0; i < kConnectionsPerPeerMax; ++i) ASSERT_TRUE(run(add_host(same).connect(bound)));
-  run_until([&] { return server.connections().size() == kConnectionsPerPeerMax; });
-  Host& more = add_host(same);
-  (void)run(more.connect(bound));
-  run_until([&] { return more.connections().empty(); });
-  EXPECT_THAT(server.connections(), SizeIs(kConnectionsPerPeerMax));
-  EXPECT_TRUE(run(add_host().connect(bound))) << "others are welcome";
-}
-
 TEST_F(HostTest, PingStreamsOfOneConnectionAreBounded) {
   Host& server = add_host();
   Host& client = add_host();

@@ -30,6 +30,23 @@ base::Task<base::Result<base::Duration>> ping_once(base::Clock& clock, std::shar
   co_return round_trip;
 }
 
+InboundLimits inbound_limits(const HostConfig& config) {
+  InboundLimits limits;
+  limits.pending_max = config.pending_inbound_max;
+  limits.pending_per_network_max = config.pending_inbound_per_network_max;
+  limits.per_network_max = config.inbound_per_network_max;
+  return limits;
+}
+
+ConnectionLimits connection_limits(const HostConfig& config) {
+  ConnectionLimits limits;
+  limits.connections_max = config.connections_max;
+  limits.per_peer_max = config.connections_per_peer_max;
+  limits.streams_max = config.streams_max;
+  limits.streams_per_peer_max = config.streams_per_peer_max;
+  return limits;
+}
+
 }  // namespace
 
 HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfig config, HostParts parts)
@@ -37,13 +54,15 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       clock_(clock),
       config_(std::move(config)),
       peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
+      gate_(std::make_shared<ConnectionGate>(config_.gate)),
       upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
       tasks_(executor),
-      dialler_(executor, clock, tasks_, std::move(parts.transports), std::move(parts.resolver), upgrader_,
+      dialler_(executor, clock, tasks_, std::move(parts.transports), std::move(parts.resolver), upgrader_, gate_,
                config_.dial_attempts_max),
       identify_(clock, tasks_, {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_},
                 [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
-      connections_(config_.connections_max) {
+      inbound_(inbound_limits(config_)),
+      connections_(connection_limits(config_)) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
@@ -75,27 +94,31 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
   for (;;) {
     auto raw = co_await listener->accept();
     if (!raw) break;
-    if (pending_inbound_ >= config_.pending_inbound_max || !connections_.has_room(pending_inbound_)) {
-      LOG_DEBUG("connection from {} dropped: too many are open", raw->remote_address.to_text());
+    auto permit = admit(raw->remote_address);
+    if (permit) {
+      tasks_.spawn(upgrade_inbound(std::move(*raw), std::move(*permit)));
+    } else {
       raw->stream->reset();
-      continue;
     }
-    ++pending_inbound_;
-    tasks_.spawn(upgrade_inbound(std::move(*raw)));
   }
   if (!closing_) LOG_ERROR("listening on {} has ended", listener->local_address().to_text());
 }
 
-base::Task<> HostImpl::upgrade_inbound(RawConnection raw) {
+std::optional<InboundAdmission::Permit> HostImpl::admit(const multiformats::Multiaddr& from) {
+  if (!gate_->admits(from) || !connections_.has_room(pending())) return std::nullopt;
+  return inbound_.admit(from);
+}
+
+base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit) {
   const std::string from = raw.remote_address.to_text();
   std::stop_token stop = stop_.get_token();
   auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout, stop);
-  --pending_inbound_;
+  permit.end_handshake();
   if (!upgraded) {
     LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
     co_return;
   }
-  const auto added = add_connection(std::move(*upgraded));
+  const auto added = add_connection(std::move(*upgraded), std::move(permit));
   if (!added) LOG_DEBUG("connection from {} dropped: {}", from, added.error().message());
 }
 
@@ -146,9 +169,10 @@ base::Result<std::shared_ptr<HostImpl::Dial>> HostImpl::start_dial(const DialKey
   if (closing_) return Error::kClosing;
   if (key.second.empty()) return Error::kNotConnected;
   if (key.first == peer_id_) return Error::kDialToSelf;
+  if (key.first && !gate_->admits(*key.first)) return Error::kDenied;
   const auto under_way = dials_.find(key);
   if (under_way != dials_.end() && !options.force_new) return under_way->second;
-  if (!connections_.has_room(dials_under_way_)) return Error::kTooManyConnections;
+  if (!connections_.has_room(pending())) return Error::kTooManyConnections;
   auto dial = std::make_shared<Dial>(executor_);
   if (!options.force_new) dials_.emplace(key, dial);
   ++dials_under_way_;
@@ -173,14 +197,17 @@ base::Task<> HostImpl::run_dial(DialKey key, ConnectOptions options, std::shared
 
 // Connections.
 
-base::Result<> HostImpl::may_add(const multiformats::PeerId& peer) const {
+base::Result<> HostImpl::may_add(const UpgradedConnection& upgraded) const {
   if (closing_) return Error::kClosing;
-  if (peer == peer_id_) return Error::kDialToSelf;
-  return connections_.may_add(peer);
+  if (upgraded.remote_peer == peer_id_) return Error::kDialToSelf;
+  // Asked again: the gate may have changed during the handshake.
+  if (!gate_->admits(upgraded.remote_peer) || !gate_->admits(upgraded.remote_address)) return Error::kDenied;
+  return connections_.may_add(upgraded.remote_peer);
 }
 
-HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
-  if (const auto allowed = may_add(upgraded.remote_peer); !allowed) {
+HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded,
+                                              std::optional<InboundAdmission::Permit> permit) {
+  if (const auto allowed = may_add(upgraded); !allowed) {
     upgraded.session->abort();
     return allowed.error();
   }
@@ -189,17 +216,25 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded) {
       std::make_shared<HostConnection>(std::move(upgraded), protocols_, tasks_, clock_, config_.handshake_timeout);
   connections_.add(connection);
   call_each(connected_calls_, connection);
-  tasks_.spawn(run_connection(connection));
+  tasks_.spawn(run_connection(connection, std::move(permit)));
   identify_.connected(connection);
   return connection;
 }
 
-base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection) {
+base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection,
+                                      [[maybe_unused]] std::optional<InboundAdmission::Permit> permit) {
   co_await connection->serve();
   connections_.remove(connection);
   identify_.disconnected(connection);
   LOG_DEBUG("disconnected from {}", connection->remote_peer().short_text());
   call_each(disconnected_calls_, connection);
+}
+
+void HostImpl::set_gate(ConnectionGate gate) {
+  *gate_ = std::move(gate);
+  for (const auto& connection : connections_.open()) {
+    if (!gate_->admits(connection->remote_peer()) || !gate_->admits(connection->remote_address())) connection->close();
+  }
 }
 
 void HostImpl::disconnect(const multiformats::PeerId& peer) {

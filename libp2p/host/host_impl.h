@@ -7,6 +7,7 @@
 #include "libp2p/host/host.h"
 #include "libp2p/host/host_connection.h"
 #include "libp2p/host/identify_service.h"
+#include "libp2p/host/inbound_admission.h"
 #include "libp2p/host/task_group.h"
 
 #include <map>
@@ -50,6 +51,7 @@ class HostImpl final : public Host {
   std::vector<std::shared_ptr<Connection>> connections() const override { return connections_.open(); }
   std::vector<multiformats::PeerId> peers() const override { return connections_.peers(); }
   void disconnect(const multiformats::PeerId& peer) override;
+  void set_gate(ConnectionGate gate) override;
   std::optional<PeerInfo> peer_info(const multiformats::PeerId& peer) const override {
     return identify_.peer_info(peer);
   }
@@ -74,22 +76,29 @@ class HostImpl final : public Host {
   base::Task<DialResult> dial(DialKey key, ConnectOptions options);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
-  base::Task<> upgrade_inbound(RawConnection raw);
+  std::optional<InboundAdmission::Permit> admit(const multiformats::Multiaddr& from);
+  base::Task<> upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit);
 
-  DialResult add_connection(UpgradedConnection upgraded);
-  base::Result<> may_add(const multiformats::PeerId& peer) const;
-  base::Task<> run_connection(std::shared_ptr<HostConnection> connection);
+  /// `permit`: of an inbound connection, for as long as it is there.
+  DialResult add_connection(UpgradedConnection upgraded, std::optional<InboundAdmission::Permit> permit = std::nullopt);
+  base::Result<> may_add(const UpgradedConnection& upgraded) const;
+  base::Task<> run_connection(std::shared_ptr<HostConnection> connection,
+                              std::optional<InboundAdmission::Permit> permit);
+  /// What is not a connection yet, but may become one.
+  std::size_t pending() const { return inbound_.pending() + dials_under_way_; }
 
   base::Executor executor_;
   base::Clock& clock_;
   HostConfig config_;
   multiformats::PeerId peer_id_;
+  std::shared_ptr<ConnectionGate> gate_;
   ConnectionUpgrader upgrader_;
   TaskGroup tasks_;
   Dialler dialler_;
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
   IdentifyService identify_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  InboundAdmission inbound_;
   ConnectionSet connections_;
   /// Those that calls may join.
   std::map<DialKey, std::shared_ptr<Dial>> dials_;
@@ -97,7 +106,6 @@ class HostImpl final : public Host {
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
-  std::size_t pending_inbound_ = 0;
   bool closing_ = false;
   /// Breaks off dials and handshakes under way.
   std::stop_source stop_;

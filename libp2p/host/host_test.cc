@@ -213,6 +213,33 @@ TEST_F(HostTest, AnUnspecifiedAddressIsToldAsThoseOfTheInterfaces) {
   EXPECT_THAT(host.addresses(), Not(Contains(bound)));
 }
 
+TEST_F(HostTest, OneHostListensOnSeveralAddresses) {
+  Host& server = add_host();
+  const auto four = listen(server, address("/ip4/0.0.0.0/tcp/0"));
+  const auto port = std::to_string(four.tcp_endpoint()->port);
+  listen(server, address("/ip6/::/tcp/" + port));
+  const auto third = listen(server);
+  const auto at_four = address("/ip4/127.0.0.1/tcp/" + port);
+  const auto at_six = address("/ip6/::1/tcp/" + port);
+  EXPECT_THAT(server.addresses(), IsSupersetOf({at_four, at_six, third}));
+  for (const auto& each : {at_four, at_six, third}) {
+    const auto connection = run(add_host().connect(each.with_peer(server.peer_id()).value()));
+    ASSERT_TRUE(connection) << each.to_text();
+    EXPECT_EQ((*connection)->remote_address(), each);
+  }
+}
+
+TEST_F(HostTest, AnAddressThatCannotBeListenedOnLeavesTheOthers) {
+  Host& server = add_host();
+  Host& other = add_host();
+  const auto bound = listen(server);
+  EXPECT_EQ(other.listen(bound).error(), boost::asio::error::address_in_use);
+  EXPECT_EQ(server.listen(address("/ip4/192.0.2.1/tcp/0")).error(),
+            boost::asio::error::make_error_code(boost::asio::error::basic_errors(EADDRNOTAVAIL)));
+  EXPECT_THAT(server.addresses(), ElementsAre(bound));
+  EXPECT_TRUE(run(other.connect(bound)));
+}
+
 TEST_F(HostTest, BothSidesLearnThatAConnectionHasEnded) {
   Host& server = add_host();
   Host& client = add_host();

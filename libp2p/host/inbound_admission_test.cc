@@ -1,0 +1,75 @@
+#include "libp2p/host/inbound_admission.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace libp2p {
+namespace {
+
+multiformats::Multiaddr from(const std::string& ip) {
+  return multiformats::Multiaddr::from_ip_tcp(boost::asio::ip::make_address(ip), 1234);
+}
+
+class InboundAdmissionTest : public ::testing::Test {
+ protected:
+  bool admit(const std::string& ip) {
+    auto permit = admission_.admit(from(ip));
+    if (!permit) return false;
+    permits_.push_back(std::move(*permit));
+    return true;
+  }
+
+  InboundAdmission admission_{{.pending_max = 5, .pending_per_network_max = 2, .per_network_max = 3}};
+  std::vector<InboundAdmission::Permit> permits_;
+};
+
+TEST_F(InboundAdmissionTest, HandshakesInAllAreBounded) {
+  for (const char* ip : {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4", "192.0.2.5"}) EXPECT_TRUE(admit(ip));
+  EXPECT_FALSE(admit("192.0.2.6"));
+  permits_[2].end_handshake();
+  permits_[2].end_handshake();  // once
+  EXPECT_EQ(admission_.pending(), 4u);
+  EXPECT_TRUE(admit("192.0.2.6"));
+  EXPECT_FALSE(admit("192.0.2.7"));
+  permits_.pop_back();
+  EXPECT_TRUE(admit("192.0.2.7")) << "the end of a connection makes room too";
+}
+
+TEST_F(InboundAdmissionTest, HandshakesFromOneAddressAreBounded) {
+  EXPECT_TRUE(admit("192.0.2.1"));
+  EXPECT_TRUE(admit("192.0.2.1"));
+  EXPECT_FALSE(admit("192.0.2.1"));
+  EXPECT_TRUE(admit("192.0.2.2"));
+  permits_[0].end_handshake();
+  EXPECT_TRUE(admit("192.0.2.1"));
+}
+
+TEST_F(InboundAdmissionTest, ConnectionsFromOneAddressAreBounded) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(admit("192.0.2.1"));
+    permits_.back().end_handshake();
+  }
+  EXPECT_FALSE(admit("192.0.2.1"));
+  permits_.pop_back();
+  EXPECT_TRUE(admit("192.0.2.1"));
+}
+
+TEST_F(InboundAdmissionTest, AnIpv6NetworkCountsAsOneAddress) {
+  EXPECT_TRUE(admit("2001:db8::1"));
+  EXPECT_TRUE(admit("2001:db8::2:1"));
+  EXPECT_FALSE(admit("2001:db8::ffff:ffff:ffff:ffff"));
+  EXPECT_TRUE(admit("2001:db8:0:1::1")) << "another /64";
+  EXPECT_TRUE(admit("0.0.0.1")) << "not an IPv6 address of the same bits";
+}
+
+TEST_F(InboundAdmissionTest, NothingIsKeptOfThoseThatHaveGone) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(admit("192.0.2." + std::to_string(i)));
+    permits_.clear();
+  }
+  EXPECT_EQ(admission_.pending(), 0u);
+}
+
+}  // namespace
+}  // namespace libp2p
