@@ -56,7 +56,9 @@ class FaultConnection final : public MuxedConnection {
   base::Task<> close() override { return inner_->close(); }
   void abort() noexcept override { inner_->abort(); }
   bool is_closed() const override { return inner_->is_closed(); }
+  bool takes_streams() const override { return inner_->takes_streams(); }
   std::size_t stream_count() const override { return inner_->stream_count(); }
+  void set_stream_budget(std::shared_ptr<StreamBudget> budget) override { inner_->set_stream_budget(std::move(budget)); }
 
  private:
   static base::Task<Opened> wrap(base::Task<Opened> task, base::Executor executor, std::shared_ptr<FaultPlan> plan) {
