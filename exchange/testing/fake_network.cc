@@ -72,6 +72,7 @@ class FakeConnection final : public libp2p::Connection {
   bool is_dialler() const override { return dialler_; }
   bool is_closed() const override { return closed_; }
   bool muxer_by_handshake() const override { return true; }
+  bool is_superseded() const override { return false; }
   std::size_t stream_count() const override { return streams_.size(); }
 
   base::Task<base::Result<libp2p::NegotiatedStream>> new_stream(std::vector<std::string> protocols) override {

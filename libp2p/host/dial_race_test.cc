@@ -1,6 +1,7 @@
 #include "libp2p/host/dial_race.h"
 
 #include "libp2p/core/error.h"
+#include "libp2p/host/fake_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,21 +12,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using namespace std::chrono_literals;
-
-/// Only good for being told apart and aborted.
-class FakeSession final : public MuxedConnection {
- public:
-  base::Task<base::Result<std::unique_ptr<Stream>>> open_stream() override { co_return Error::kConnectionClosed; }
-  base::Task<base::Result<std::unique_ptr<Stream>>> accept_stream() override { co_return Error::kConnectionClosed; }
-  base::Task<> close() override { co_return; }
-  void abort() noexcept override { aborted = true; }
-  bool is_closed() const override { return aborted; }
-  bool takes_streams() const override { return !aborted; }
-  std::size_t stream_count() const override { return 0; }
-  void set_stream_budget(std::shared_ptr<StreamBudget>) override {}
-
-  bool aborted = false;
-};
 
 /// Addresses are numbered by their ports.
 class DialRaceTest : public ::testing::Test {

@@ -42,6 +42,8 @@ struct HostConfig {
   ConnectionGate gate = {};
   /// How often an idle connection is pinged by yamux; one unanswered ping ends it.
   base::Duration keep_alive = std::chrono::seconds(30);
+  /// A connection on which no stream has been open for this long (or up to twice that) is closed; never if not set.
+  std::optional<base::Duration> idle_timeout = std::nullopt;
   /// Addresses to announce besides those listened on (--external-ip).
   std::vector<multiformats::Multiaddr> external_addresses = {};
   /// Whether to serve /perf/1.0.0, to anybody: it sends and takes as many bytes as a peer likes (protocols/perf).
@@ -66,6 +68,9 @@ class Connection {
   virtual bool is_closed() const = 0;
   /// Whether the muxer was agreed on in the security handshake; else it was negotiated by multistream after it.
   virtual bool muxer_by_handshake() const = 0;
+  /// Whether another connection to the peer serves instead, because both sides had dialled at once. It works until it
+  /// is closed, which one side does when no stream has been open on it for a while; Host::connect() returns the other.
+  virtual bool is_superseded() const = 0;
   /// Streams that are open, both ways.
   virtual std::size_t stream_count() const = 0;
   /// Opens a stream and agrees on the first of `protocols` that the peer serves. Where identify has told that it serves

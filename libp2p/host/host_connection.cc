@@ -19,6 +19,7 @@ HostConnection::HostConnection(UpgradedConnection upgraded, std::shared_ptr<cons
 
 base::Task<base::Result<NegotiatedStream>> HostConnection::new_stream(std::vector<std::string> protocols) {
   if (is_closed()) co_return Error::kConnectionClosed;
+  ++streams_begun_;
   auto stream = co_await session().open_stream();
   if (!stream) co_return stream.error();
   const auto known = std::find_if(protocols.begin(), protocols.end(),
@@ -44,6 +45,7 @@ base::Task<> HostConnection::serve() {
   for (;;) {
     auto stream = co_await session().accept_stream();
     if (!stream) break;
+    ++streams_begun_;
     if (negotiating_ == kNegotiatingStreamsMax) {
       (*stream)->reset();
       continue;
@@ -51,6 +53,7 @@ base::Task<> HostConnection::serve() {
     ++negotiating_;
     tasks_.spawn(serve_stream(self, std::move(*stream)));
   }
+  idle_timer_.reset();
   co_await end_session(self);
 }
 
@@ -81,9 +84,26 @@ base::Task<base::Result<std::string>> HostConnection::negotiate(Stream& stream) 
   co_return protocol;
 }
 
+void HostConnection::close_when_idle(base::Duration time) {
+  begun_when_idle_.reset();
+  arm_idle_timer(time);
+}
+
+void HostConnection::arm_idle_timer(base::Duration time) {
+  idle_timer_ = clock_.call_at(clock_.now() + time, [this, time] { on_idle_timer(time); });
+}
+
+void HostConnection::on_idle_timer(base::Duration time) {
+  const bool is_idle = session().stream_count() == 0;
+  if (is_idle && begun_when_idle_ == streams_begun_) return close();
+  begun_when_idle_ = is_idle ? std::optional(streams_begun_) : std::nullopt;
+  arm_idle_timer(time);
+}
+
 void HostConnection::close() {
   if (closing_) return;
   closing_ = true;
+  idle_timer_.reset();
   if (!session().is_closed()) tasks_.spawn(end_session(shared_from_this()));
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +45,15 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) override;
   void close() override;
 
+  bool is_superseded() const override { return superseded_; }
+
+  /// Whether new_stream() may succeed: not once either side is closing.
+  bool takes_streams() const { return !is_closed() && session().takes_streams(); }
+  /// Another connection to the peer serves instead.
+  void supersede() { superseded_ = true; }
+  /// Closes the connection when no stream has been open or begun for `time`, or a little longer: at most twice that.
+  /// The last call counts.
+  void close_when_idle(base::Duration time);
   void set_stream_budget(std::shared_ptr<StreamBudget> budget) { session().set_stream_budget(std::move(budget)); }
   /// What identify told that the other side serves. Streams for these are opened without a round trip of their own.
   void set_remote_protocols(const std::vector<std::string>& protocols) {
@@ -62,6 +72,8 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   static base::Task<> end_session(Self self);
   base::Task<base::Result<std::string>> negotiate(Stream& stream);
   base::Task<base::Result<std::string>> propose(Stream& stream, std::vector<std::string> protocols);
+  void arm_idle_timer(base::Duration time);
+  void on_idle_timer(base::Duration time);
   MuxedConnection& session() const { return *upgraded_.session; }
 
   UpgradedConnection upgraded_;
@@ -74,6 +86,11 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   std::map<std::string, std::size_t> served_;
   std::set<std::string, std::less<>> remote_protocols_;
   bool closing_ = false;
+  bool superseded_ = false;
+  std::unique_ptr<base::Timer> idle_timer_;
+  /// Counts the streams of both directions, and what the count was when the idle timer last looked, if none was open.
+  std::uint64_t streams_begun_ = 0;
+  std::optional<std::uint64_t> begun_when_idle_;
 };
 
 }  // namespace libp2p

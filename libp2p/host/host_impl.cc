@@ -62,7 +62,7 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       identify_(clock, tasks_, {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_},
                 [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
       inbound_(inbound_limits(config_)),
-      connections_(connection_limits(config_)) {
+      connections_(peer_id_, connection_limits(config_)) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
@@ -111,6 +111,8 @@ std::optional<InboundAdmission::Permit> HostImpl::admit(const multiformats::Mult
 
 base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit) {
   const std::string from = raw.remote_address.to_text();
+  ConnectionOrigin origin;
+  origin.began = connections_.next_moment();
   std::stop_token stop = stop_.get_token();
   auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout, stop);
   permit.end_handshake();
@@ -118,7 +120,7 @@ base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Perm
     LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
     co_return;
   }
-  const auto added = add_connection(std::move(*upgraded), std::move(permit));
+  const auto added = add_connection(std::move(*upgraded), origin, std::move(permit));
   if (!added) LOG_DEBUG("connection from {} dropped: {}", from, added.error().message());
 }
 
@@ -187,12 +189,30 @@ base::Task<> HostImpl::run_dial(DialKey key, ConnectOptions options, std::shared
   request.timeout = config_.dial_timeout;
   request.ignores_backoff = options.force_new || options.ignore_backoff;
   request.stop = stop_.get_token();
+  ConnectionOrigin origin;
+  origin.began = connections_.next_moment();
+  origin.on_purpose = options.force_new;
   auto upgraded = co_await dialler_.dial(std::move(request));
-  dial->result = upgraded ? add_connection(std::move(*upgraded)) : DialResult(upgraded.error());
+  DialResult result = upgraded ? add_connection(std::move(*upgraded), origin) : DialResult(upgraded.error());
+  if (!result && key.first && !options.force_new) {
+    // The peer may have reached us meanwhile.
+    if (auto inbound = connections_.find(*key.first)) result = inbound;
+  }
+  if (!dial->result) dial->result = std::move(result);
   --dials_under_way_;
   const auto shared = dials_.find(key);
   if (shared != dials_.end() && shared->second == dial) dials_.erase(shared);
   dial->ended.notify_all();
+}
+
+void HostImpl::answer_dials(const std::shared_ptr<HostConnection>& connection) {
+  for (auto at = dials_.lower_bound(DialKey(connection->remote_peer(), {})); at != dials_.end(); ++at) {
+    const auto& [key, dial] = *at;
+    if (key.first != connection->remote_peer()) break;
+    if (dial->result) continue;
+    dial->result = connection;
+    dial->ended.notify_all();
+  }
 }
 
 // Connections.
@@ -205,7 +225,7 @@ base::Result<> HostImpl::may_add(const UpgradedConnection& upgraded) const {
   return connections_.may_add(upgraded.remote_peer);
 }
 
-HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded,
+HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded, ConnectionOrigin origin,
                                               std::optional<InboundAdmission::Permit> permit) {
   if (const auto allowed = may_add(upgraded); !allowed) {
     upgraded.session->abort();
@@ -214,7 +234,10 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded,
   LOG_DEBUG("connected to {} at {}", upgraded.remote_peer.short_text(), upgraded.remote_address.to_text());
   auto connection =
       std::make_shared<HostConnection>(std::move(upgraded), protocols_, tasks_, clock_, config_.handshake_timeout);
-  connections_.add(connection);
+  connections_.add(connection, origin);
+  // It stays if our own dial succeeds too; that goes on, because the peer may see its connection before we do.
+  if (!connection->is_dialler() && connection->remote_peer() < peer_id_) answer_dials(connection);
+  if (config_.idle_timeout && !connection->is_superseded()) connection->close_when_idle(*config_.idle_timeout);
   call_each(connected_calls_, connection);
   tasks_.spawn(run_connection(connection, std::move(permit)));
   identify_.connected(connection);

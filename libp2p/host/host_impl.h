@@ -74,13 +74,16 @@ class HostImpl final : public Host {
   base::Result<std::shared_ptr<Dial>> start_dial(const DialKey& key, ConnectOptions options);
   base::Task<> run_dial(DialKey key, ConnectOptions options, std::shared_ptr<Dial> dial);
   base::Task<DialResult> dial(DialKey key, ConnectOptions options);
+  /// Those who wait for a dial to the peer get this connection, which has come in meanwhile.
+  void answer_dials(const std::shared_ptr<HostConnection>& connection);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
   std::optional<InboundAdmission::Permit> admit(const multiformats::Multiaddr& from);
   base::Task<> upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit);
 
   /// `permit`: of an inbound connection, for as long as it is there.
-  DialResult add_connection(UpgradedConnection upgraded, std::optional<InboundAdmission::Permit> permit = std::nullopt);
+  DialResult add_connection(UpgradedConnection upgraded, ConnectionOrigin origin,
+                            std::optional<InboundAdmission::Permit> permit = std::nullopt);
   base::Result<> may_add(const UpgradedConnection& upgraded) const;
   base::Task<> run_connection(std::shared_ptr<HostConnection> connection,
                               std::optional<InboundAdmission::Permit> permit);

@@ -185,26 +185,6 @@ TEST_F(HostTest, TheListenerReusesTheConnectionToo) {
   EXPECT_EQ(run(server.connect(client.peer_id(), {})).value(), server.connections()[0]);
 }
 
-TEST_F(HostTest, BothSidesMayDialAtOnce) {
-  Host& one = add_host();
-  Host& other = add_host();
-  listen(one);
-  listen(other);
-  std::optional<base::Result<std::shared_ptr<Connection>>> results[2];
-  struct Caller {
-    static base::Task<> call(Host& from, Host& to, std::optional<base::Result<std::shared_ptr<Connection>>>& result) {
-      result = co_await from.connect(to.peer_id(), to.addresses());
-    }
-  };
-  base::spawn(io_.get_executor(), Caller::call(one, other, results[0]));
-  base::spawn(io_.get_executor(), Caller::call(other, one, results[1]));
-  run_until([&] { return results[0] && results[1]; });
-  for (auto& result : results) {
-    ASSERT_TRUE(*result);
-    EXPECT_TRUE(run(send_and_receive(**result, base::Bytes(10, 1))));
-  }
-}
-
 TEST_F(HostTest, AnUnspecifiedAddressIsToldAsThoseOfTheInterfaces) {
   Host& host = add_host();
   const auto bound = listen(host, address("/ip4/0.0.0.0/tcp/0"));

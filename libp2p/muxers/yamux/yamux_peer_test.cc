@@ -436,9 +436,11 @@ TEST_F(YamuxPeerTest, AnUnknownTypeEndsTheSession) {
 TEST_F(YamuxPeerTest, AfterGoAwayOpenStreamsGoOnAndNoNewOnesOpen) {
   connect();
   auto stream = open_from_peer(1);
+  EXPECT_TRUE(session_->takes_streams());
   send({FrameType::kGoAway, kNoFlags, 0, 0});
   send({FrameType::kData, kFlagFin, 1, 5}, pattern(5));
   EXPECT_EQ(run(read_to_end(*stream)).value(), pattern(5));
+  EXPECT_FALSE(session_->takes_streams());
   EXPECT_EQ(run(session_->open_stream()).error(), Error::kConnectionClosed);
   EXPECT_TRUE(run(write_and_close(*stream, pattern(6))));
   EXPECT_EQ(receive().payload, pattern(6));
