@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kEcho = "/test/echo/1.0.0";
 constexpr std::string_view kAnswerAtEnd = "/test/answer-at-end/1.0.0";
 constexpr std::string_view kReset = "/test/reset/1.0.0";
+constexpr std::string_view kServedLater = "/test/served-later/1.0.0";
 /// More than any time-out of the stack, and those that may follow each other.
 constexpr base::Duration kTimeMax = 60s;
 /// Turns of the event loop without an end that are taken for an endless loop.
@@ -194,6 +195,11 @@ base::Task<bool> drop_step(std::shared_ptr<Connection> connection) {
   co_return written.has_value();
 }
 
+bool knows_of_later_protocol(const Host& host, const Host& of) {
+  const auto info = host.peer_info(of.peer_id());
+  return info && std::find(info->protocols.begin(), info->protocols.end(), kServedLater) != info->protocols.end();
+}
+
 base::Task<bool> ping_step(Host& host, std::shared_ptr<Connection> connection) {
   auto round_trip = co_await host.ping(connection);
   co_return round_trip.has_value();
@@ -276,6 +282,7 @@ bool FaultSession::run() {
   const bool may_fail = plan_->has_struck() && fault_.kind != testing::FaultKind::kShort;
   if (!may_fail) {
     EXPECT_TRUE(*outcome_->connected);
+    EXPECT_TRUE(knows_of_later_protocol(*dialler_, *listener_) && knows_of_later_protocol(*listener_, *dialler_));
     EXPECT_THAT(outcome_->failed, ::testing::IsEmpty()) << "operation " << plan_->at << " broke";
   }
   expect_all_gone();
@@ -297,6 +304,7 @@ void FaultSession::spawn_step(const char* name, base::Task<bool> step) {
 
 void FaultSession::start_steps() {
   settle();  // identify, both ways
+  for (Host* host : {dialler_.get(), listener_.get()}) host->set_stream_handler(std::string(kServedLater), echo);
   const std::shared_ptr<Connection> connection = **outcome_->connected;
   spawn_step("echo a byte", echo_step(connection, 1));
   spawn_step("echo much", echo_step(connection, 70'000));

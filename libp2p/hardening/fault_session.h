@@ -23,9 +23,9 @@ struct FaultCase {
   testing::MemoryPipeOptions network = {};
 };
 
-/// Connects, identifies, pings both ways, echoes on several streams, closes them by halves and resets them, and closes,
-/// all at once where it can be, under a clock that moves only when nothing else can happen. Checks that everything
-/// comes to an end: no time-out of the stack takes longer than a minute.
+/// Connects, identifies, pushes, pings both ways, echoes on several streams, closes and resets some of them, and
+/// closes, all at once where it can be, under a clock that moves only when nothing else can happen. Checks that
+/// everything comes to an end: no time-out of the stack takes longer than a minute.
 class FaultSession {
  public:
   /// The operation numbered `at` breaks.
