@@ -2,15 +2,21 @@
 
 #include <array>
 #include <new>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 namespace libp2p {
 
 namespace {
 
+// So that the sanitizer finds a buffer which is used after it went back.
 #ifdef __SANITIZE_ADDRESS__
-constexpr std::size_t kKeptMax = 0;  // a buffer that is used after it went back is to be found
+void forbid(std::uint8_t* buffer) { __asan_poison_memory_region(buffer, PooledBuffer::kBytes); }
+void allow(std::uint8_t* buffer) { __asan_unpoison_memory_region(buffer, PooledBuffer::kBytes); }
 #else
-constexpr std::size_t kKeptMax = kPooledBuffersMax;
+void forbid(std::uint8_t*) {}
+void allow(std::uint8_t*) {}
 #endif
 
 /// A thread's free buffers. Trivial, so that a buffer which is released while the thread ends finds it still there.
@@ -23,7 +29,11 @@ thread_local constinit FreeBuffers free_buffers{};
 
 struct AtThreadEnd {
   ~AtThreadEnd() {
-    while (free_buffers.count > 0) ::operator delete(free_buffers.buffers[--free_buffers.count]);
+    while (free_buffers.count > 0) {
+      std::uint8_t* const buffer = free_buffers.buffers[--free_buffers.count];
+      allow(buffer);
+      ::operator delete(buffer);
+    }
     free_buffers.thread_ends = true;
   }
 };
@@ -34,13 +44,18 @@ thread_local AtThreadEnd at_thread_end;
 PooledBuffer PooledBuffer::take() {
   (void)&at_thread_end;  // made with the thread's first buffer
   PooledBuffer taken;
-  taken.bytes_.reset(free_buffers.count > 0 ? free_buffers.buffers[--free_buffers.count]
-                                            : static_cast<std::uint8_t*>(::operator new(kBytes)));
+  if (free_buffers.count > 0) {
+    taken.bytes_.reset(free_buffers.buffers[--free_buffers.count]);
+    allow(taken.bytes_.get());
+  } else {
+    taken.bytes_.reset(static_cast<std::uint8_t*>(::operator new(kBytes)));
+  }
   return taken;
 }
 
 void PooledBuffer::ToPool::operator()(std::uint8_t* bytes) const noexcept {
-  if (free_buffers.thread_ends || free_buffers.count >= kKeptMax) return ::operator delete(bytes);
+  if (free_buffers.thread_ends || free_buffers.count == kPooledBuffersMax) return ::operator delete(bytes);
+  forbid(bytes);
   free_buffers.buffers[free_buffers.count++] = bytes;
 }
 
