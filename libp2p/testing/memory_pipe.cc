@@ -4,16 +4,34 @@
 #include "libp2p/core/error.h"
 
 #include <algorithm>
-#include <deque>
 
 namespace libp2p::testing {
 
 namespace {
 
+/// Bytes that wait to be read, in order.
+class Queue {
+ public:
+  std::size_t size() const { return bytes_.size() - begin_; }
+  bool empty() const { return size() == 0; }
+  void push(base::ConstBytes more) { base::append(bytes_, more); }
+  void pop(base::MutableBytes into) {
+    std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(begin_), into.size(), into.begin());
+    begin_ += into.size();
+    if (begin_ < bytes_.size() / 2) return;  // moving the rest costs a constant time a byte
+    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(begin_));
+    begin_ = 0;
+  }
+
+ private:
+  base::Bytes bytes_;
+  std::size_t begin_ = 0;
+};
+
 struct Direction {
   explicit Direction(const base::Executor& executor) : changed(executor) {}
   base::Signal changed;
-  std::deque<std::uint8_t> bytes;
+  Queue bytes;
   bool closed = false;
   bool reset = false;
 };
@@ -51,7 +69,7 @@ class PipeEnd final : public Stream {
       if (out->reset) co_return Error::kReset;
       if (out->closed) co_return Error::kConnectionClosed;
       const std::size_t count = std::min(bytes.size(), options_.capacity_bytes - out->bytes.size());
-      out->bytes.insert(out->bytes.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+      out->bytes.push(bytes.first(count));
       bytes = bytes.subspan(count);
       out->changed.notify_all();
     }
@@ -74,8 +92,7 @@ class PipeEnd final : public Stream {
  private:
   std::size_t take(Direction& in, base::MutableBytes into) const {
     const std::size_t count = std::min({into.size(), in.bytes.size(), options_.read_bytes_max});
-    std::copy_n(in.bytes.begin(), count, into.begin());
-    in.bytes.erase(in.bytes.begin(), in.bytes.begin() + static_cast<std::ptrdiff_t>(count));
+    in.bytes.pop(into.first(count));
     in.changed.notify_all();
     return count;
   }

@@ -5,6 +5,10 @@
 #include <filesystem>
 #include <fstream>
 
+#ifdef __SANITIZE_ADDRESS__
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();  // GCC has it without a header
+#endif
+
 namespace libp2p::testing {
 
 namespace {
@@ -26,10 +30,18 @@ std::size_t count_descriptors() {
 
 }  // namespace
 
+std::size_t heap_bytes_in_use() {
+#ifdef __SANITIZE_ADDRESS__
+  return __sanitizer_get_current_allocated_bytes();
+#else
+  const struct mallinfo2 heap = mallinfo2();
+  return heap.uordblks + heap.hblkhd;
+#endif
+}
+
 ProcessUsage measure_process() {
   malloc_trim(0);
-  const struct mallinfo2 heap = mallinfo2();
-  return {resident_anonymous_bytes(), heap.uordblks + heap.hblkhd, count_descriptors()};
+  return {resident_anonymous_bytes(), heap_bytes_in_use(), count_descriptors()};
 }
 
 std::string to_text(const ProcessUsage& usage) {

@@ -12,6 +12,9 @@ struct ProcessUsage {
   std::size_t descriptors = 0;
 };
 
+/// Memory that has been allocated and not freed, by malloc or by a sanitizer's.
+std::size_t heap_bytes_in_use();
+
 /// Gives back what malloc holds for later first, so that only what is in use counts.
 ProcessUsage measure_process();
 
