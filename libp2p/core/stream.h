@@ -39,6 +39,10 @@ class Stream {
   /// `buffers` and what it points to stay valid until the task completes.
   virtual base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers);
 
+  /// Lets whoever waits for a write_gather() have its buffers back before that completes: what has not been taken from
+  /// them is copied. Optional: false if the stream still reads them, and none need be under way if it is true.
+  virtual bool detach_buffers() { return false; }
+
   /// Closes our direction: the other side reads end of stream after what was written. Reading goes on.
   virtual base::Task<base::Result<>> close_write() = 0;
 

@@ -85,7 +85,7 @@ TEST_F(SoakTest, AMillionStreamsLeaveNothing) {
   const auto connection = connect(client, server);
   std::size_t count = 0;
   expect_nothing_left("streams over one connection", 10'000, kStreams,
-                      [&] { return open_echo_close(connection, ++count % 10 == 0); });
+                      [&] { return open_echo_close(connection, ++count % 50 == 0); });
   run_until([&] { return connection->stream_count() == 0 && server.connections().front()->stream_count() == 0; });
 }
 

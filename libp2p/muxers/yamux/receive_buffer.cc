@@ -19,6 +19,7 @@ base::MutableBytes ReceiveBuffer::prepare(std::size_t wanted) {
 void ReceiveBuffer::commit(std::size_t count) {
   chunks_.back().end += count;
   size_ += count;
+  meter_.add(count);
 }
 
 std::size_t ReceiveBuffer::read(base::MutableBytes into) {
@@ -32,6 +33,7 @@ std::size_t ReceiveBuffer::read(base::MutableBytes into) {
     size_ -= part;
     if (front.begin == front.end) drop_front();
   }
+  meter_.remove(count);
   return count;
 }
 
@@ -47,6 +49,7 @@ void ReceiveBuffer::drop_front() {
 void ReceiveBuffer::clear() {
   std::vector<Chunk>().swap(chunks_);
   first_ = 0;
+  meter_.remove(size_);
   size_ = 0;
 }
 

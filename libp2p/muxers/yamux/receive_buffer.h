@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "libp2p/muxers/yamux/receive_meter.h"
 
 #include <memory>
 #include <vector>
@@ -9,9 +10,14 @@
 namespace libp2p::yamux {
 
 /// A queue of bytes in chunks; nothing is moved when it grows. The caller bounds its size (a stream's window). Memory
-/// held is at most the bytes held plus one chunk at either end.
+/// held is at most the bytes held plus one chunk at either end. `meter` counts the bytes, and outlives the buffer.
 class ReceiveBuffer {
  public:
+  explicit ReceiveBuffer(ReceiveMeter& meter) : meter_(meter) {}
+  ~ReceiveBuffer() { meter_.remove(size_); }
+  ReceiveBuffer(const ReceiveBuffer&) = delete;
+  ReceiveBuffer& operator=(const ReceiveBuffer&) = delete;
+
   static constexpr std::size_t kChunkBytesMin = 4 * 1024;
   static constexpr std::size_t kChunkBytesMax = 64 * 1024;
 
@@ -38,6 +44,7 @@ class ReceiveBuffer {
 
   void drop_front();
 
+  ReceiveMeter& meter_;
   std::vector<Chunk> chunks_;  // those before first_ are empty
   std::size_t first_ = 0;
   std::size_t size_ = 0;

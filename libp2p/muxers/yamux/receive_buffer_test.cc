@@ -21,7 +21,8 @@ TEST(ReceiveBufferTest, BytesComeOutInOrderWhateverTheSizes) {
   std::mt19937 random(7);
   const base::Bytes sent = pattern(2'000'000);
   base::Bytes received;
-  ReceiveBuffer buffer;
+  ReceiveMeter meter(std::make_shared<ReceivedTotal>());
+  ReceiveBuffer buffer(meter);
   std::size_t put = 0;
   while (received.size() < sent.size()) {
     const std::size_t count = std::min<std::size_t>(random() % 150'000, sent.size() - put);
@@ -31,13 +32,15 @@ TEST(ReceiveBufferTest, BytesComeOutInOrderWhateverTheSizes) {
     out.resize(buffer.read(out));
     base::append(received, out);
     ASSERT_EQ(buffer.size(), put - received.size());
+    ASSERT_EQ(meter.bytes(), buffer.size());
   }
   EXPECT_TRUE(received == sent);
   EXPECT_TRUE(buffer.empty());
 }
 
 TEST(ReceiveBufferTest, ManySmallPiecesShareAChunk) {
-  ReceiveBuffer buffer;
+  ReceiveMeter meter(std::make_shared<ReceivedTotal>());
+  ReceiveBuffer buffer(meter);
   append(buffer, pattern(1));
   const std::uint8_t* first = buffer.prepare(1).data();
   for (std::size_t i = 1; i < ReceiveBuffer::kChunkBytesMin - 1; ++i) {
@@ -47,7 +50,8 @@ TEST(ReceiveBufferTest, ManySmallPiecesShareAChunk) {
 }
 
 TEST(ReceiveBufferTest, RoomThatIsNotUsedIsOfferedAgain) {
-  ReceiveBuffer buffer;
+  ReceiveMeter meter(std::make_shared<ReceivedTotal>());
+  ReceiveBuffer buffer(meter);
   const base::MutableBytes room = buffer.prepare(100);
   EXPECT_EQ(room.size(), 100u);
   EXPECT_EQ(buffer.prepare(50).data(), room.data());
@@ -56,8 +60,38 @@ TEST(ReceiveBufferTest, RoomThatIsNotUsedIsOfferedAgain) {
   EXPECT_EQ(buffer.prepare(SIZE_MAX).size(), ReceiveBuffer::kChunkBytesMin);
 }
 
+TEST(ReceiveMeterTest, ASessionMayHoldItsShareOfWhatAllMayHold) {
+  const auto total = std::make_shared<ReceivedTotal>();
+  ReceiveMeter greedy(total);
+  ReceiveMeter modest(total);
+  greedy.add(900);
+  modest.add(90);
+  EXPECT_TRUE(greedy.is_over(800, 10'000));
+  EXPECT_FALSE(greedy.is_over(1000, 1000));
+  modest.add(20);
+  EXPECT_TRUE(greedy.is_over(1000, 1000)) << "together they are over it, and the greedy one is over half";
+  EXPECT_FALSE(modest.is_over(1000, 1000));
+  greedy.remove(500);
+  EXPECT_FALSE(greedy.is_over(1000, 1000));
+}
+
+TEST(ReceiveMeterTest, ABufferThatGoesCountsNoMore) {
+  ReceiveMeter meter(std::make_shared<ReceivedTotal>());
+  {
+    ReceiveBuffer dropped(meter);
+    append(dropped, pattern(100));
+    ReceiveBuffer cleared(meter);
+    append(cleared, pattern(100));
+    EXPECT_EQ(meter.bytes(), 200u);
+    cleared.clear();
+    EXPECT_EQ(meter.bytes(), 100u);
+  }
+  EXPECT_EQ(meter.bytes(), 0u);
+}
+
 TEST(ReceiveBufferTest, ClearDropsEverything) {
-  ReceiveBuffer buffer;
+  ReceiveMeter meter(std::make_shared<ReceivedTotal>());
+  ReceiveBuffer buffer(meter);
   append(buffer, pattern(300'000));
   buffer.clear();
   EXPECT_TRUE(buffer.empty());

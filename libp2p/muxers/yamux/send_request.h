@@ -38,6 +38,9 @@ class SendRequest {
     referred_ = false;
   }
 
+  /// The batch has copied what it referred to.
+  void detach() { referred_ = false; }
+
   bool is_done() const { return unsent_bytes_ == 0 && in_flight_bytes_ == 0; }
   /// A batch with bytes of it was not written: the session ends.
   bool is_lost() const { return lost_; }

@@ -1,5 +1,6 @@
 #include "libp2p/core/buffer_pool.h"
 #include "libp2p/core/error.h"
+#include "libp2p/core/turn.h"
 #include "libp2p/muxers/yamux/session_state.h"
 
 #include <algorithm>
@@ -17,8 +18,11 @@ static_assert(kInputBytes <= PooledBuffer::kBytes);
 /// After a payload of at least this size was read straight to where it belongs, only the next header is read, so that
 /// the payload after it goes straight too.
 constexpr std::size_t kDirectPayloadBytesMin = 16 * 1024;
-/// What has come in already is read without waiting; others run after this many bytes.
+/// What has come in already is read without waiting; others run after this many bytes or frames.
 constexpr std::size_t kBytesBetweenYields = 512 * 1024;
+constexpr std::size_t kFramesBetweenYields = 256;
+/// A frame that opens a stream counts as so many: a coroutine, a negotiation and answers follow from it.
+constexpr std::size_t kFramesOfNewStream = 16;
 
 /// Reads from the secured stream ahead of what was asked for, and keeps the rest. Holds no buffer while it waits.
 class Input {
@@ -31,18 +35,17 @@ class Input {
 
   /// Reads what has come in already, if it is not time to let others run; false if nothing was read.
   bool fill_available() {
-    if (unyielded_bytes_ >= kBytesBetweenYields) return false;
+    if (turn_.is_over()) return false;
     const std::size_t count = session_.secured().read_available(make_room());
     end_ += count;
-    unyielded_bytes_ += count;
+    turn_.count_bytes(count);
     return count > 0;
   }
 
   /// Waits for more, and lets others run. Error::kConnectionClosed at the end of the connection.
   base::Task<base::Result<>> fill() {
-    if (unyielded_bytes_ >= kBytesBetweenYields) {
-      unyielded_bytes_ = 0;
-      co_await base::yield_now();
+    if (turn_.is_over()) {
+      co_await turn_.let_others_run();
       if (fill_available()) {
         session_.on_heard();
         co_return base::Result<>();
@@ -56,20 +59,23 @@ class Input {
     if (*count == 0) co_return Error::kConnectionClosed;
     session_.on_heard();
     end_ += *count;
-    unyielded_bytes_ += *count;
+    turn_.count_bytes(*count);
     co_return base::Result<>();
   }
 
   /// Reads payload that has come in already past this buffer, straight to where the stream keeps it.
   std::size_t read_past(base::MutableBytes into) {
-    if (unyielded_bytes_ >= kBytesBetweenYields) return 0;
+    if (turn_.is_over()) return 0;
     const std::size_t count = session_.secured().read_available(into);
-    unyielded_bytes_ += count;
+    turn_.count_bytes(count);
     return count;
   }
 
   /// A reader's buffer is full: it should run, and bring the next one, before more is read.
-  void yield_soon() { unyielded_bytes_ = kBytesBetweenYields; }
+  void yield_soon() { turn_.end(); }
+
+  void count_frame(const FrameHeader& header) { turn_.count_items(header.has(kFlagSyn) ? kFramesOfNewStream : 1); }
+  Turn& turn() { return turn_; }
 
   /// Whether to read only the next header, or all that comes.
   void set_header_only(bool header_only) { limit_ = header_only ? kFrameHeaderBytes : kInputBytes; }
@@ -101,11 +107,11 @@ class Input {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   std::size_t limit_ = kInputBytes;
-  std::size_t unyielded_bytes_ = 0;  // read since others could run
+  Turn turn_{kBytesBetweenYields, kFramesBetweenYields};
 };
 
 /// Copies what the input holds of a payload to its stream; drops it if the stream has ended.
-void take_buffered(Input& input, StreamState* stream, std::size_t& remaining) {
+void take_buffered(SessionState& session, Input& input, StreamState* stream, std::size_t& remaining) {
   while (remaining > 0 && input.size() > 0) {
     std::size_t count = std::min(remaining, input.size());
     if (stream != nullptr && !stream->error) {
@@ -113,6 +119,7 @@ void take_buffered(Input& input, StreamState* stream, std::size_t& remaining) {
       count = room.size();
       std::memcpy(room.data(), input.front(count).data(), count);
       if (stream->commit_received(count)) input.yield_soon();
+      session.bound_received();
     }
     input.skip(count);
     remaining -= count;
@@ -120,11 +127,12 @@ void take_buffered(Input& input, StreamState* stream, std::size_t& remaining) {
 }
 
 /// Reads what has come in already straight to where the stream keeps it.
-void take_available(Input& input, StreamState& stream, std::size_t& remaining) {
+void take_available(SessionState& session, Input& input, StreamState& stream, std::size_t& remaining) {
   while (remaining > 0 && !stream.error) {
     const std::size_t count = input.read_past(stream.receive_room(remaining));
     if (count == 0) return;
     if (stream.commit_received(count)) input.yield_soon();
+    session.bound_received();
     remaining -= count;
   }
 }
@@ -132,17 +140,17 @@ void take_available(Input& input, StreamState& stream, std::size_t& remaining) {
 /// Reads the payload of a data frame; `stream` is null if it is dropped.
 base::Task<base::Result<>> read_payload(SessionState& session, Input& input, StreamPtr stream, std::size_t remaining) {
   const bool is_large = remaining >= kDirectPayloadBytesMin;
-  take_buffered(input, stream.get(), remaining);
+  take_buffered(session, input, stream.get(), remaining);
   input.set_header_only(false);
   bool direct = false;
   while (remaining > 0) {
-    if (stream) take_available(input, *stream, remaining);
+    if (stream) take_available(session, input, *stream, remaining);
     direct = remaining == 0;
     if (direct) break;
     auto filled = co_await input.fill();
     if (!filled) co_return filled;
     if (session.ended()) co_return base::Result<>();
-    take_buffered(input, stream.get(), remaining);
+    take_buffered(session, input, stream.get(), remaining);
   }
   input.set_header_only(direct && is_large);
   co_return base::Result<>();
@@ -156,6 +164,7 @@ base::Task<base::Result<>> on_data(SessionState& session, Input& input, FrameHea
     if (header.length > stream->receive_window) co_return Error::kProtocolViolation;
     if (header.length > 0 && stream->fin_received) co_return Error::kProtocolViolation;
     stream->receive_window -= header.length;
+    if (header.length > 0) session.on_payload();
     if (header.has(kFlagRst)) {
       session.reset_by_peer(stream);
       stream = nullptr;
@@ -195,18 +204,25 @@ base::Task<base::Result<>> read_frame(SessionState& session, Input& input) {
   auto header = decode_frame_header(input.front(kFrameHeaderBytes).first<kFrameHeaderBytes>());
   if (!header) co_return header.error();
   input.skip(kFrameHeaderBytes);
+  input.count_frame(*header);
+  session.on_frame_begun();
+  base::Result<> obeyed;
   switch (header->type) {
     case FrameType::kData:
-      co_return co_await on_data(session, input, *header);
+      obeyed = co_await on_data(session, input, *header);
+      break;
     case FrameType::kWindowUpdate:
-      co_return on_window_update(session, *header);
+      obeyed = on_window_update(session, *header);
+      break;
     case FrameType::kPing:
-      co_return session.on_ping(*header);
+      obeyed = session.on_ping(*header);
+      break;
     case FrameType::kGoAway:
       session.on_go_away();
       break;
   }
-  co_return base::Result<>();
+  if (!obeyed) co_return obeyed;
+  co_return session.on_frame_ended();
 }
 
 }  // namespace
@@ -219,6 +235,7 @@ base::Task<> run_reader(std::shared_ptr<SessionState> session) {
     while (session->output_is_full() && !session->ended()) co_await session->wait_for_output_room();
     if (session->ended()) break;
     auto read = co_await read_frame(*session, input);
+    if (read && input.turn().is_over_by_items()) co_await input.turn().let_others_run();
     if (read || session->ended()) continue;
     if (read.error() == Error::kProtocolViolation) {
       session->begin_close(GoAwayCode::kProtocolError, read.error());

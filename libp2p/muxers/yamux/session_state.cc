@@ -14,20 +14,26 @@ namespace {
 /// with room for the time that both ends take to run.
 constexpr int kGrowthRoundTrips = 4;
 
+/// Credit that leaves a stream a smaller window than this makes us send crumbs.
+constexpr std::uint32_t kUsefulWindowBytes = 256;
+
 }  // namespace
 
 SessionState::SessionState(base::Executor executor, base::Clock& clock, const YamuxConfig& config,
-                           std::unique_ptr<Stream> secured, bool is_dialler)
+                           std::shared_ptr<ReceivedTotal> received, std::unique_ptr<Stream> secured, bool is_dialler)
     : executor_(std::move(executor)),
       clock_(clock),
       config_(config),
       is_dialler_(is_dialler),
       secured_(std::move(secured)),
+      meter_(std::move(received)),
       next_id_(is_dialler ? 1 : 2),
       acceptable_(executor_),
       work_(executor_),
       output_drained_(executor_),
-      closed_(executor_) {
+      closed_(executor_),
+      useless_frames_(2 * config_.useless_frames_per_second_max,
+                      base::Duration(std::chrono::seconds(1)) / config_.useless_frames_per_second_max) {
   assert(config_.receive_window_initial_bytes >= kInitialWindowBytes);
   assert(config_.receive_window_max_bytes >= config_.receive_window_initial_bytes);
   assert(config_.receive_window_max_bytes <= std::numeric_limits<std::int32_t>::max());
@@ -73,7 +79,7 @@ void SessionState::return_to_budget() noexcept {
 }
 
 StreamPtr SessionState::make_stream(std::uint32_t id, bool outbound) {
-  auto stream = std::make_shared<StreamState>(executor_, id, outbound);
+  auto stream = std::make_shared<StreamState>(executor_, meter_, id, outbound);
   stream->credited_at = clock_.now();
   const std::uint32_t extra = config_.receive_window_initial_bytes - kInitialWindowBytes;
   stream->credit_pending = grow_window(*stream, extra);
@@ -120,6 +126,7 @@ base::Result<StreamPtr> SessionState::stream_of(const FrameHeader& header) {
     if (found == streams_.end()) return StreamPtr();
     StreamState& stream = *found->second;
     if (header.has(kFlagAck) && stream.outbound && !stream.acknowledged) {
+      frame_was_useful_ = true;
       stream.acknowledged = true;
       --unacknowledged_;
     }
@@ -131,6 +138,7 @@ base::Result<StreamPtr> SessionState::stream_of(const FrameHeader& header) {
     queue_control({FrameType::kWindowUpdate, kFlagRst, header.stream_id, 0});
     return StreamPtr();
   }
+  frame_was_useful_ = true;
   StreamPtr stream = make_stream(header.stream_id, false);
   backlog_.push_back(stream);
   acceptable_.notify_all();
@@ -165,13 +173,21 @@ void SessionState::remove_if_finished(const StreamPtr& stream) noexcept {
   if (stream->fin_sent && stream->fin_received && stream->received.empty()) remove(stream);
 }
 
+void SessionState::let_go_of_buffers() noexcept {
+  if (secured_->detach_buffers()) {
+    for (const StreamPtr& stream : batch_in_flight_->streams()) {
+      if (stream->request != nullptr) stream->request->detach();
+    }
+  } else if (!stall_timer_) {
+    stall_timer_ = call_after<&SessionState::on_stalled_write>(config_.stalled_write_timeout);
+  }
+}
+
 void SessionState::reset_by_us(const StreamPtr& stream) noexcept {
   if (stream->error) return;
   const bool both_closed = stream->fin_sent && stream->fin_received;
   end_stream(*stream, Error::kReset, true);
-  if (stream->request != nullptr && stream->request->is_referred() && !stall_timer_) {
-    stall_timer_ = call_after<&SessionState::on_stalled_write>(config_.stalled_write_timeout);
-  }
+  if (stream->request != nullptr && stream->request->is_referred()) let_go_of_buffers();
   if (!stream->syn_pending && !both_closed) {
     queue_control({FrameType::kWindowUpdate, kFlagRst, stream->id, 0});
   }
@@ -179,6 +195,7 @@ void SessionState::reset_by_us(const StreamPtr& stream) noexcept {
 }
 
 void SessionState::reset_by_peer(const StreamPtr& stream) {
+  frame_was_useful_ = stream->outbound;  // else it takes back what the peer has made us do
   end_stream(*stream, Error::kReset, true);
   remove(stream);
 }
@@ -194,6 +211,8 @@ void SessionState::release(const StreamPtr& stream) noexcept {
 }
 
 void SessionState::on_fin(const StreamPtr& stream) {
+  if (stream->fin_received) return;
+  frame_was_useful_ = true;
   stream->fin_received = true;
   stream->readable.notify_all();
   remove_if_finished(stream);
@@ -239,6 +258,7 @@ void SessionState::abort(base::Error error, bool discard) noexcept {
 
 void SessionState::on_go_away() {
   // Nobody opens streams any more; those that are open go on until the other side closes the connection.
+  frame_was_useful_ = !remote_goes_away_;
   remote_goes_away_ = true;
   if (streams_.empty()) begin_close(GoAwayCode::kNormal, Error::kConnectionClosed);
 }
@@ -273,9 +293,26 @@ void SessionState::on_consumed(const StreamPtr& stream, std::size_t count) {
 base::Result<> SessionState::on_credit(const StreamPtr& stream, std::uint32_t bytes) {
   const std::uint64_t window = stream->send_window + bytes;
   if (window > std::numeric_limits<std::uint32_t>::max()) return Error::kProtocolViolation;
+  if (bytes > 0 && window >= kUsefulWindowBytes) frame_was_useful_ = true;
   stream->send_window = window;
   want_to_send(stream);
   return base::Result<>();
+}
+
+void SessionState::bound_received() {
+  while (meter_.is_over(config_.received_bytes_max, config_.received_bytes_max_all)) {
+    const auto largest = std::max_element(streams_.begin(), streams_.end(), [](const auto& a, const auto& b) {
+      return a.second->received.size() < b.second->received.size();
+    });
+    // The rest is of streams that have ended, and is for whoever holds them.
+    if (largest == streams_.end() || largest->second->received.empty()) return;
+    reset_by_us(StreamPtr(largest->second));
+  }
+}
+
+base::Result<> SessionState::on_frame_ended() {
+  if (frame_was_useful_ || useless_frames_.take(clock_.now())) return base::Result<>();
+  return Error::kProtocolViolation;
 }
 
 // What there is to send.
@@ -354,7 +391,7 @@ void SessionState::fill_data(SendBatch& batch) {
 }
 
 void SessionState::on_batch_ended(const SendBatch& batch, bool written) {
-  batch_in_flight_ = false;
+  batch_in_flight_ = nullptr;
   stall_timer_.reset();
   for (const StreamPtr& stream : batch.streams()) {
     if (stream->request == nullptr) continue;
@@ -402,6 +439,7 @@ void SessionState::on_ping_timeout() {
 }
 
 base::Result<> SessionState::on_ping(const FrameHeader& header) {
+  frame_was_useful_ = true;  // it has a bound of its own
   if (header.has(kFlagAck)) {
     if (!ping_outstanding_ || header.length != ping_value_) return Error::kProtocolViolation;
     ping_outstanding_ = false;

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/signal.h"
+#include "libp2p/core/rate_budget.h"
 #include "libp2p/core/stream.h"
 #include "libp2p/core/stream_budget.h"
 #include "libp2p/muxers/yamux/send_batch.h"
@@ -25,8 +26,8 @@ using StreamPtr = std::shared_ptr<StreamState>;
 /// aborted), then closed (both loops are over and the secured stream is gone).
 class SessionState final : public std::enable_shared_from_this<SessionState> {
  public:
-  SessionState(base::Executor executor, base::Clock& clock, const YamuxConfig& config, std::unique_ptr<Stream> secured,
-               bool is_dialler);
+  SessionState(base::Executor executor, base::Clock& clock, const YamuxConfig& config,
+               std::shared_ptr<ReceivedTotal> received, std::unique_ptr<Stream> secured, bool is_dialler);
 
   /// Starts both loops.
   void start();
@@ -55,6 +56,12 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   void release(const StreamPtr& stream) noexcept;
 
   // The reader.
+  /// Around each frame. Error::kProtocolViolation if too many have been of no use.
+  void on_frame_begun() { frame_was_useful_ = false; }
+  base::Result<> on_frame_ended();
+  void on_payload() { frame_was_useful_ = true; }
+  /// Resets streams until no more is held unread than may be.
+  void bound_received();
   /// The stream that a frame is for, made if the frame opens it; null if the frame is to be dropped.
   base::Result<StreamPtr> stream_of(const FrameHeader& header);
   base::Result<> on_ping(const FrameHeader& header);
@@ -74,7 +81,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   // The writer.
   /// Takes what can be sent now, control frames first.
   void fill(SendBatch& batch);
-  void on_batch_begun() { batch_in_flight_ = true; }
+  void on_batch_begun(const SendBatch& batch) { batch_in_flight_ = &batch; }
   void on_batch_ended(const SendBatch& batch, bool written);
   base::Task<> wait_for_work() { return work_.wait(); }
   GoAwayCode go_away_code() const { return go_away_code_; }
@@ -101,6 +108,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   std::uint32_t grow_window(StreamState& stream, std::uint32_t wanted);
   void end_stream(StreamState& stream, base::Error error, bool discard) noexcept;
   void end_all_streams(base::Error error, bool discard) noexcept;
+  void let_go_of_buffers() noexcept;
   void remove(const StreamPtr& stream) noexcept;
   void remove_if_finished(const StreamPtr& stream) noexcept;
 
@@ -119,6 +127,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   const YamuxConfig config_;
   const bool is_dialler_;
   std::unique_ptr<Stream> secured_;
+  ReceiveMeter meter_;  // before the streams, which count in it to their end
 
   std::unordered_map<std::uint32_t, StreamPtr> streams_;
   std::shared_ptr<StreamBudget> budget_;
@@ -134,7 +143,7 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   std::deque<StreamPtr> data_list_;     // streams with data or a FIN to send, each at most once
   base::Signal work_;
   base::Signal output_drained_;
-  bool batch_in_flight_ = false;
+  const SendBatch* batch_in_flight_ = nullptr;
 
   std::optional<base::Error> ended_;
   bool aborted_ = false;
@@ -150,6 +159,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   base::Duration round_trip_{};  // 0 while unknown
   base::TimePoint ping_second_began_{};
   std::size_t pings_this_second_ = 0;
+  bool frame_was_useful_ = false;
+  RateBudget useless_frames_;
 
   std::unique_ptr<base::Timer> keep_alive_timer_;
   std::unique_ptr<base::Timer> ping_timer_;

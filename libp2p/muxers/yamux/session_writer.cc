@@ -27,7 +27,7 @@ base::Task<> run_writer(std::shared_ptr<SessionState> session) {
       co_await session->wait_for_work();
       continue;
     }
-    session->on_batch_begun();
+    session->on_batch_begun(batch);
     auto written = co_await session->secured().write_gather(batch.pieces());
     if (!written) session->abort(Error::kConnectionClosed, false);
     session->on_batch_ended(batch, written.has_value());

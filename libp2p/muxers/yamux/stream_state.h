@@ -17,9 +17,10 @@ struct PendingRead {
   std::size_t filled = 0;
 };
 
+/// Does not outlive its session.
 struct StreamState {
-  StreamState(const base::Executor& executor, std::uint32_t stream_id, bool is_outbound)
-      : id(stream_id), outbound(is_outbound), readable(executor), writable(executor) {}
+  StreamState(const base::Executor& executor, ReceiveMeter& meter, std::uint32_t stream_id, bool is_outbound)
+      : id(stream_id), outbound(is_outbound), received(meter), readable(executor), writable(executor) {}
 
   const std::uint32_t id;
   const bool outbound;

@@ -7,10 +7,15 @@
 
 namespace libp2p {
 
-/// Makes yamux sessions. `clock` outlives them.
+namespace yamux {
+struct ReceivedTotal;
+}
+
+/// Makes yamux sessions, all on one executor. `clock` outlives them.
 class YamuxMuxer final : public Muxer {
  public:
-  explicit YamuxMuxer(base::Clock& clock, YamuxConfig config = {}) : clock_(clock), config_(config) {}
+  explicit YamuxMuxer(base::Clock& clock, YamuxConfig config = {});
+  ~YamuxMuxer() override;
 
   std::string_view protocol_id() const override { return "/yamux/1.0.0"; }
   std::shared_ptr<MuxedConnection> start(const base::Executor& executor, std::unique_ptr<Stream> secured,
@@ -19,6 +24,7 @@ class YamuxMuxer final : public Muxer {
  private:
   base::Clock& clock_;
   YamuxConfig config_;
+  std::shared_ptr<yamux::ReceivedTotal> received_;
 };
 
 }  // namespace libp2p

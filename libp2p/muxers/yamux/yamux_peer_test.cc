@@ -288,6 +288,100 @@ TEST_F(YamuxPeerTest, APeerThatOpensAndResetsStreamsAndReadsNothingIsReadNoFurth
   EXPECT_LT(accepted.size(), 500u);
 }
 
+TEST_F(YamuxPeerTest, UselessFramesEndTheSessionIfTheyAreMany) {
+  struct Case {
+    const char* what;
+    FrameHeader header;
+  };
+  for (const Case& c : {
+           Case{"data without bytes", {FrameType::kData, kNoFlags, 1, 0}},
+           Case{"no credit", {FrameType::kWindowUpdate, kNoFlags, 1, 0}},
+           Case{"an acknowledgement that is none", {FrameType::kWindowUpdate, kFlagAck, 1, 0}},
+           Case{"a reset of no stream", {FrameType::kData, kFlagRst, 99, 0}},
+           Case{"data for no stream", {FrameType::kData, kNoFlags, 99, 1}},
+       }) {
+    SCOPED_TRACE(c.what);
+    YamuxConfig config;
+    config.useless_frames_per_second_max = 10;
+    connect(config);
+    auto stream = open_from_peer(1);
+    const base::Bytes payload(c.header.stream_id == 99 ? c.header.length : 0);
+    for (int i = 0; i < 20; ++i) send(c.header, payload);
+    EXPECT_TRUE(receive_all().empty());
+    for (int second = 0; second < 5; ++second) {
+      clock_.advance(1s);
+      for (int i = 0; i < 10; ++i) send(c.header, payload);
+      EXPECT_TRUE(receive_all().empty());
+    }
+    expect_violation(c.header, payload);
+  }
+}
+
+TEST_F(YamuxPeerTest, StreamsThatAreTakenBackEndTheSessionIfTheyAreMany) {
+  YamuxConfig config;
+  config.useless_frames_per_second_max = 10;
+  connect(config);
+  std::vector<std::unique_ptr<Stream>> accepted;
+  for (std::uint32_t id = 1; id < 41; id += 2) {
+    open_from_peer(id);  // and drop it, which is the peer's right too
+    EXPECT_EQ(receive().header.flags, kFlagRst);
+  }
+  for (std::uint32_t id = 41; id < 81; id += 2) {
+    accepted.push_back(open_from_peer(id));
+    send({FrameType::kWindowUpdate, kFlagRst, id, 0});
+  }
+  EXPECT_TRUE(receive_all().empty());
+  send({FrameType::kWindowUpdate, kFlagSyn, 81, 0});
+  expect_violation({FrameType::kWindowUpdate, kFlagRst, 81, 0});
+}
+
+TEST_F(YamuxPeerTest, CrumbsOfCreditEndTheSessionIfTheyAreMany) {
+  YamuxConfig config;
+  config.useless_frames_per_second_max = 10;
+  connect(config);
+  auto stream = open_from_peer(1);
+  for (int i = 0; i < 100; ++i) send({FrameType::kWindowUpdate, kNoFlags, 1, 1});
+  EXPECT_TRUE(receive_all().empty()) << "they do no harm while the window is large";
+  const base::Bytes large = pattern(kInitialWindowBytes + 1000);
+  auto writing = start(stream->write(large));
+  for (std::size_t received = 0; received < kInitialWindowBytes + 100;) received += receive().payload.size();
+  for (int i = 0; i < 20; ++i) {
+    send({FrameType::kWindowUpdate, kNoFlags, 1, 1});
+    EXPECT_EQ(receive().payload.size(), 1u);
+  }
+  expect_violation({FrameType::kWindowUpdate, kNoFlags, 1, 1});
+}
+
+TEST_F(YamuxPeerTest, WhatNobodyReadsIsBoundedBesideTheWindows) {
+  YamuxConfig config;
+  config.received_bytes_max = 1'000'000;
+  connect(config);
+  std::vector<std::unique_ptr<Stream>> streams;
+  for (std::uint32_t id = 1; id < 11; id += 2) streams.push_back(open_from_peer(id));
+  for (std::uint32_t id = 1; id < 9; id += 2) {
+    send({FrameType::kData, kNoFlags, id, 200'000 + id}, pattern(200'000 + id));
+  }
+  EXPECT_TRUE(receive_all().empty());
+  send({FrameType::kData, kNoFlags, 9, 199'990}, pattern(199'990));
+  EXPECT_EQ(receive().header, (FrameHeader{FrameType::kWindowUpdate, kFlagRst, 7, 0})) << "it held most";
+  base::Bytes into(1);
+  EXPECT_EQ(run(streams[3]->read_some(into)).error(), Error::kReset);
+  EXPECT_TRUE(run(read_bytes(*streams[0], 200'001)));
+  EXPECT_TRUE(run(read_bytes(*streams[4], 199'990)));
+}
+
+TEST_F(YamuxPeerTest, AStreamThatIsReadHoldsNothing) {
+  YamuxConfig config;
+  config.received_bytes_max = 100'000;
+  connect(config);
+  auto stream = open_from_peer(1);
+  base::Bytes into(300'000);
+  auto reading = start(read_bytes(*stream, 250'000));
+  poll();
+  send({FrameType::kData, kNoFlags, 1, 250'000}, pattern(250'000));
+  EXPECT_TRUE(finish(reading));
+}
+
 TEST_F(YamuxPeerTest, TooManyPingsEndTheSession) {
   YamuxConfig config;
   config.pings_per_second_max = 10;
@@ -441,6 +535,7 @@ TEST_F(YamuxPeerTest, AfterGoAwayOpenStreamsGoOnAndNoNewOnesOpen) {
   send({FrameType::kData, kFlagFin, 1, 5}, pattern(5));
   EXPECT_EQ(run(read_to_end(*stream)).value(), pattern(5));
   EXPECT_FALSE(session_->takes_streams());
+  EXPECT_FALSE(session_->is_closed());
   EXPECT_EQ(run(session_->open_stream()).error(), Error::kConnectionClosed);
   EXPECT_TRUE(run(write_and_close(*stream, pattern(6))));
   EXPECT_EQ(receive().payload, pattern(6));
@@ -553,6 +648,57 @@ TEST_F(YamuxPeerTest, ALargeWriteThatIsResetWhileTheConnectionIsStuckEndsTheSess
   EXPECT_EQ(finish(writing).error(), Error::kReset);
   EXPECT_TRUE(session_->is_closed());
   EXPECT_EQ(run(session_->accept_stream()).error(), Error::kTimeout);
+}
+
+/// Copies what it is to write before it writes it.
+class CopyingStream final : public Stream {
+ public:
+  explicit CopyingStream(std::unique_ptr<Stream> inner) : inner_(std::move(inner)) {}
+  base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override { return inner_->read_some(into); }
+  base::Task<base::Result<>> write(base::ConstBytes bytes) override { return inner_->write(bytes); }
+  base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override {
+    base::Bytes copy;
+    for (const base::ConstBytes buffer : buffers) base::append(copy, buffer);
+    auto written = co_await inner_->write(copy);
+    co_return written;
+  }
+  bool detach_buffers() override { return true; }
+  base::Task<base::Result<>> close_write() override { return inner_->close_write(); }
+  void reset() noexcept override { inner_->reset(); }
+
+ private:
+  std::unique_ptr<Stream> inner_;
+};
+
+TEST_F(YamuxPeerTest, ALargeWriteThatIsResetReturnsAtOnceWhereTheConnectionGivesItsBuffersBack) {
+  auto [left, right] = testing::make_memory_pipe(io_.get_executor(), {.capacity_bytes = 1000});
+  peer_ = std::move(right);
+  session_ = YamuxMuxer(clock_).start(io_.get_executor(), std::make_unique<CopyingStream>(std::move(left)), false);
+  receive();  // the ping
+  auto first = open_from_peer(1);
+  auto second = open_from_peer(3);
+  base::Bytes bytes = pattern(200'000);
+  const base::Bytes others = pattern(200'000, 3);
+  auto writing = start(first->write(bytes));
+  auto writing_others = start(second->write(others));
+  poll();
+  first->reset();
+  EXPECT_EQ(finish(writing).error(), Error::kReset);
+  bytes.assign(bytes.size(), 0);
+  EXPECT_FALSE(writing_others->has_value());
+  clock_.advance(5s);
+  EXPECT_FALSE(session_->is_closed());
+  base::Bytes received;
+  base::Bytes received_others;
+  while (received_others.size() < others.size()) {
+    const Frame frame = receive();
+    if (frame.header.type == FrameType::kData) {
+      base::append(frame.header.stream_id == 1 ? received : received_others, frame.payload);
+    }
+  }
+  EXPECT_TRUE(finish(writing_others));
+  EXPECT_TRUE(received_others == others);
+  EXPECT_TRUE(std::equal(received.begin(), received.end(), pattern(200'000).begin())) << "as it was when it was taken";
 }
 
 TEST_F(YamuxPeerTest, TheEndOfTheConnectionEndsTheSession) {

@@ -13,9 +13,10 @@ struct StreamState;
 /// May outlive its session: then reading returns what was buffered and fails, and writing fails, with the error that
 /// ended the session.
 ///
-/// A write completes when its bytes have been passed to the secured stream, which reads the caller's buffers meanwhile:
-/// a write of more than a few KiB that is reset while the connection takes no bytes fails only when the batch has been
-/// written, or the session has been ended for it (YamuxConfig::stalled_write_timeout). Reads fail at once.
+/// A write completes when its bytes have been passed to the secured stream, which reads the caller's buffers meanwhile.
+/// If it is reset while the connection takes no bytes, it fails at once where that stream gives the buffers back
+/// (Stream::detach_buffers(); Noise does); else, if it is of more than a few KiB, when the batch has been written or
+/// the session has been ended for it (YamuxConfig::stalled_write_timeout). Reads fail at once.
 class YamuxStream final : public Stream {
  public:
   YamuxStream(std::shared_ptr<SessionState> session, std::shared_ptr<StreamState> state);

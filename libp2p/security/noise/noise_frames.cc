@@ -18,6 +18,19 @@ void GatherCursor::take(std::size_t bytes) {
   skip_empty();
 }
 
+void GatherCursor::detach() {
+  base::Bytes rest;
+  while (!done()) {
+    base::append(rest, front());
+    take(front().size());
+  }
+  copy_ = std::move(rest);
+  copied_ = copy_;
+  buffers_ = std::span<const base::ConstBytes>(&copied_, 1);
+  offset_ = 0;
+  skip_empty();
+}
+
 void GatherCursor::skip_empty() {
   while (!buffers_.empty() && offset_ == buffers_.front().size()) {
     buffers_ = buffers_.subspan(1);
@@ -69,7 +82,7 @@ base::Result<std::size_t> FrameOpener::read(base::MutableBytes into) {
   assert(!into.empty());
   std::size_t done = take_leftover(into);
   // Opens only if all of the leftover is gone: frames behind it come after it.
-  while (done < into.size() && leftover_.empty() && !failed_) {
+  while (done < into.size() && leftover_.empty() && !failed_ && may_open_frames()) {
     const auto opened = open_frame(into.subspan(done), done == 0);
     if (!opened) {
       failed_ = opened.error();
@@ -108,6 +121,7 @@ base::Result<std::optional<std::size_t>> FrameOpener::open_frame(base::MutableBy
   auto opened = cipher_.open({}, ciphertext, fits ? into.data() : in_place);
   if (!opened) return opened.error() == Error::kConnectionClosed ? Error::kConnectionClosed : Error::kProtocolViolation;
   begin_ += kFramePrefixBytes + ciphertext.size();
+  --frames_left_;
   empty_frames_ = size == 0 ? empty_frames_ + 1 : 0;
   if (empty_frames_ > kEmptyFramesMax) return Error::kProtocolViolation;
   if (fits) return size;

@@ -23,15 +23,21 @@ inline constexpr int kEmptyFramesMax = 16;
 class GatherCursor {
  public:
   explicit GatherCursor(std::span<const base::ConstBytes> buffers) : buffers_(buffers) { skip_empty(); }
+  GatherCursor(const GatherCursor&) = delete;
+  GatherCursor& operator=(const GatherCursor&) = delete;
   bool done() const { return buffers_.empty(); }
   /// The rest of the front buffer. REQUIRES: not done().
   base::ConstBytes front() const { return buffers_.front().subspan(offset_); }
   void take(std::size_t bytes);
+  /// Copies the rest: the buffers are no longer read.
+  void detach();
 
  private:
   void skip_empty();
   std::span<const base::ConstBytes> buffers_;
   std::size_t offset_ = 0;
+  base::Bytes copy_;  ///< what buffers_ names once detached
+  base::ConstBytes copied_;
 };
 
 /// Cuts what is to be sent into sealed frames.
@@ -87,6 +93,9 @@ class FrameOpener {
   bool inside_frame() const { return begin_ != end_; }
   /// Whether read() would return bytes or an error.
   bool is_readable() const;
+  /// Frames that read() opens from now on; then it returns 0. Small ones cost more than their bytes.
+  void allow_frames(std::size_t count) { frames_left_ = count; }
+  bool may_open_frames() const { return frames_left_ > 0; }
 
   /// Gives the buffer back, until the next space(), if at most the beginning of a frame is in it, which is kept
   /// elsewhere. A larger part of a frame stays where it is.
@@ -112,6 +121,7 @@ class FrameOpener {
   std::size_t end_ = 0;
   base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
   int empty_frames_ = 0;       ///< in a row
+  std::size_t frames_left_ = SIZE_MAX;
   base::Error failed_;
 };
 

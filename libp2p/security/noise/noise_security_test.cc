@@ -359,6 +359,12 @@ class NoiseStreamTest : public NoiseSecurityTest {
     auto closed = co_await stream.close_write();
     EXPECT_TRUE(closed);
   }
+  static base::Task<> write_and_close(Stream& stream, base::ConstBytes bytes) {
+    auto written = co_await stream.write(bytes);
+    EXPECT_TRUE(written);
+    auto closed = co_await stream.close_write();
+    EXPECT_TRUE(closed);
+  }
   static base::Task<> receive_all(Stream& stream, base::Bytes& data, unsigned seed, bool& ended) {
     std::mt19937 random_source(seed);
     base::Bytes buffer(300'000);
@@ -404,6 +410,25 @@ TEST_F(NoiseStreamTest, TenMebibytesBothWaysInRandomChunks) {
   EXPECT_TRUE(right_ended);
   EXPECT_TRUE(left_got == to_left);
   EXPECT_TRUE(right_got == to_right);
+}
+
+TEST_F(NoiseStreamTest, AWriterMayHaveItsBuffersBackBeforeTheWriteIsDone) {
+  connect();
+  base::Bytes sent(1'000'000);
+  base::random_bytes(sent);
+  const base::Bytes expected = sent;
+  base::Bytes got;
+  bool ended = false;
+  EXPECT_TRUE(left_->detach_buffers()) << "nothing is being written";
+  start(write_and_close(*left_, sent));
+  run();  // until the pipe is full
+  EXPECT_TRUE(left_->detach_buffers());
+  EXPECT_TRUE(left_->detach_buffers());
+  sent.assign(sent.size(), 0);
+  start(receive_all(*right_, got, 2, ended));
+  run();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(got == expected);
 }
 
 TEST_F(NoiseStreamTest, OneByteReadsOfTheRawStream) {

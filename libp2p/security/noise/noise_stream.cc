@@ -2,30 +2,43 @@
 
 #include "base/log.h"
 #include "libp2p/core/error.h"
+#include "libp2p/core/turn.h"
 
 namespace libp2p::noise {
 
 namespace {
 
-/// Gives the sealer's buffer back when a write has ended, however it ends.
-class BufferLoan {
+/// Frames that are opened in a row before others run. Large ones never come to it: the reader has had enough before.
+constexpr std::size_t kFramesBetweenYields = 256;
+
+/// A write under way. Gives the sealer's buffer back when it has ended, however it ends.
+class Writing {
  public:
-  explicit BufferLoan(FrameSealer& sealer) : sealer_(sealer) {}
-  ~BufferLoan() { sealer_.release_buffer(); }
-  BufferLoan(const BufferLoan&) = delete;
-  BufferLoan& operator=(const BufferLoan&) = delete;
+  Writing(FrameSealer& sealer, GatherCursor*& slot, GatherCursor& rest) : sealer_(sealer), slot_(slot) {
+    slot_ = &rest;
+  }
+  ~Writing() {
+    slot_ = nullptr;
+    sealer_.release_buffer();
+  }
+  Writing(const Writing&) = delete;
+  Writing& operator=(const Writing&) = delete;
 
  private:
   FrameSealer& sealer_;
+  GatherCursor*& slot_;
 };
 
 }  // namespace
 
 NoiseStream::NoiseStream(std::unique_ptr<Stream> raw, HandshakeState::Transport ciphers)
-    : raw_(std::move(raw)), sealer_(std::move(ciphers.send)), opener_(std::move(ciphers.receive)) {}
+    : raw_(std::move(raw)), sealer_(std::move(ciphers.send)), opener_(std::move(ciphers.receive)) {
+  opener_.allow_frames(kFramesBetweenYields);
+}
 
 base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes into) {
   for (;;) {
+    if (!opener_.may_open_frames()) co_await let_others_run();
     auto opened = opener_.read(into);
     if (!opened) {
       // Whoever uses the connection learns only that it has gone.
@@ -33,6 +46,7 @@ base::Task<base::Result<std::size_t>> NoiseStream::read_some(base::MutableBytes 
       raw_->reset();
     }
     if (!opened || *opened > 0) co_return opened;
+    if (!opener_.may_open_frames()) continue;
     if (read_end_) co_return *read_end_;
     auto received = co_await receive();
     if (!received || *received == 0) co_return received;
@@ -47,7 +61,13 @@ base::Task<base::Result<std::size_t>> NoiseStream::receive() {
   co_return received;
 }
 
+base::Task<> NoiseStream::let_others_run() {
+  opener_.allow_frames(kFramesBetweenYields);
+  for (int i = 0; i < kTurnsYieldedForSmallItems; ++i) co_await base::yield_now();
+}
+
 base::Task<> NoiseStream::wait_readable() {
+  if (!opener_.may_open_frames()) co_await let_others_run();
   while (!read_end_ && !opener_.is_readable()) {
     opener_.release_buffer();
     co_await raw_->wait_readable();
@@ -58,11 +78,11 @@ base::Task<> NoiseStream::wait_readable() {
 
 std::size_t NoiseStream::read_available(base::MutableBytes into) {
   std::size_t done = 0;
-  while (done < into.size()) {
+  while (done < into.size() && opener_.may_open_frames()) {
     const auto opened = opener_.read(into.subspan(done));
     if (!opened) break;  // the next read_some() tells
     done += *opened;
-    if (*opened > 0) continue;
+    if (*opened > 0 || !opener_.may_open_frames()) continue;
     const std::size_t received = raw_->read_available(opener_.space());
     if (received == 0) break;
     opener_.received(received);
@@ -78,7 +98,7 @@ base::Task<base::Result<>> NoiseStream::write(base::ConstBytes bytes) {
 
 base::Task<base::Result<>> NoiseStream::write_gather(std::span<const base::ConstBytes> buffers) {
   GatherCursor rest(buffers);
-  const BufferLoan loan(sealer_);
+  const Writing writing(sealer_, writing_, rest);
   while (!rest.done()) {
     auto frames = sealer_.seal_some(rest);
     if (!frames) {
@@ -89,6 +109,11 @@ base::Task<base::Result<>> NoiseStream::write_gather(std::span<const base::Const
     if (!written) co_return written;
   }
   co_return base::Result<>();
+}
+
+bool NoiseStream::detach_buffers() {
+  if (writing_ != nullptr) writing_->detach();
+  return true;
 }
 
 base::Task<base::Result<>> NoiseStream::close_write() { return raw_->close_write(); }

@@ -13,6 +13,8 @@ namespace libp2p::noise {
 /// next to nothing in wait_readable() at the beginning of a frame. Reads hand out whole frames where the caller's
 /// buffer holds them (kPlaintextMaxBytes), without a copy; writes seal several frames for one raw write.
 ///
+/// A write reads the caller's buffers until it has sealed all of them; detach_buffers() is offered.
+///
 /// A bad frame ends the connection: Error::kProtocolViolation. Noise does not seal the end of the stream, so that it
 /// is as trustworthy as the raw one's; inside a frame it is Error::kUnexpectedEof.
 class NoiseStream final : public Stream {
@@ -24,15 +26,18 @@ class NoiseStream final : public Stream {
   base::Task<> wait_readable() override;
   base::Task<base::Result<>> write(base::ConstBytes bytes) override;
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
+  bool detach_buffers() override;
   base::Task<base::Result<>> close_write() override;
   void reset() noexcept override;
 
  private:
   /// Reads raw bytes; 0 at the end of the stream.
   base::Task<base::Result<std::size_t>> receive();
+  base::Task<> let_others_run();
 
   std::unique_ptr<Stream> raw_;
   FrameSealer sealer_;
+  GatherCursor* writing_ = nullptr;  ///< the write under way
   FrameOpener opener_;
   /// What wait_readable() met; read_some() tells it.
   std::optional<base::Result<std::size_t>> read_end_;

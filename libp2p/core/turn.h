@@ -1,0 +1,49 @@
+// Lets connections that share a thread take turns: what has come in already is handled without waiting, but not for
+// long.
+#pragma once
+
+#include "base/task.h"
+
+#include <cstddef>
+
+namespace libp2p {
+
+/// Turns that others get after one that went on small items, so that whoever sends nothing but those gets less of the
+/// thread than whoever sends bytes.
+inline constexpr int kTurnsYieldedForSmallItems = 4;
+
+/// Counts what one connection has done since others could run. Not thread-safe.
+class Turn {
+ public:
+  /// Small items cost more than their bytes, so both are bounded.
+  Turn(std::size_t bytes_max, std::size_t items_max) : bytes_max_(bytes_max), items_max_(items_max) {}
+
+  void count_bytes(std::size_t bytes) { bytes_ += bytes; }
+  void count_items(std::size_t items) { items_ += items; }
+  /// Ends the turn early.
+  void end() { bytes_ = bytes_max_; }
+
+  bool is_over() const { return bytes_ >= bytes_max_ || is_over_by_items(); }
+  bool is_over_by_items() const { return items_ >= items_max_; }
+
+  /// Begins the next turn after others have had theirs.
+  base::Task<> let_others_run() {
+    const int turns = is_over_by_items() ? kTurnsYieldedForSmallItems : 1;
+    restart();
+    for (int i = 0; i < turns; ++i) co_await base::yield_now();
+  }
+
+  /// Begins the next turn: others have run meanwhile.
+  void restart() {
+    bytes_ = 0;
+    items_ = 0;
+  }
+
+ private:
+  std::size_t bytes_max_;
+  std::size_t items_max_;
+  std::size_t bytes_ = 0;
+  std::size_t items_ = 0;
+};
+
+}  // namespace libp2p
