@@ -27,6 +27,8 @@ struct NodeConfig {
   std::vector<multiformats::Multiaddr> listen_addresses;
   std::vector<multiformats::Multiaddr> external_addresses;
   std::vector<multiformats::Multiaddr> bootstrap_peers;
+  /// Whom to have to do with at all; everybody by default.
+  libp2p::ConnectionGate gate = {};
   /// Peers that may ask without the cluster key.
   std::vector<multiformats::PeerId> trusted_peers;
   /// 64 hex digits, or empty: the key file in config_dir, made at first start.

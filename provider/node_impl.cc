@@ -113,6 +113,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
 
   libp2p::HostConfig host{.key = std::move(key)};
   host.external_addresses = config.external_addresses;
+  host.gate = config.gate;
   host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
   peer_id_ = host_->peer_id();
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,

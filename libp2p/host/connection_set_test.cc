@@ -1,6 +1,6 @@
 #include "libp2p/host/connection_set.h"
 
-#include "libp2p/host/fake_session.h"
+#include "libp2p/testing/fake_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,10 +22,10 @@ class ConnectionSetTest : public ::testing::Test {
  protected:
   std::shared_ptr<HostConnection> make(std::uint8_t number, bool is_dialler) {
     UpgradedConnection upgraded;
-    upgraded.session = std::make_shared<FakeSession>();
+    upgraded.session = std::make_shared<testing::FakeSession>();
     upgraded.remote_peer = peer(number);
     upgraded.is_dialler = is_dialler;
-    sessions_.push_back(std::static_pointer_cast<FakeSession>(upgraded.session));
+    sessions_.push_back(std::static_pointer_cast<testing::FakeSession>(upgraded.session));
     return std::make_shared<HostConnection>(std::move(upgraded), nullptr, tasks_, clock_, base::Duration());
   }
 
@@ -56,7 +56,7 @@ class ConnectionSetTest : public ::testing::Test {
   base::ManualClock clock_;
   TaskGroup tasks_{io_.get_executor()};
   ConnectionSet set_{peer(5), {.connections_max = 10, .per_peer_max = 3, .streams_max = 10, .streams_per_peer_max = 5}};
-  std::vector<std::shared_ptr<FakeSession>> sessions_;
+  std::vector<std::shared_ptr<testing::FakeSession>> sessions_;
 };
 
 TEST_F(ConnectionSetTest, TheOldestThatTakesStreamsServes) {

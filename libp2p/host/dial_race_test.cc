@@ -1,7 +1,7 @@
 #include "libp2p/host/dial_race.h"
 
 #include "libp2p/core/error.h"
-#include "libp2p/host/fake_session.h"
+#include "libp2p/testing/fake_session.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -71,9 +71,9 @@ class DialRaceTest : public ::testing::Test {
     co_return connection;
   }
 
-  std::shared_ptr<FakeSession> session_of(int number) {
+  std::shared_ptr<testing::FakeSession> session_of(int number) {
     auto& session = sessions_[number];
-    if (!session) session = std::make_shared<FakeSession>();
+    if (!session) session = std::make_shared<testing::FakeSession>();
     return session;
   }
 
@@ -103,7 +103,7 @@ class DialRaceTest : public ::testing::Test {
   std::vector<int> stopped_;
   bool ignores_stop_ = false;
   std::map<int, base::Error> ends_;
-  std::map<int, std::shared_ptr<FakeSession>> sessions_;
+  std::map<int, std::shared_ptr<testing::FakeSession>> sessions_;
   std::optional<DialRace::Result> result_;
   bool looks_up_ = false;
   std::optional<base::Result<std::vector<multiformats::Multiaddr>>> found_;

@@ -62,7 +62,9 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       identify_(clock, tasks_, {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_},
                 [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
       inbound_(inbound_limits(config_)),
-      connections_(peer_id_, connection_limits(config_)) {
+      connections_(peer_id_, connection_limits(config_)),
+      dials_(executor, tasks_,
+             [this](DialTarget target, ConnectOptions options) { return dial(std::move(target), options); }) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
@@ -145,8 +147,8 @@ base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::PeerId peer,
   if (!options.force_new) {
     if (auto existing = connections_.find(peer)) co_return existing;
   }
-  DialKey key(peer, std::move(addresses));
-  auto result = co_await dial(std::move(key), options);
+  DialTarget target(peer, std::move(addresses));
+  auto result = co_await join_dial(std::move(target), options);
   co_return result;
 }
 
@@ -155,37 +157,30 @@ base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::Multiaddr addre
   options.ignore_backoff = true;
   const auto peer = address.peer_id();
   if (peer) return connect(*peer, std::move(addresses), options);
-  return dial(DialKey(std::nullopt, std::move(addresses)), options);
+  return join_dial(DialTarget(std::nullopt, std::move(addresses)), options);
 }
 
-base::Task<HostImpl::DialResult> HostImpl::dial(DialKey key, ConnectOptions options) {
-  auto started = start_dial(key, options);
-  if (!started) co_return started.error();
-  // Nothing of the host is used after this: it may be closed and gone when the waiting coroutine goes on.
-  const std::shared_ptr<Dial> dial = std::move(*started);
-  while (!dial->result) co_await dial->ended.wait();
-  co_return *dial->result;
-}
-
-base::Result<std::shared_ptr<HostImpl::Dial>> HostImpl::start_dial(const DialKey& key, ConnectOptions options) {
+base::Result<> HostImpl::may_dial(const DialTarget& target, const ConnectOptions& options) const {
+  const auto& [peer, addresses] = target;
   if (closing_) return Error::kClosing;
-  if (key.second.empty()) return Error::kNotConnected;
-  if (key.first == peer_id_) return Error::kDialToSelf;
-  if (key.first && !gate_->admits(*key.first)) return Error::kDenied;
-  const auto under_way = dials_.find(key);
-  if (under_way != dials_.end() && !options.force_new) return under_way->second;
-  if (!connections_.has_room(pending())) return Error::kTooManyConnections;
-  auto dial = std::make_shared<Dial>(executor_);
-  if (!options.force_new) dials_.emplace(key, dial);
-  ++dials_under_way_;
-  tasks_.spawn(run_dial(key, options, dial));
-  return dial;
+  if (addresses.empty()) return Error::kNotConnected;
+  if (peer == peer_id_) return Error::kDialToSelf;
+  if (peer && !gate_->admits(*peer)) return Error::kDenied;
+  if (dials_.begins(target, options) && !connections_.has_room(pending())) return Error::kTooManyConnections;
+  return {};
 }
 
-base::Task<> HostImpl::run_dial(DialKey key, ConnectOptions options, std::shared_ptr<Dial> dial) {
+base::Task<HostImpl::DialResult> HostImpl::join_dial(DialTarget target, ConnectOptions options) {
+  if (const auto allowed = may_dial(target, options); !allowed) co_return allowed.error();
+  // Nothing of the host is used after this: it may be closed and gone when the waiting coroutine goes on.
+  auto result = co_await dials_.join(std::move(target), options);
+  co_return result;
+}
+
+base::Task<HostImpl::DialResult> HostImpl::dial(DialTarget target, ConnectOptions options) {
   DialRequest request;
-  request.expected = key.first;
-  request.addresses = key.second;
+  request.expected = target.first;
+  request.addresses = std::move(target.second);
   request.timeout = config_.dial_timeout;
   request.ignores_backoff = options.force_new || options.ignore_backoff;
   request.stop = stop_.get_token();
@@ -194,25 +189,11 @@ base::Task<> HostImpl::run_dial(DialKey key, ConnectOptions options, std::shared
   origin.on_purpose = options.force_new;
   auto upgraded = co_await dialler_.dial(std::move(request));
   DialResult result = upgraded ? add_connection(std::move(*upgraded), origin) : DialResult(upgraded.error());
-  if (!result && key.first && !options.force_new) {
+  if (!result && target.first && !options.force_new) {
     // The peer may have reached us meanwhile.
-    if (auto inbound = connections_.find(*key.first)) result = inbound;
+    if (auto inbound = connections_.find(*target.first)) co_return inbound;
   }
-  if (!dial->result) dial->result = std::move(result);
-  --dials_under_way_;
-  const auto shared = dials_.find(key);
-  if (shared != dials_.end() && shared->second == dial) dials_.erase(shared);
-  dial->ended.notify_all();
-}
-
-void HostImpl::answer_dials(const std::shared_ptr<HostConnection>& connection) {
-  for (auto at = dials_.lower_bound(DialKey(connection->remote_peer(), {})); at != dials_.end(); ++at) {
-    const auto& [key, dial] = *at;
-    if (key.first != connection->remote_peer()) break;
-    if (dial->result) continue;
-    dial->result = connection;
-    dial->ended.notify_all();
-  }
+  co_return result;
 }
 
 // Connections.
@@ -236,7 +217,9 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded, Conne
       std::make_shared<HostConnection>(std::move(upgraded), protocols_, tasks_, clock_, config_.handshake_timeout);
   connections_.add(connection, origin);
   // It stays if our own dial succeeds too; that goes on, because the peer may see its connection before we do.
-  if (!connection->is_dialler() && connection->remote_peer() < peer_id_) answer_dials(connection);
+  if (!connection->is_dialler() && connection->remote_peer() < peer_id_) {
+    dials_.answer(connection->remote_peer(), connection);
+  }
   if (config_.idle_timeout && !connection->is_superseded()) connection->close_when_idle(*config_.idle_timeout);
   call_each(connected_calls_, connection);
   tasks_.spawn(run_connection(connection, std::move(permit)));

@@ -3,6 +3,7 @@
 
 #include "libp2p/host/connection_set.h"
 #include "libp2p/host/connection_upgrader.h"
+#include "libp2p/host/dial_calls.h"
 #include "libp2p/host/dialler.h"
 #include "libp2p/host/host.h"
 #include "libp2p/host/host_connection.h"
@@ -10,7 +11,6 @@
 #include "libp2p/host/inbound_admission.h"
 #include "libp2p/host/task_group.h"
 
-#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -62,20 +62,12 @@ class HostImpl final : public Host {
   base::Task<> close() override;
 
  private:
-  using DialResult = base::Result<std::shared_ptr<Connection>>;
-  using DialKey = std::pair<std::optional<multiformats::PeerId>, std::vector<multiformats::Multiaddr>>;
-  /// A dial under way; calls with the same key wait for its result together, unless it is forced.
-  struct Dial {
-    explicit Dial(const base::Executor& executor) : ended(executor) {}
-    base::Signal ended;
-    std::optional<DialResult> result;
-  };
+  using DialResult = DialCalls::Result;
+  using DialTarget = DialCalls::Target;
 
-  base::Result<std::shared_ptr<Dial>> start_dial(const DialKey& key, ConnectOptions options);
-  base::Task<> run_dial(DialKey key, ConnectOptions options, std::shared_ptr<Dial> dial);
-  base::Task<DialResult> dial(DialKey key, ConnectOptions options);
-  /// Those who wait for a dial to the peer get this connection, which has come in meanwhile.
-  void answer_dials(const std::shared_ptr<HostConnection>& connection);
+  base::Result<> may_dial(const DialTarget& target, const ConnectOptions& options) const;
+  base::Task<DialResult> join_dial(DialTarget target, ConnectOptions options);
+  base::Task<DialResult> dial(DialTarget target, ConnectOptions options);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
   std::optional<InboundAdmission::Permit> admit(const multiformats::Multiaddr& from);
@@ -88,7 +80,7 @@ class HostImpl final : public Host {
   base::Task<> run_connection(std::shared_ptr<HostConnection> connection,
                               std::optional<InboundAdmission::Permit> permit);
   /// What is not a connection yet, but may become one.
-  std::size_t pending() const { return inbound_.pending() + dials_under_way_; }
+  std::size_t pending() const { return inbound_.pending() + dials_.under_way(); }
 
   base::Executor executor_;
   base::Clock& clock_;
@@ -103,9 +95,7 @@ class HostImpl final : public Host {
   std::vector<std::shared_ptr<Listener>> listeners_;
   InboundAdmission inbound_;
   ConnectionSet connections_;
-  /// Those that calls may join.
-  std::map<DialKey, std::shared_ptr<Dial>> dials_;
-  std::size_t dials_under_way_ = 0;
+  DialCalls dials_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;

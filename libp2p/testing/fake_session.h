@@ -4,7 +4,7 @@
 #include "libp2p/core/error.h"
 #include "libp2p/core/muxer.h"
 
-namespace libp2p {
+namespace libp2p::testing {
 
 /// Only good for being told apart and ended.
 class FakeSession final : public MuxedConnection {
@@ -23,4 +23,4 @@ class FakeSession final : public MuxedConnection {
   std::size_t streams = 0;
 };
 
-}  // namespace libp2p
+}  // namespace libp2p::testing
