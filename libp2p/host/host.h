@@ -25,7 +25,8 @@ struct HostConfig {
   base::Duration handshake_timeout = std::chrono::seconds(10);
   /// Connections, both ways; dials and inbound handshakes under way count too.
   std::size_t connections_max = 1024;
-  /// Connections to one peer, both ways. More than one arises when both sides dial at once, or on purpose.
+  /// Connections to one peer, both ways. More than one arises when both sides dial at once, or on purpose; with a limit
+  /// of one, two sides that dial at once may refuse each other.
   std::size_t connections_per_peer_max = 16;
   /// Addresses dialled at once, of all peers; others wait their turn, within their dial_timeout.
   std::size_t dial_attempts_max = 128;

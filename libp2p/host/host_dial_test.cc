@@ -117,6 +117,77 @@ TEST_F(HostTest, AHostNameIsLookedUp) {
   EXPECT_TRUE(run(add_host().connect(named)));
 }
 
+/// Knows one name, and leaves questions for others unanswered.
+class OneNameResolver final : public Resolver {
+ public:
+  OneNameResolver(const base::Executor& executor, std::string name, std::string text)
+      : stopped_(executor), name_(std::move(name)), text_(std::move(text)) {}
+
+  base::Task<base::Result<std::vector<boost::asio::ip::address>>> resolve_addresses(std::string, IpFamily,
+                                                                                    std::stop_token stop) override {
+    co_await wait(stop);
+    co_return Error::kClosing;
+  }
+  base::Task<base::Result<std::vector<std::string>>> resolve_texts(std::string name, std::stop_token stop) override {
+    if (name == name_) co_return std::vector<std::string>{text_};
+    co_await wait(stop);
+    co_return Error::kClosing;
+  }
+
+ private:
+  base::Task<> wait(std::stop_token stop) {
+    const std::stop_callback on_stop(stop, [this] { stopped_.notify_all(); });
+    while (!stop.stop_requested()) co_await stopped_.wait();
+  }
+
+  base::Signal stopped_;
+  std::string name_;
+  std::string text_;
+};
+
+class HostNameTest : public HostTimeTest {
+ protected:
+  /// A host for which the dnsaddr name "example" leads to `at`.
+  Host& add_client(const multiformats::Multiaddr& at) {
+    const HostConfig with = config();
+    HostParts made = parts(with);
+    made.resolver =
+        std::make_unique<OneNameResolver>(io_.get_executor(), "_dnsaddr.example", "dnsaddr=" + at.to_text());
+    return add_host(with, std::move(made));
+  }
+};
+
+TEST_F(HostNameTest, ADnsaddrLeadsToThePeerThatItNames) {
+  Host& server = add_host();
+  Host& client = add_client(listen(server).with_peer(server.peer_id()).value());
+  EXPECT_EQ(run(client.connect(somebody(), {address("/dnsaddr/example")})).error(), Error::kPeerIdMismatch);
+  const auto wanted = address("/dnsaddr/example").with_peer(server.peer_id()).value();
+  EXPECT_TRUE(run(client.connect(wanted)));
+  EXPECT_EQ(run(client.connect(address("/dnsaddr/example").with_peer(somebody()).value())).error(),
+            Error::kNameNotFound);
+}
+
+TEST_F(HostNameTest, ANameThatIsNotAnsweredHoldsNothingUp) {
+  Host& server = add_host();
+  const auto bound = listen(server);
+  Host& client = add_client(bound);
+  EXPECT_TRUE(run(client.connect(server.peer_id(), {address("/dns4/other.example/tcp/1"), bound})));
+}
+
+TEST_F(HostNameTest, ANameThatIsNotAnsweredIsGivenUpInTime) {
+  Host& client = add_client(loopback());
+  const auto peer = somebody();
+  const auto name = address("/dns4/other.example/tcp/1");
+  ConnectResult result;
+  base::spawn(io_.get_executor(), connect_into(client, peer, {name}, result));
+  settle();
+  EXPECT_FALSE(result);
+  clock_.advance(10s);
+  run_until([&] { return result.has_value(); });
+  EXPECT_EQ(result->error(), Error::kTimeout);
+  EXPECT_EQ(run(client.connect(peer, {name})).error(), Error::kDialBackoff);
+}
+
 TEST_F(HostTimeTest, ASilentAddressHoldsUpTheNextOneOnlyShortly) {
   SilentListener silent(io_);
   Host& server = add_host();

@@ -18,6 +18,11 @@ base::Task<> connect_into(Host& from, Host& to, ConnectResult& result) {
   result = co_await from.connect(to.peer_id(), to.addresses());
 }
 
+base::Task<> connect_at(Host& from, multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses,
+                        ConnectResult& result) {
+  result = co_await from.connect(peer, std::move(addresses));
+}
+
 /// What a test does with streams, over all connections at once.
 struct Echoes {
   int begun = 0;
@@ -131,29 +136,39 @@ TEST_F(HostDuplicatesTest, ConnectionsMadeOnPurposeStay) {
   }
 }
 
-TEST_F(HostDuplicatesTest, WhoCannotDialTakesTheConnectionThatComesIn) {
-  // Nobody answers where `one` dials; the peer reaches it meanwhile.
+TEST_F(HostDuplicatesTest, WhoWaitsForADialTakesTheConnectionThatComesIn) {
+  // Nobody answers where they dial; the peers reach them meanwhile.
   boost::asio::ip::tcp::acceptor silent(io_, {boost::asio::ip::address_v4::loopback(), 0});
-  const auto dead =
-      multiformats::Multiaddr::from_ip_tcp(silent.local_endpoint().address(), silent.local_endpoint().port());
-  Host& one = add_host();
-  Host& other = add_host();
-  listen(one);
-  ConnectResult result;
-  struct Caller {
-    static base::Task<> call(Host& from, multiformats::PeerId peer, multiformats::Multiaddr at, ConnectResult& into) {
-      std::vector<multiformats::Multiaddr> addresses{at};
-      into = co_await from.connect(peer, std::move(addresses));
-    }
-  };
-  base::spawn(io_.get_executor(), Caller::call(one, other.peer_id(), dead, result));
+  const auto bound = silent.local_endpoint();
+  const std::vector dead{multiformats::Multiaddr::from_ip_tcp(bound.address(), bound.port())};
+  Host& a = add_host();
+  Host& b = add_host();
+  Host& smaller = a.peer_id() < b.peer_id() ? a : b;
+  Host& greater = a.peer_id() < b.peer_id() ? b : a;
+  Host& third = add_host();
+  listen(greater);
+  listen(third);
+
+  ConnectResult with_smaller;
+  base::spawn(io_.get_executor(), connect_at(greater, smaller.peer_id(), dead, with_smaller));
   settle();
-  connect(other, one);
+  connect(smaller, greater);
+  run_until([&] { return with_smaller.has_value(); });
+  ASSERT_TRUE(*with_smaller) << "at once: this is the one that stays";
+  EXPECT_FALSE((**with_smaller)->is_dialler());
+
+  ConnectResult with_third;
+  base::spawn(io_.get_executor(), connect_at(third, greater.peer_id(), dead, with_third));
   settle();
-  clock_.advance(10s);
-  run_until([&] { return result.has_value(); });
-  ASSERT_TRUE(*result) << result->error().message();
-  EXPECT_FALSE((**result)->is_dialler());
+  connect(greater, third);
+  settle();
+  for (int i = 0; i < 2; ++i) {
+    clock_.advance(5s);
+    settle();
+  }
+  run_until([&] { return with_third.has_value(); });
+  ASSERT_TRUE(*with_third) << "at the latest when the dial has failed";
+  EXPECT_FALSE((**with_third)->is_dialler());
 }
 
 TEST_F(HostDuplicatesTest, AnIdleConnectionIsClosedIfSoConfigured) {
