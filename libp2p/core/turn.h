@@ -9,8 +9,8 @@
 namespace libp2p {
 
 /// Turns that others get after one that went on small items, so that whoever sends nothing but those gets less of the
-/// thread than whoever sends bytes.
-inline constexpr int kTurnsYieldedForSmallItems = 4;
+/// thread than whoever sends bytes. If nobody else has anything to do, they cost next to nothing.
+inline constexpr int kTurnsOfGivingWay = 16;
 
 /// Counts what one connection has done since others could run. Not thread-safe.
 class Turn {
@@ -26,9 +26,9 @@ class Turn {
   bool is_over() const { return bytes_ >= bytes_max_ || is_over_by_items(); }
   bool is_over_by_items() const { return items_ >= items_max_; }
 
-  /// Begins the next turn after others have had theirs.
-  base::Task<> let_others_run() {
-    const int turns = is_over_by_items() ? kTurnsYieldedForSmallItems : 1;
+  /// Begins the next turn after others have had theirs. `gives_way`: as after one that went on small items.
+  base::Task<> let_others_run(bool gives_way = false) {
+    const int turns = gives_way || is_over_by_items() ? kTurnsOfGivingWay : 1;
     restart();
     for (int i = 0; i < turns; ++i) co_await base::yield_now();
   }

@@ -59,7 +59,9 @@ class FaultConnection final : public MuxedConnection {
   bool is_closed() const override { return inner_->is_closed(); }
   bool takes_streams() const override { return inner_->takes_streams(); }
   std::size_t stream_count() const override { return inner_->stream_count(); }
-  void set_stream_budget(std::shared_ptr<StreamBudget> budget) override { inner_->set_stream_budget(std::move(budget)); }
+  void set_stream_budget(std::shared_ptr<StreamBudget> budget) override {
+    inner_->set_stream_budget(std::move(budget));
+  }
 
  private:
   static base::Task<Opened> wrap(base::Task<Opened> task, base::Executor executor, std::shared_ptr<FaultPlan> plan) {

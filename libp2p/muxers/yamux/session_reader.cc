@@ -45,7 +45,7 @@ class Input {
   /// Waits for more, and lets others run. Error::kConnectionClosed at the end of the connection.
   base::Task<base::Result<>> fill() {
     if (turn_.is_over()) {
-      co_await turn_.let_others_run();
+      co_await let_others_run();
       if (fill_available()) {
         session_.on_heard();
         co_return base::Result<>();
@@ -75,7 +75,9 @@ class Input {
   void yield_soon() { turn_.end(); }
 
   void count_frame(const FrameHeader& header) { turn_.count_items(header.has(kFlagSyn) ? kFramesOfNewStream : 1); }
-  Turn& turn() { return turn_; }
+  bool is_turn_over_by_frames() const { return turn_.is_over_by_items(); }
+  /// Whatever is of no use to us is done when others have nothing to do.
+  base::Task<> let_others_run() { return turn_.let_others_run(session_.ended() || session_.holds_much_unread()); }
 
   /// Whether to read only the next header, or all that comes.
   void set_header_only(bool header_only) { limit_ = header_only ? kFrameHeaderBytes : kInputBytes; }
@@ -235,7 +237,7 @@ base::Task<> run_reader(std::shared_ptr<SessionState> session) {
     while (session->output_is_full() && !session->ended()) co_await session->wait_for_output_room();
     if (session->ended()) break;
     auto read = co_await read_frame(*session, input);
-    if (read && input.turn().is_over_by_items()) co_await input.turn().let_others_run();
+    if (read && input.is_turn_over_by_frames()) co_await input.let_others_run();
     if (read || session->ended()) continue;
     if (read.error() == Error::kProtocolViolation) {
       session->begin_close(GoAwayCode::kProtocolError, read.error());

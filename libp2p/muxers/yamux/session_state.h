@@ -62,6 +62,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   void on_payload() { frame_was_useful_ = true; }
   /// Resets streams until no more is held unread than may be.
   void bound_received();
+  /// Whether much has come that nobody reads. Its peer has no claim to speed.
+  bool holds_much_unread() const { return meter_.bytes() > config_.received_bytes_max / kMuchUnreadPart; }
   /// The stream that a frame is for, made if the frame opens it; null if the frame is to be dropped.
   base::Result<StreamPtr> stream_of(const FrameHeader& header);
   base::Result<> on_ping(const FrameHeader& header);
@@ -94,6 +96,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   const YamuxConfig& config() const { return config_; }
 
  private:
+  static constexpr std::size_t kMuchUnreadPart = 8;
+
   bool is_ours(std::uint32_t id) const { return (id % 2 == 1) == is_dialler_; }
   /// Takes a stream from the budget; false if there is no room for one more.
   bool reserve_stream();
