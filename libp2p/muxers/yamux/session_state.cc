@@ -164,7 +164,7 @@ void SessionState::remove(const StreamPtr& stream) noexcept {
   return_to_budget();
   if (keep->outbound && !keep->acknowledged) --unacknowledged_;
   window_growth_bytes_ -= keep->window_bytes - kInitialWindowBytes;
-  if (!keep->outbound && !keep->has_handle) std::erase(backlog_, keep);
+  if (!keep->outbound && !keep->has_handle) backlog_.remove(keep);
   if (remote_goes_away_ && streams_.empty() && !ended_) begin_close(GoAwayCode::kNormal, Error::kConnectionClosed);
 }
 

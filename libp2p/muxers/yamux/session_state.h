@@ -7,11 +7,11 @@
 #include "libp2p/core/rate_budget.h"
 #include "libp2p/core/stream.h"
 #include "libp2p/core/stream_budget.h"
+#include "libp2p/muxers/yamux/flat_queue.h"
 #include "libp2p/muxers/yamux/send_batch.h"
 #include "libp2p/muxers/yamux/stream_state.h"
 #include "libp2p/muxers/yamux/yamux_config.h"
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -139,12 +139,12 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   std::uint32_t next_id_;
   std::size_t unacknowledged_ = 0;
   std::size_t window_growth_bytes_ = 0;
-  std::deque<StreamPtr> backlog_;  // inbound, not accepted yet
+  FlatQueue<StreamPtr> backlog_;  // inbound, not accepted yet
   base::Signal acceptable_;
 
-  std::deque<FrameHeader> control_queue_;
-  std::deque<StreamPtr> control_list_;  // streams with a window update to send, each at most once
-  std::deque<StreamPtr> data_list_;     // streams with data or a FIN to send, each at most once
+  FlatQueue<FrameHeader> control_queue_;
+  FlatQueue<StreamPtr> control_list_;  // streams with a window update to send, each at most once
+  FlatQueue<StreamPtr> data_list_;     // streams with data or a FIN to send, each at most once
   base::Signal work_;
   base::Signal output_drained_;
   const SendBatch* batch_in_flight_ = nullptr;
