@@ -8,9 +8,12 @@
 
 namespace libp2p {
 
-/// Turns that others get after one that went on small items, so that whoever sends nothing but those gets less of the
-/// thread than whoever sends bytes. If nobody else has anything to do, they cost next to nothing.
-inline constexpr int kTurnsOfGivingWay = 16;
+/// Lets others run several times, which is next to nothing if nobody has anything to do. For what costs much more than
+/// it brings: whoever provokes it gets less of the thread than whoever sends bytes.
+inline base::Task<> give_way() {
+  constexpr int kTurns = 16;
+  for (int i = 0; i < kTurns; ++i) co_await base::yield_now();
+}
 
 /// Counts what one connection has done since others could run. Not thread-safe.
 class Turn {
@@ -28,9 +31,9 @@ class Turn {
 
   /// Begins the next turn after others have had theirs. `gives_way`: as after one that went on small items.
   base::Task<> let_others_run(bool gives_way = false) {
-    const int turns = gives_way || is_over_by_items() ? kTurnsOfGivingWay : 1;
+    gives_way = gives_way || is_over_by_items();
     restart();
-    for (int i = 0; i < turns; ++i) co_await base::yield_now();
+    return gives_way ? give_way() : base::yield_now();
   }
 
   /// Begins the next turn: others have run meanwhile.

@@ -51,6 +51,44 @@ double thread_cpu_seconds() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
+/// Brings connection after connection, each as soon as it is accepted, whose handshakes come to nothing.
+class FloodTransport final : public Transport {
+ public:
+  FloodTransport(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire)
+      : executor_(executor), wire_(std::move(wire)) {}
+
+  bool can_dial(const multiformats::Multiaddr&) const override { return true; }
+  base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr, base::Duration, std::stop_token) override {
+    co_return Error::kNotConnected;
+  }
+  base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override {
+    return std::make_unique<FloodListener>(executor_, wire_, address);
+  }
+
+ private:
+  class FloodListener final : public Listener {
+   public:
+    FloodListener(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire, multiformats::Multiaddr at)
+        : executor_(executor), wire_(std::move(wire)), at_(std::move(at)) {}
+    multiformats::Multiaddr local_address() const override { return at_; }
+    base::Task<base::Result<RawConnection>> accept() override {
+      co_await base::yield_now();  // as a socket's, which waits for the event loop
+      if (closed_) co_return Error::kClosing;
+      co_return RawConnection{play_raw(executor_, wire_), at_, at_};
+    }
+    void close() noexcept override { closed_ = true; }
+
+   private:
+    base::Executor executor_;
+    std::shared_ptr<const base::Bytes> wire_;
+    multiformats::Multiaddr at_;
+    bool closed_ = false;
+  };
+
+  base::Executor executor_;
+  std::shared_ptr<const base::Bytes> wire_;
+};
+
 /// Whose streams the victim serves, and what it does with them.
 class Victim {
  public:
@@ -76,6 +114,7 @@ class Victim {
     is_over_ = true;
     over_.notify_all();
     for (const auto& session : sessions_) session->abort();
+    if (host_) tasks_.spawn(host_->close());
     while (tasks_.size() > 0) run_some();
   }
 
@@ -85,6 +124,17 @@ class Victim {
   }
   void connect_hostile(std::shared_ptr<const base::Bytes> wire, bool peer_reads) {
     hostile_.push_back(connect({}, std::move(wire), {.peer_reads = peer_reads}));
+  }
+
+  /// A host that listens, on the same thread, where nobody's handshake succeeds.
+  void listen(std::shared_ptr<const base::Bytes> handshake) {
+    HostConfig config{.key = multiformats::PrivateKey::generate()};
+    HostParts parts;
+    parts.transports.push_back(std::make_unique<FloodTransport>(io_.get_executor(), std::move(handshake)));
+    parts.securities.push_back(std::make_unique<noise::NoiseSecurity>(config.key, "/yamux/1.0.0"));
+    parts.muxers.push_back(std::make_unique<YamuxMuxer>(clock_));
+    host_ = std::make_unique<HostImpl>(io_.get_executor(), clock_, std::move(config), std::move(parts));
+    EXPECT_TRUE(host_->listen(loopback()));
   }
 
   /// Until the good peer's bytes have been read; the thread's processor time for it.
@@ -147,6 +197,7 @@ class Victim {
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
   std::vector<std::shared_ptr<MuxedConnection>> sessions_;
   std::vector<std::shared_ptr<MuxedConnection>> hostile_;
+  std::unique_ptr<HostImpl> host_;
   base::Signal over_;
   bool is_over_ = false;
   std::size_t good_bytes_ = 0;
@@ -324,6 +375,35 @@ TEST(HostileTest, AnotherPeerKeepsHalfOfTheProcessorAndMemoryIsBounded) {
     EXPECT_GE(share, kShareMin);
     EXPECT_LE(beside_one.held_bytes, YamuxConfig().received_bytes_max + kOtherBytesMax);
   }
+}
+
+/// The dialler's part of a handshake up to the third message, which is none.
+std::shared_ptr<const base::Bytes> record_bad_handshake() {
+  base::Bytes all = encode_proposal("/noise");
+  base::append(all, base::Bytes{0, 32});
+  const noise::KeyPair ephemeral = noise::KeyPair::generate();
+  base::append(all, ephemeral.public_key);
+  base::append(all, base::Bytes{0, 100});
+  all.resize(all.size() + 100, 7);
+  return std::make_shared<const base::Bytes>(std::move(all));
+}
+
+TEST(HostileTest, AnotherPeerKeepsHalfOfTheProcessorBesideAFloodOfHandshakes) {
+  const Good good = record_good();
+  const auto hostile = record_bad_handshake();
+  Outcome alone;
+  Outcome beside_flood;
+  for (int round = 0; round < kRounds; ++round) {
+    run_round(good, nullptr, false, 0, alone);
+    Victim victim;
+    victim.listen(hostile);
+    victim.connect_good(good.wire, good.bytes_of_opening);
+    beside_flood.good_rates.push_back(static_cast<double>(kGoodBytes) / 1e6 / victim.run());
+  }
+  const double share = median(beside_flood.good_rates) / median(alone.good_rates);
+  std::printf("beside a flood of handshakes: %.0f of %.0f MB a CPU second, %.0f%%\n", median(beside_flood.good_rates),
+              median(alone.good_rates), 100 * share);
+  EXPECT_GE(share, kShareMin);
 }
 
 /// How far a handshake comes before its peer falls silent.

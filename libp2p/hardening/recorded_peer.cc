@@ -123,11 +123,15 @@ std::shared_ptr<const base::Bytes> Recorder::finish() {
   return std::make_shared<const base::Bytes>(std::move(wire_));
 }
 
+std::unique_ptr<Stream> play_raw(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire,
+                                 Playing playing) {
+  return std::make_unique<PlayedStream>(executor, std::move(wire), playing);
+}
+
 std::unique_ptr<Stream> play(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire, Playing playing) {
   noise::HandshakeState::Transport ciphers{noise::CipherState(noise::CipherState::Use::kSeal, key()),
                                            noise::CipherState(noise::CipherState::Use::kOpen, key())};
-  auto raw = std::make_unique<PlayedStream>(executor, std::move(wire), playing);
-  return std::make_unique<noise::NoiseStream>(std::move(raw), std::move(ciphers));
+  return std::make_unique<noise::NoiseStream>(play_raw(executor, std::move(wire), playing), std::move(ciphers));
 }
 
 }  // namespace libp2p::hardening

@@ -49,7 +49,10 @@ struct Playing {
   std::size_t answers_awaited = 0;
 };
 
-/// The victim's secured stream: reads what was recorded, as fast as it likes, and after it nothing until it is reset.
+/// The victim's raw stream: reads what was recorded, as fast as it likes, and after it nothing until it is reset.
+std::unique_ptr<Stream> play_raw(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire,
+                                 Playing playing = {});
+/// The victim's secured stream, over what a Recorder has sealed.
 std::unique_ptr<Stream> play(const base::Executor& executor, std::shared_ptr<const base::Bytes> wire, Playing playing);
 
 }  // namespace libp2p::hardening

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "libp2p/core/error.h"
+#include "libp2p/core/turn.h"
 #include "libp2p/host/interface_addresses.h"
 #include "libp2p/negotiation/multistream_message.h"
 #include "libp2p/protocols/perf/perf.h"
@@ -102,6 +103,8 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
     } else {
       raw->stream->reset();
     }
+    // A handshake costs as much as a third of a MiB of somebody else's data.
+    co_await give_way();
   }
   if (!closing_) LOG_ERROR("listening on {} has ended", listener->local_address().to_text());
 }

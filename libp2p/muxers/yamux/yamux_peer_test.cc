@@ -370,6 +370,40 @@ TEST_F(YamuxPeerTest, WhatNobodyReadsIsBoundedBesideTheWindows) {
   EXPECT_TRUE(run(read_bytes(*streams[4], 199'990)));
 }
 
+TEST_F(YamuxPeerTest, SessionsOfOneMuxerShareWhatTheyMayHold) {
+  YamuxConfig config;
+  config.received_bytes_max_all = 300'000;
+  YamuxMuxer muxer(clock_, config);
+  struct End {
+    std::unique_ptr<Stream> peer;
+    std::shared_ptr<MuxedConnection> session;
+    std::unique_ptr<Stream> stream;
+  };
+  const auto fill = [&](End& end, std::size_t bytes) {
+    const base::Bytes frame =
+        to_wire({FrameType::kData, kNoFlags, 1, static_cast<std::uint32_t>(bytes)}, pattern(bytes));
+    EXPECT_TRUE(run(end.peer->write(frame)));
+    poll();
+  };
+  std::array<End, 2> ends;
+  for (End& end : ends) {
+    auto [left, right] = testing::make_memory_pipe(io_.get_executor(), {.capacity_bytes = 1'000'000});
+    end.peer = std::move(right);
+    end.session = muxer.start(io_.get_executor(), std::move(left), false);
+    EXPECT_TRUE(run(end.peer->write(to_wire({FrameType::kWindowUpdate, kFlagSyn, 1, 0}))));
+    end.stream = run(end.session->accept_stream()).value();
+  }
+  fill(ends[0], 200'000);
+  fill(ends[1], 140'000);
+  EXPECT_EQ(ends[0].session->stream_count(), 1u);
+  EXPECT_EQ(ends[1].session->stream_count(), 1u) << "it is within its half";
+  fill(ends[0], 1);
+  EXPECT_EQ(ends[0].session->stream_count(), 0u);
+  base::Bytes into(1);
+  EXPECT_EQ(run(ends[0].stream->read_some(into)).error(), Error::kReset);
+  EXPECT_TRUE(run(read_bytes(*ends[1].stream, 140'000)));
+}
+
 TEST_F(YamuxPeerTest, AStreamThatIsReadHoldsNothing) {
   YamuxConfig config;
   config.received_bytes_max = 100'000;

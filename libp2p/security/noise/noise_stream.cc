@@ -63,7 +63,7 @@ base::Task<base::Result<std::size_t>> NoiseStream::receive() {
 
 base::Task<> NoiseStream::let_others_run() {
   opener_.allow_frames(kFramesBetweenYields);
-  for (int i = 0; i < kTurnsOfGivingWay; ++i) co_await base::yield_now();
+  return give_way();
 }
 
 base::Task<> NoiseStream::wait_readable() {
