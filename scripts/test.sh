@@ -31,7 +31,7 @@ run_lint() {
 }
 
 run_release() {
-  heading "release: unit, end to end, interop, model"
+  heading "release: unit, soak, end to end, interop, model"
   build release
   scripts/model/fetch_model.sh || status=1
   run_ctest release -j 1

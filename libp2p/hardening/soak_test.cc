@@ -23,12 +23,12 @@ double seconds_since(std::chrono::steady_clock::time_point begin) {
 
 class SoakTest : public HostTest {
  protected:
-  /// Runs `count` of `work`'s tasks in turn, kAtOnce at a time.
+  /// Runs `count` of `work`'s tasks, in kAtOnce rows; it is given the row's number.
   template <class Work>
   void run_many(std::size_t count, Work work) {
     std::size_t left = count;
     std::size_t running = kAtOnce;
-    for (std::size_t i = 0; i < kAtOnce; ++i) base::spawn(io_.get_executor(), run_some(work, left, running));
+    for (std::size_t i = 0; i < kAtOnce; ++i) base::spawn(io_.get_executor(), run_row(work, i, left, running));
     run_until([&] { return running == 0; });
   }
 
@@ -51,10 +51,10 @@ class SoakTest : public HostTest {
 
  private:
   template <class Work>
-  static base::Task<> run_some(Work work, std::size_t& left, std::size_t& running) {
+  static base::Task<> run_row(Work work, std::size_t row, std::size_t& left, std::size_t& running) {
     while (left > 0) {
       --left;
-      const bool good = co_await work();
+      const bool good = co_await work(row);
       EXPECT_TRUE(good);
       if (!good) left = 0;
     }
@@ -85,15 +85,21 @@ TEST_F(SoakTest, AMillionStreamsLeaveNothing) {
   const auto connection = connect(client, server);
   std::size_t count = 0;
   expect_nothing_left("streams over one connection", 10'000, kStreams,
-                      [&] { return open_echo_close(connection, ++count % 50 == 0); });
+                      [&](std::size_t) { return open_echo_close(connection, ++count % 50 == 0); });
   run_until([&] { return connection->stream_count() == 0 && server.connections().front()->stream_count() == 0; });
 }
 
-base::Task<bool> connect_echo_close(Host& client, multiformats::Multiaddr at) {
+/// Connects, echoes and closes, from either side.
+base::Task<bool> connect_echo_close(Host& client, Host& server, multiformats::Multiaddr at, bool server_closes) {
   auto connection = co_await client.connect(at);
   if (!connection) co_return false;
   const bool echoed = co_await open_echo_close(*connection, false);
-  (*connection)->close();
+  if (server_closes) {
+    server.disconnect(client.peer_id());
+    while (!(*connection)->is_closed()) co_await base::yield_now();
+  } else {
+    (*connection)->close();
+  }
   co_return echoed;
 }
 
@@ -102,9 +108,9 @@ TEST_F(SoakTest, TenThousandConnectionsLeaveNothing) {
   const auto at = listen(server);
   std::vector<Host*> clients;
   for (std::size_t i = 0; i < kAtOnce; ++i) clients.push_back(&add_host());
-  std::size_t next = 0;
+  std::size_t count = 0;
   expect_nothing_left("connections", 500, kConnections,
-                      [&] { return connect_echo_close(*clients[next++ % clients.size()], at); });
+                      [&](std::size_t row) { return connect_echo_close(*clients[row], server, at, ++count % 3 == 0); });
   run_until([&] { return server.connections().empty(); });
 }
 
