@@ -1,5 +1,6 @@
 #include "provider/node_impl.h"
 
+#include "base/event_loop.h"
 #include "base/log.h"
 #include "gpu/host_connector.h"
 #include "provider/cluster_key.h"
@@ -66,7 +67,7 @@ base::Result<> NodeImpl::set_up(NodeConfig config) {
   core_ = std::make_unique<EmbeddedCore>(*manager_, [this](CoreStats& stats) { add_exchange_counters(stats); });
   // Even if the network failed: what has begun is closed on the node thread.
   work_.emplace(io_.get_executor());
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { base::run_event_loop(io_); });
   return network;
 }
 

@@ -1,4 +1,5 @@
 // Our peer of the interop tests. What it is told and what it answers: ../README.md.
+#include "base/event_loop.h"
 #include "base/log.h"
 #include "libp2p/discovery/mdns/mdns_service.h"
 #include "tests/interop/peer/peer.h"
@@ -49,7 +50,7 @@ void run(const Options& options) {
   };
   Peer peer(io.get_executor(), clock, std::move(host), on_listening);
   base::spawn(io.get_executor(), run_and_close(peer, mdns));
-  io.run();
+  base::run_event_loop(io);
 }
 
 }  // namespace

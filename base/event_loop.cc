@@ -1,0 +1,58 @@
+#include "base/event_loop.h"
+
+#include "base/clock.h"
+
+namespace base {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What waking a sleeping thread takes on a virtual machine, about.
+constexpr Duration kSpinMax = 50us;
+constexpr Duration kSpinMin = 1us;
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+/// How long to look for work before sleeping: longer while that finds some, shorter while it does not.
+class SpinTime {
+ public:
+  Duration get() const { return time_; }
+  void found_work() { time_ = kSpinMax; }
+  void found_none() { time_ = time_ / 2 < kSpinMin ? Duration(0) : time_ / 2; }
+  void slept(Duration time) {
+    if (time < kSpinMax) time_ = kSpinMax;
+  }
+
+ private:
+  Duration time_ = kSpinMax;
+};
+
+/// Whether anything was run within `time`.
+bool spin(boost::asio::io_context& context, Duration time) {
+  if (time == Duration(0)) return false;
+  const TimePoint end = now() + time;
+  do {
+    if (context.poll_one() > 0) return true;
+  } while (!context.stopped() && now() < end);
+  return false;
+}
+
+}  // namespace
+
+void run_event_loop(boost::asio::io_context& context) {
+  SpinTime spin_time;
+  while (!context.stopped()) {
+    if (context.poll() > 0) continue;
+    if (spin(context, spin_time.get())) {
+      spin_time.found_work();
+      continue;
+    }
+    spin_time.found_none();
+    const TimePoint asleep_since = now();
+    context.run_one();
+    spin_time.slept(now() - asleep_since);
+  }
+}
+
+}  // namespace base
