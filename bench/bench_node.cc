@@ -65,7 +65,7 @@ BenchNode::BenchNode(const KvShape& shape, const std::string& cluster_key, const
   config.store_bytes_max = shape.bytes() + (64u << 20);
   node_ = value_or_exit(Node::start(std::move(config)), "cannot start a node");
   KvCore& core = node_->core();
-  region_ = value_or_exit(core.register_region(cache_.data(), shape.bytes(), nhd_layout(shape)), "register_region");
+  region_ = value_or_exit(core.register_region({cache_.data(), shape.bytes()}, nhd_layout(shape)), "register_region");
   fingerprint_ = core.register_model(spec_of(shape));
   std::vector<TokenId> tokens(std::size_t{shape.blocks} * kBlockTokens);
   for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<TokenId>(i * 2654435761u);

@@ -61,8 +61,8 @@ void CacheManager::post(std::function<void()> call) const { boost::asio::post(co
 
 // Memory and models --------------------------------------------------------------------------------------------------
 
-base::Result<RegionId> CacheManager::register_region(void* start, std::size_t bytes, const LayoutDesc& layout) {
-  return context_.connector->register_region(start, bytes, layout);
+base::Result<RegionId> CacheManager::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
+  return context_.connector->register_region(memory, layout);
 }
 
 void CacheManager::unregister_region(RegionId region) {

@@ -57,7 +57,7 @@ class CacheManager {
   void stop();
 
   // Any thread
-  base::Result<RegionId> register_region(void* start, std::size_t bytes, const LayoutDesc& layout);
+  base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout);
   void unregister_region(RegionId region);
   Fingerprint register_model(const ModelSpec& spec);
 

@@ -40,7 +40,7 @@ base::Result<> Engine::use_cache(KVCacheProvider& provider, const std::filesyste
   auto spec = model_spec_of(model(), cache_dir);
   if (!spec) return spec.error();
   const auto region = kv_.region();
-  auto ok = provider.register_engine(*spec, region.data(), region.size(), layout_of(kv_));
+  auto ok = provider.register_engine(*spec, {region.data(), region.size()}, layout_of(kv_));
   if (ok) provider_ = &provider;
   return ok;
 }

@@ -22,6 +22,19 @@ const char* text_of(GpuError error) {
       return "not enough host memory: make the pool or the store smaller";
     case GpuError::kStopping:
       return "the connector is stopping";
+    case GpuError::kNotShareable:
+      return "this memory cannot be opened by another process: allocate it from a memfd, with cudaMalloc, or with "
+             "shareable virtual memory";
+    case GpuError::kNotReachable:
+      return "that memory cannot be reached from this device";
+    case GpuError::kUnknownImport:
+      return "unknown import: it was never opened or is closed already";
+    case GpuError::kFormatMismatch:
+      return "the two regions differ in more than their layout";
+    case GpuError::kDeviceFailed:
+      return "the GPU reported an error; the log says which";
+    case GpuError::kNoDriver:
+      return "no usable GPU: no driver, no device, or a build without CUDA; use --device=host";
   }
   return "unknown error";
 }

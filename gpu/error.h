@@ -13,6 +13,12 @@ enum class GpuError {
   kNoDevice,
   kOutOfMemory,
   kStopping,
+  kNotShareable,
+  kNotReachable,
+  kUnknownImport,
+  kFormatMismatch,
+  kDeviceFailed,
+  kNoDriver,
 };
 
 base::Error make_error_code(GpuError error);

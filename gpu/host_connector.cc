@@ -27,9 +27,9 @@ std::string HostConnector::description() const {
   return "host memory (no GPU: a real backend for machines with none): " + why_;
 }
 
-base::Result<RegionId> HostConnector::register_region(void* start, std::size_t bytes, const LayoutDesc& layout) {
-  if (start == nullptr || !layout.fits(bytes)) return GpuError::kLayoutOutOfBounds;
-  return queue_->add_region(static_cast<std::uint8_t*>(start), layout);
+base::Result<RegionId> HostConnector::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
+  if (memory.start == nullptr || !layout.fits(memory.bytes)) return GpuError::kLayoutOutOfBounds;
+  return queue_->add_region(static_cast<std::uint8_t*>(memory.start), layout);
 }
 
 void HostConnector::unregister_region(RegionId region) { queue_->remove_region(region); }
@@ -51,6 +51,19 @@ base::Result<std::shared_ptr<std::uint8_t[]>> HostConnector::allocate_host(std::
   if (memory == nullptr) return GpuError::kOutOfMemory;
   std::memset(memory, 0, rounded);
   return std::shared_ptr<std::uint8_t[]>(static_cast<std::uint8_t*>(memory), [](std::uint8_t* p) { std::free(p); });
+}
+
+base::Result<RegionExport> HostConnector::export_region(RegionId) { return GpuError::kNotShareable; }
+
+base::Result<ImportId> HostConnector::import_region(RegionExport) { return GpuError::kNotReachable; }
+
+void HostConnector::close_import(ImportId) {}
+
+base::Result<DirectLink> HostConnector::link_of(ImportId) const { return GpuError::kUnknownImport; }
+
+void HostConnector::copy_direct(ImportId, RegionId, std::vector<IndexPair>, std::vector<IndexPair>, ReadyEvent,
+                                CopyDone done) {
+  done(GpuError::kUnknownImport);
 }
 
 base::Result<> HostConnector::stream_wait(RegionId region, void* stream) {

@@ -19,7 +19,7 @@ class HostConnector final : public GpuConnector {
   ~HostConnector() override;
 
   std::string description() const override;
-  base::Result<RegionId> register_region(void* start, std::size_t bytes, const LayoutDesc& layout) override;
+  base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override;
   /// Copies that have not begun fail with kUnknownRegion. Not from inside a CopyDone.
   void unregister_region(RegionId region) override;
   base::Result<LayoutDesc> layout_of(RegionId region) const override;
@@ -27,6 +27,12 @@ class HostConnector final : public GpuConnector {
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
   /// Page-aligned and touched, so that no copy pays for a page fault.
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override;
+  base::Result<RegionExport> export_region(RegionId region) override;
+  base::Result<ImportId> import_region(RegionExport exported) override;
+  void close_import(ImportId import) override;
+  base::Result<DirectLink> link_of(ImportId import) const override;
+  void copy_direct(ImportId from, RegionId to, std::vector<IndexPair> slots, std::vector<IndexPair> layers,
+                   ReadyEvent ready, CopyDone done) override;
   /// Nothing to wait for; a stream is an error (kNoDevice).
   base::Result<> stream_wait(RegionId region, void* stream) override;
 

@@ -50,8 +50,8 @@ TEST_F(HostConnectorTest, GatherFromOneLayoutAndScatterIntoAnother) {
        {testing::hnd(shape), testing::packed(shape), testing::wire_order(shape), testing::nhd(shape)}) {
     auto source = counted_bytes(from.region_bytes);
     std::vector<std::uint8_t> target(to.region_bytes, 0xA5);
-    const RegionId a = *connector_.register_region(source.data(), source.size(), from.layout);
-    const RegionId b = *connector_.register_region(target.data(), target.size(), to.layout);
+    const RegionId a = *connector_.register_region({source.data(), source.size()}, from.layout);
+    const RegionId b = *connector_.register_region({target.data(), target.size()}, to.layout);
     const ObjectFormat& format = from.layout.format;
     const std::vector<Slot> source_slots = {3, 0, 1}, target_slots = {0, 1, 3};
     auto staging = *connector_.allocate_host(3 * format.block_bytes());
@@ -82,7 +82,7 @@ TEST_F(HostConnectorTest, BadArgumentsFailWithoutTouchingMemory) {
   const auto named = testing::nhd({});
   auto memory = counted_bytes(named.region_bytes);
   const auto before = memory;
-  const RegionId region = *connector_.register_region(memory.data(), memory.size(), named.layout);
+  const RegionId region = *connector_.register_region({memory.data(), memory.size()}, named.layout);
   std::vector<std::uint8_t> host(named.layout.format.layer_slice_bytes());
   auto run = [&](RegionId id, SliceCopy slice, ReadyEvent ready = {}) {
     return start(&GpuConnector::scatter, id, {{0, 0, host.data()}, slice}, ready).get().error();
@@ -94,7 +94,7 @@ TEST_F(HostConnectorTest, BadArgumentsFailWithoutTouchingMemory) {
   device.device = &host;
   EXPECT_EQ(run(region, {0, 0, host.data()}, device), GpuError::kNoDevice);
   EXPECT_EQ(memory, before);
-  EXPECT_EQ(connector_.register_region(memory.data(), memory.size() - 1, named.layout).error(),
+  EXPECT_EQ(connector_.register_region({memory.data(), memory.size() - 1}, named.layout).error(),
             GpuError::kLayoutOutOfBounds);
   EXPECT_EQ(connector_.layout_of(RegionId{99}).error(), GpuError::kUnknownRegion);
   EXPECT_TRUE(connector_.stream_wait(region, nullptr));
@@ -105,8 +105,8 @@ TEST_F(HostConnectorTest, CopiesOfOneRegionWaitForItsEventInOrderAndOthersDoNot)
   const auto named = testing::wire_order({});
   const std::size_t slice_bytes = named.layout.format.layer_slice_bytes();
   std::vector<std::uint8_t> memory(named.region_bytes, 1), other(named.region_bytes, 2);
-  const RegionId held = *connector_.register_region(memory.data(), memory.size(), named.layout);
-  const RegionId free = *connector_.register_region(other.data(), other.size(), named.layout);
+  const RegionId held = *connector_.register_region({memory.data(), memory.size()}, named.layout);
+  const RegionId free = *connector_.register_region({other.data(), other.size()}, named.layout);
   std::vector<std::uint8_t> first(slice_bytes, 3), second(slice_bytes, 4), out(slice_bytes);
   auto event = std::make_shared<HostEvent>();
   auto one = start(&GpuConnector::scatter, held, {{0, 0, first.data()}}, ReadyEvent{event, nullptr});
@@ -124,7 +124,7 @@ TEST_F(HostConnectorTest, CopiesOfOneRegionWaitForItsEventInOrderAndOthersDoNot)
 TEST_F(HostConnectorTest, UnregisterFailsWhatHasNotBegun) {
   const auto named = testing::nhd({});
   auto memory = counted_bytes(named.region_bytes);
-  const RegionId region = *connector_.register_region(memory.data(), memory.size(), named.layout);
+  const RegionId region = *connector_.register_region({memory.data(), memory.size()}, named.layout);
   std::vector<std::uint8_t> host(named.layout.format.layer_slice_bytes());
   auto event = std::make_shared<HostEvent>();
   auto waiting = start(&GpuConnector::gather, region, {{0, 0, host.data()}}, ReadyEvent{event, nullptr});
@@ -139,7 +139,7 @@ TEST_F(HostConnectorTest, NothingTouchesMemoryAfterUnregister) {
   std::vector<std::uint8_t> host(named.layout.format.layer_slice_bytes());
   for (int i = 0; i < 200; ++i) {
     auto memory = std::make_unique<std::vector<std::uint8_t>>(named.region_bytes);
-    const RegionId region = *connector_.register_region(memory->data(), memory->size(), named.layout);
+    const RegionId region = *connector_.register_region({memory->data(), memory->size()}, named.layout);
     std::vector<std::future<base::Result<>>> copies;
     for (Slot slot = 0; slot < 4; ++slot) {
       copies.push_back(start(&GpuConnector::scatter, region, {{slot, 0, host.data()}}));
@@ -158,7 +158,7 @@ TEST(HostConnectorLifeTest, DestructionFailsWhatWaits) {
   std::atomic<bool> failed{false};
   {
     HostConnector connector("test");
-    const RegionId region = *connector.register_region(memory.data(), memory.size(), named.layout);
+    const RegionId region = *connector.register_region({memory.data(), memory.size()}, named.layout);
     connector.gather(region, {{0, 0, host.data()}}, ReadyEvent{event, nullptr},
                      [&](base::Result<> outcome) { failed = outcome.has_error(); });
   }

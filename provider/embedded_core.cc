@@ -16,8 +16,8 @@ base::Result<Answer> ask(const std::shared_ptr<State>& state, Question question)
 
 }  // namespace
 
-base::Result<RegionId> EmbeddedCore::register_region(void* start, std::size_t bytes, const LayoutDesc& layout) {
-  return manager_.register_region(start, bytes, layout);
+base::Result<RegionId> EmbeddedCore::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
+  return manager_.register_region(memory, layout);
 }
 void EmbeddedCore::unregister_region(RegionId region) { manager_.unregister_region(region); }
 Fingerprint EmbeddedCore::register_model(const ModelSpec& spec) { return manager_.register_model(spec); }

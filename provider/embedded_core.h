@@ -14,7 +14,7 @@ class EmbeddedCore final : public KvCore {
   /// The manager outlives the core. `more_counters` adds the network side's to stats().
   EmbeddedCore(CacheManager& manager, std::function<void(CoreStats&)> more_counters);
 
-  base::Result<RegionId> register_region(void* start, std::size_t bytes, const LayoutDesc& layout) override;
+  base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override;
   void unregister_region(RegionId region) override;
   Fingerprint register_model(const ModelSpec& spec) override;
 

@@ -23,11 +23,10 @@ class Provider final : public KVCacheProvider {
     if (engine_) core_.unregister_region(engine_->region);
   }
 
-  base::Result<> register_engine(const ModelSpec& spec, void* start, std::size_t bytes,
-                                 const LayoutDesc& layout) override {
+  base::Result<> register_engine(const ModelSpec& spec, const RegionMemory& memory, const LayoutDesc& layout) override {
     std::lock_guard lock(mutex_);
     if (engine_) return KvError::kBadRequest;
-    auto region = core_.register_region(start, bytes, layout);
+    auto region = core_.register_region(memory, layout);
     if (!region) return region.error();
     RegisteredEngine engine;
     engine.fingerprint = core_.register_model(spec);

@@ -59,8 +59,8 @@ class KVCacheProvider {
   static std::unique_ptr<KVCacheProvider> create(KvCore& core);
   virtual ~KVCacheProvider() = default;
 
-  /// Tells which model and which memory: once an engine. `start` is the engine's paged KV cache.
-  virtual base::Result<> register_engine(const ModelSpec& spec, void* start, std::size_t bytes,
+  /// Tells which model and which memory: once an engine. `memory` is the engine's paged KV cache.
+  virtual base::Result<> register_engine(const ModelSpec& spec, const RegionMemory& memory,
                                          const LayoutDesc& layout) = 0;
   /// A prompt and the slots where its KV lives or shall live: one a block, the last partial block's included.
   virtual base::Result<std::unique_ptr<KVRequest>> begin(std::vector<TokenId> tokens, std::vector<Slot> slots,

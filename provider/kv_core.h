@@ -25,7 +25,7 @@ class KvCore {
 
   // Memory and models ------------------------------------------------------------------------------------------------
 
-  virtual base::Result<RegionId> register_region(void* start, std::size_t bytes, const LayoutDesc& layout) = 0;
+  virtual base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) = 0;
   /// Waits until nothing reads or writes the region any more.
   virtual void unregister_region(RegionId region) = 0;
   /// Makes the model's fields known, so that a peer that differs can be told in which field.

@@ -28,7 +28,7 @@ CacheTest::CacheTest(std::size_t store_blocks_max) {
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, connector_, staging_, index_, config);
   exchange_ = std::make_unique<ScriptedExchange>(io_.get_executor(), clock_, staging_);
   manager_->attach(*exchange_);
-  region_ = *manager_->register_region(engine_.bytes().data(), engine_.bytes().size(), engine_.layout());
+  region_ = *manager_->register_region({engine_.bytes().data(), engine_.bytes().size()}, engine_.layout());
   model_.weights_digest = "w";
   model_.layers = shape().layers;
   fingerprint_ = manager_->register_model(model_);

@@ -50,12 +50,12 @@ class FakeRequest final : public KVRequest {
 
 }  // namespace
 
-base::Result<> FakeProvider::register_engine(const ModelSpec& model, void* start, std::size_t bytes,
+base::Result<> FakeProvider::register_engine(const ModelSpec& model, const RegionMemory& memory,
                                              const LayoutDesc& engine_layout) {
-  EXPECT_TRUE(engine_layout.fits(bytes));
+  EXPECT_TRUE(engine_layout.fits(memory.bytes));
   spec = model;
   layout = engine_layout;
-  start_ = static_cast<std::byte*>(start);
+  start_ = static_cast<std::byte*>(memory.start);
   return {};
 }
 

@@ -32,7 +32,7 @@ class FakeProvider final : public KVCacheProvider {
   ModelSpec spec;
   LayoutDesc layout;
 
-  base::Result<> register_engine(const ModelSpec& model, void* start, std::size_t bytes,
+  base::Result<> register_engine(const ModelSpec& model, const RegionMemory& memory,
                                  const LayoutDesc& engine_layout) override;
   base::Result<std::unique_ptr<KVRequest>> begin(std::vector<TokenId> tokens, std::vector<Slot> slots,
                                                  std::vector<Extras> extras = {}) override;

@@ -32,7 +32,7 @@ std::vector<TokenId> test_tokens(std::size_t blocks, std::uint32_t seed) {
 
 TestEngine::TestEngine(KvCore& core, NamedLayout named, const ModelSpec& spec)
     : EngineMemory(std::move(named)), core_(core) {
-  region_ = core.register_region(bytes().data(), bytes().size(), layout()).value();
+  region_ = core.register_region({bytes().data(), bytes().size()}, layout()).value();
   fingerprint_ = core.register_model(spec);
 }
 
