@@ -7,6 +7,12 @@
 #                                                      alone), e2e, interop, model
 #   kvp2p_fuzz(name SOURCES a_fuzz.cc LINK lib …)      a libFuzzer target, only with KVP2P_FUZZ
 #   kvp2p_program(name SOURCES a.cc … LINK lib …)      an executable
+#   kvp2p_cuda_library(name SOURCES a.cu … LINK lib …) a static library of kernels; only with KVP2P_HAS_CUDA
+#   kvp2p_gpu_program(name SOURCES a.cc b.cu … LINK lib …)
+#                                                      a test or benchmark that needs a GPU: an executable that goes into
+#                                                      the bundle, and no ctest entry; only with KVP2P_HAS_CUDA. Without a
+#                                                      GPU it prints "not run: <reason>" and exits with 77
+#   kvp2p_bundle(name …)                               other programs for the bundle (make gpu-bundle): its bin/
 
 # What was compiled before, in this folder or in another clone, is not compiled again where ccache is installed.
 find_program(CCACHE ccache)
@@ -18,16 +24,17 @@ endif()
 
 add_library(kvp2p_options INTERFACE)
 target_include_directories(kvp2p_options INTERFACE "${CMAKE_SOURCE_DIR}" "${CMAKE_BINARY_DIR}")
+# For C++ alone: nvcc knows other flags.
 target_compile_options(kvp2p_options INTERFACE
-  -Wall -Wextra -Wshadow -Woverloaded-virtual -Werror)
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Woverloaded-virtual;-Werror>")
 # Asio: its implementation is compiled once, in base; no deprecated names.
 target_compile_definitions(kvp2p_options INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these in the standard library's own headers at -O2.
   target_compile_options(kvp2p_options INTERFACE
-    -fcoroutines -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict
-    -Wno-stringop-overread -Wno-dangling-pointer -Wno-mismatched-new-delete)
+    "$<$<COMPILE_LANGUAGE:CXX>:-fcoroutines;-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-array-bounds;\
+-Wno-restrict;-Wno-stringop-overread;-Wno-dangling-pointer;-Wno-mismatched-new-delete>")
 endif()
 # Assertions stay in the optimised build: a broken invariant must stop the node, not corrupt KV.
 string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELWITHDEBINFO}")
@@ -35,10 +42,10 @@ string(REPLACE "-g" "-g1" CMAKE_CXX_FLAGS_RELWITHDEBINFO "${CMAKE_CXX_FLAGS_RELW
 if(KVP2P_SANITIZE)
   # -O1: sanitizers at -O0 are several times slower and no more telling.
   target_compile_options(kvp2p_options INTERFACE
-    -fsanitize=${KVP2P_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1)
+    "$<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${KVP2P_SANITIZE};-fno-sanitize-recover=all;-fno-omit-frame-pointer;-O1;-g1>")
   target_link_options(kvp2p_options INTERFACE -fsanitize=${KVP2P_SANITIZE})
   if(KVP2P_SANITIZE MATCHES "thread")
-    target_compile_options(kvp2p_options INTERFACE -Wno-tsan)
+    target_compile_options(kvp2p_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-tsan>)
   endif()
 endif()
 if(KVP2P_FUZZ)
@@ -68,6 +75,31 @@ function(kvp2p_program name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE base ${ARG_LINK})
   target_precompile_headers(${name} REUSE_FROM base)
+endfunction()
+
+function(kvp2p_cuda_library name)
+  if(NOT KVP2P_HAS_CUDA)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_include_directories(${name} PUBLIC "${CMAKE_SOURCE_DIR}")
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:${KVP2P_CUDA_FLAGS}>)
+  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+endfunction()
+
+function(kvp2p_bundle)
+  set_property(GLOBAL APPEND PROPERTY KVP2P_BUNDLE ${ARGN})
+endfunction()
+
+function(kvp2p_gpu_program name)
+  if(NOT KVP2P_HAS_CUDA)
+    return()
+  endif()
+  kvp2p_program(${name} ${ARGN})
+  target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:${KVP2P_CUDA_FLAGS}>)
+  target_compile_definitions(${name} PRIVATE KVP2P_HAS_CUDA)
+  kvp2p_bundle(${name})
 endfunction()
 
 function(kvp2p_test name)
@@ -111,9 +143,17 @@ function(kvp2p_finish)
   add_custom_target(unit_tests DEPENDS ${unit})
   add_custom_target(threaded_tests DEPENDS ${threaded})
   add_custom_target(fuzzers DEPENDS ${fuzzers})
+  kvp2p_list_files(fuzz_targets.txt ${fuzzers})
+  get_property(bundle GLOBAL PROPERTY KVP2P_BUNDLE)
+  add_custom_target(bundle DEPENDS ${bundle})
+  kvp2p_list_files(bundle.txt ${bundle})
+endfunction()
+
+# Writes the paths of the targets' files, one a line, for scripts.
+function(kvp2p_list_files file)
   set(paths "")
-  foreach(fuzzer IN LISTS fuzzers)
-    string(APPEND paths "$<TARGET_FILE:${fuzzer}>\n")
+  foreach(target IN LISTS ARGN)
+    string(APPEND paths "$<TARGET_FILE:${target}>\n")
   endforeach()
-  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/fuzz_targets.txt" CONTENT "${paths}")
+  file(GENERATE OUTPUT "${CMAKE_BINARY_DIR}/${file}" CONTENT "${paths}")
 endfunction()

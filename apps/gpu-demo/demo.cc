@@ -45,13 +45,14 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
       "--model=" + options.model,
       "--layout=" + options.layout,
       "--device=" + options.device,
-      "--gpu=" + std::to_string(options.gpu),
       "--chunk-tokens=" + std::to_string(options.chunk_tokens),
       "--generate=" + std::to_string(options.generate_tokens),
       "--deadline-ms=" + std::to_string(options.deadline_ms),
       "--store-mib=" + std::to_string(options.store_mib),
       "--log-level=" + (options.log_level == "info" ? std::string("warn") : options.log_level),
   };
+  if (options.gpu) arguments.push_back("--gpu=" + std::to_string(*options.gpu));
+  if (!options.direct) arguments.push_back("--no-direct");
   if (!options.token_file.empty()) arguments.push_back("--token-file=" + options.token_file);
   if (options.prompt_tokens > 0) arguments.push_back("--prompt-tokens=" + std::to_string(options.prompt_tokens));
   if (!options.cluster_key.empty()) arguments.push_back("--cluster-key=" + options.cluster_key);

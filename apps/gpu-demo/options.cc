@@ -18,11 +18,22 @@ constexpr char kDescription[] =
     "libp2p stream into its own cache and goes on generating. --role=demo starts both on this machine and prints what\n"
     "each stage took.\n";
 
-constexpr char kFooter[] =
-    "\nThis build moves KV between host memory: no CUDA backend is compiled in, so --gpu changes nothing.\n\n"
-    "Examples:\n"
+#ifdef KVP2P_HAS_CUDA
+constexpr bool kHasCuda = true;
+constexpr char kBackends[] =
+    "\nThis build has the CUDA backend. It uses a GPU if the machine has one and a driver for it, and host memory\n"
+    "otherwise; it says at start which, and why.\n";
+#else
+constexpr bool kHasCuda = false;
+constexpr char kBackends[] =
+    "\nThis build has no CUDA backend: the KV cache is host memory, --device=cuda is refused, and --gpu changes\n"
+    "nothing.\n";
+#endif
+
+constexpr char kExamples[] =
+    "\nExamples:\n"
     "  gpu-demo --role=demo --model=.cache/models/smollm2-135m --token-file=.cache/models/smollm2-135m/tokens.txt\n"
-    "  gpu-demo --role=producer --port=9100\n"
+    "  CUDA_VISIBLE_DEVICES=0 gpu-demo --role=producer --port=9100 --gpu=0\n"
     "  gpu-demo --role=consumer --port=9101 --peer=/ip4/192.168.1.100/tcp/9100/p2p/<PEER_ID>\n"
     "  gpu-demo --role=consumer --port=9101        (finds the producer by mDNS)\n\n"
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the output differed from a local run.\n";
@@ -42,7 +53,9 @@ std::string mistake_in(const Options& options) {
     if (!address) return "--peer: " + peer + ": " + address.error().message();
     if (!address->peer_id()) return "--peer: " + peer + " does not end in /p2p/<peer id>, as the producer prints it";
   }
-  if (options.device == "cuda") return "--device=cuda: this build has no CUDA backend; use --device=host";
+  if (options.device == "cuda" && !kHasCuda) {
+    return "--device=cuda: this build has no CUDA backend; use --device=host, or build where nvcc is found";
+  }
   return "";
 }
 
@@ -50,14 +63,14 @@ std::string mistake_in(const Options& options) {
 
 int parse_options(int argc, char** argv, Options& options) {
   CLI::App app(kDescription, "gpu-demo");
-  app.footer(kFooter);
+  app.footer(std::string(kBackends) + kExamples);
   app.add_option("--role", options.role, "producer, consumer, or demo (both, as two processes)")
       ->required()
       ->check(CLI::IsMember({"producer", "consumer", "demo"}));
   app.add_option("--port", options.port, "TCP port to listen on; 0 lets the system choose")->capture_default_str();
-  app.add_option("--gpu", options.gpu, "GPU to use, as counted without CUDA_VISIBLE_DEVICES")
-      ->check(CLI::Range(0, 1023))
-      ->capture_default_str();
+  app.add_option("--gpu", options.gpu,
+                 "GPU to use, as counted without CUDA_VISIBLE_DEVICES; default: the first visible")
+      ->check(CLI::Range(0, 1023));
   app.add_option("--peer", options.peers,
                  "multiaddr of a node to fetch from, ending in /p2p/<peer id>; may be repeated");
   app.add_option("--model", options.model,
@@ -67,7 +80,8 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_option("--prompt-tokens", options.prompt_tokens,
                  "use this many tokens of the file, or of a seeded random prompt where there is no file")
       ->check(CLI::Range(std::size_t{0}, std::size_t{1} << 20));
-  app.add_option("--device", options.device, "auto or host (host memory)")
+  app.add_option("--device", options.device,
+                 "where the KV cache is: cuda (a GPU), host (host memory), or auto (a GPU if there is one)")
       ->check(CLI::IsMember({"auto", "host", "cuda"}))
       ->capture_default_str();
   app.add_option("--external-ip", options.external_ip, "an address to announce besides those of the interfaces")
@@ -100,6 +114,9 @@ int parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str()
       ->group(more);
   app.add_flag("!--no-verify", options.verify, "do not compare the output with a run with the cache off")->group(more);
+  app.add_flag("!--no-direct", options.direct,
+               "never read a peer's memory in place, and let none read ours, though it be on this host")
+      ->group(more);
   app.add_flag("--no-mdns", options.no_mdns, "neither announce nor look for nodes on the local network")->group(more);
   app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")
       ->group(more);

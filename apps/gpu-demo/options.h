@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,12 +12,14 @@ namespace kvp2p::demo {
 struct Options {
   std::string role;  // producer, consumer, demo
   std::uint16_t port = 0;
-  int gpu = 0;
+  /// As counted without CUDA_VISIBLE_DEVICES (gpu/visible_devices.h); nothing: the first that is visible.
+  std::optional<int> gpu;
   std::vector<std::string> peers;
   std::string model = "synthetic";
   std::string token_file;
   std::size_t prompt_tokens = 0;  // 0: all of the token file, or kSyntheticPromptTokens
-  std::string device = "auto";
+  std::string device = "auto";    // auto, host, cuda
+  bool direct = true;             // same-host peers read in place
   std::string external_ip;
   std::string cluster_key;
   bool open = false;

@@ -175,7 +175,7 @@ kvc_status kvc_merge(int device, const kvc_paged_cache* cache, const void* prefi
 /* Zeroes tokens [first, first + tokens). */
 kvc_status kvc_clear(int device, const kvc_paged_cache* cache, uint32_t first, uint32_t tokens, kvc_stream stream);
 
-/* Element types ----------------------------------------------------------------------------------------------------- */
+/* Element types ---------------------------------------------------------------------------------------------------- */
 
 typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 = 4 } kvc_element;
 
@@ -184,7 +184,7 @@ typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 =
 kvc_status kvc_convert(int device, kvc_element from_element, const void* from, kvc_element to_element, void* to,
                        size_t count, float scale, kvc_stream stream);
 
-/* Between GPUs and processes ---------------------------------------------------------------------------------------- */
+/* Between GPUs and processes --------------------------------------------------------------------------------------- */
 
 /* Contiguous bytes from one device's memory to another's, over NVLink or PCIe where there is peer access, staged by
  * the driver where there is none. */
