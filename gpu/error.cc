@@ -35,6 +35,10 @@ const char* text_of(GpuError error) {
       return "the GPU reported an error; the log says which";
     case GpuError::kNoDriver:
       return "no usable GPU: no driver, no device, or a build without CUDA; use --device=host";
+    case GpuError::kNoSuchGpu:
+      return "there is no such GPU among those that are visible; the log says which there are";
+    case GpuError::kUnknownDevice:
+      return "unknown device: use auto, host or cuda";
   }
   return "unknown error";
 }

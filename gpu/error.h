@@ -19,6 +19,8 @@ enum class GpuError {
   kFormatMismatch,
   kDeviceFailed,
   kNoDriver,
+  kNoSuchGpu,
+  kUnknownDevice,
 };
 
 base::Error make_error_code(GpuError error);
