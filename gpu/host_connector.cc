@@ -1,5 +1,6 @@
 #include "gpu/host_connector.h"
 
+#include "base/log.h"
 #include "gpu/error.h"
 #include "gpu/host_copy_queue.h"
 
@@ -29,7 +30,7 @@ std::string HostConnector::description() const {
 
 base::Result<RegionId> HostConnector::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
   if (memory.start == nullptr || !layout.fits(memory.bytes)) return GpuError::kLayoutOutOfBounds;
-  return queue_->add_region(static_cast<std::uint8_t*>(memory.start), layout);
+  return queue_->add_region(memory, layout);
 }
 
 void HostConnector::unregister_region(RegionId region) { queue_->remove_region(region); }
@@ -37,11 +38,11 @@ void HostConnector::unregister_region(RegionId region) { queue_->remove_region(r
 base::Result<LayoutDesc> HostConnector::layout_of(RegionId region) const { return queue_->layout_of(region); }
 
 void HostConnector::gather(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) {
-  queue_->submit(region, CopyDirection::kGather, std::move(slices), ready, std::move(done));
+  queue_->submit(region, SliceWork{CopyDirection::kGather, std::move(slices)}, ready, std::move(done));
 }
 
 void HostConnector::scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) {
-  queue_->submit(region, CopyDirection::kScatter, std::move(slices), ready, std::move(done));
+  queue_->submit(region, SliceWork{CopyDirection::kScatter, std::move(slices)}, ready, std::move(done));
 }
 
 base::Result<std::shared_ptr<std::uint8_t[]>> HostConnector::allocate_host(std::size_t bytes) {
@@ -53,17 +54,34 @@ base::Result<std::shared_ptr<std::uint8_t[]>> HostConnector::allocate_host(std::
   return std::shared_ptr<std::uint8_t[]>(static_cast<std::uint8_t*>(memory), [](std::uint8_t* p) { std::free(p); });
 }
 
-base::Result<RegionExport> HostConnector::export_region(RegionId) { return GpuError::kNotShareable; }
+base::Result<RegionExport> HostConnector::export_region(RegionId region) {
+  auto exported = queue_->export_region(region);
+  if (!exported && exported.error() == GpuError::kNotShareable) {
+    LOG_INFO("region {} is private host memory: other processes of this host get copies of its blocks, sent",
+             static_cast<std::uint64_t>(region));
+  }
+  return exported;
+}
 
-base::Result<ImportId> HostConnector::import_region(RegionExport) { return GpuError::kNotReachable; }
+// The memfd is mapped even for a region of this process: an address from outside could name any memory.
+base::Result<ImportId> HostConnector::import_region(RegionExport exported) {
+  if (exported.kind != ExportKind::kHostMemfd || exported.pieces.size() != 1) return GpuError::kNotReachable;
+  if (!exported.layout.fits(exported.bytes)) return GpuError::kLayoutOutOfBounds;
+  auto memory = MappedMemory::map_readable(exported.pieces[0].fd.get(), exported.offset, exported.bytes);
+  if (!memory) return memory.error();
+  return queue_->add_import(std::move(*memory), exported.layout);
+}
 
-void HostConnector::close_import(ImportId) {}
+void HostConnector::close_import(ImportId import) { queue_->remove_import(import); }
 
-base::Result<DirectLink> HostConnector::link_of(ImportId) const { return GpuError::kUnknownImport; }
+base::Result<DirectLink> HostConnector::link_of(ImportId import) const {
+  if (!queue_->has_import(import)) return GpuError::kUnknownImport;
+  return DirectLink::kSharedMemory;
+}
 
-void HostConnector::copy_direct(ImportId, RegionId, std::vector<IndexPair>, std::vector<IndexPair>, ReadyEvent,
-                                CopyDone done) {
-  done(GpuError::kUnknownImport);
+void HostConnector::copy_direct(ImportId from, RegionId to, std::vector<IndexPair> slots, std::vector<IndexPair> layers,
+                                ReadyEvent ready, CopyDone done) {
+  queue_->submit(to, DirectWork{from, std::move(slots), std::move(layers)}, ready, std::move(done));
 }
 
 base::Result<> HostConnector::stream_wait(RegionId region, void* stream) {

@@ -1,6 +1,9 @@
 #include "gpu/host_copy_queue.h"
 
+#include "gpu/direct_copy.h"
 #include "gpu/error.h"
+
+#include <fcntl.h>
 
 #include <cstring>
 
@@ -53,6 +56,16 @@ void copy_slices(CopyDirection direction, const std::vector<SlicePlan>& plans, s
   run.flush(direction);
 }
 
+namespace {
+
+std::vector<SlicePlan> plans_of(const LayoutDesc& layout) {
+  std::vector<SlicePlan> plans;
+  for (std::uint32_t layer = 0; layer < layout.layers.size(); ++layer) plans.push_back(make_slice_plan(layout, layer));
+  return plans;
+}
+
+}  // namespace
+
 void HostCopyQueue::start(unsigned threads) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
@@ -68,13 +81,12 @@ void HostCopyQueue::stop() {
   threads_.clear();
 }
 
-RegionId HostCopyQueue::add_region(std::uint8_t* start, const LayoutDesc& layout) {
+RegionId HostCopyQueue::add_region(const RegionMemory& memory, const LayoutDesc& layout) {
   auto region = std::make_shared<Region>();
-  region->start = start;
+  region->memory = memory;
+  if (memory.memfd >= 0) region->memfd.reset(::fcntl(memory.memfd, F_DUPFD_CLOEXEC, 0));
   region->layout = layout;
-  for (std::uint32_t layer = 0; layer < layout.layers.size(); ++layer) {
-    region->plans.push_back(make_slice_plan(layout, layer));
-  }
+  region->plans = plans_of(layout);
   std::lock_guard lock(mutex_);
   const RegionId id{next_id_++};
   regions_.emplace(id, std::move(region));
@@ -98,33 +110,79 @@ base::Result<LayoutDesc> HostCopyQueue::layout_of(RegionId id) const {
   return found->second->layout;
 }
 
-void HostCopyQueue::submit(RegionId id, CopyDirection direction, std::vector<SliceCopy> slices, const ReadyEvent& ready,
-                           CopyDone done) {
+base::Result<RegionExport> HostCopyQueue::export_region(RegionId id) const {
+  std::lock_guard lock(mutex_);
+  auto found = regions_.find(id);
+  if (found == regions_.end()) return GpuError::kUnknownRegion;
+  const Region& region = *found->second;
+  if (!region.memfd) return GpuError::kNotShareable;
+  RegionExport exported;
+  exported.process = this_process();
+  exported.address = reinterpret_cast<std::uintptr_t>(region.memory.start);
+  exported.offset = region.memory.memfd_offset;
+  exported.bytes = region.memory.bytes;
+  exported.layout = region.layout;
+  ExportPiece piece;
+  piece.fd = region.memfd.duplicate();
+  if (!piece.fd) return GpuError::kNotShareable;
+  piece.bytes = exported.offset + exported.bytes;
+  // The importer asks for as much, and would refuse.
+  if (!is_sealed_at_least(piece.fd.get(), piece.bytes)) return GpuError::kNotShareable;
+  exported.pieces.push_back(std::move(piece));
+  return exported;
+}
+
+ImportId HostCopyQueue::add_import(MappedMemory memory, const LayoutDesc& layout) {
+  auto import = std::make_shared<Import>();
+  import->memory = std::move(memory);
+  import->layout = layout;
+  import->plans = plans_of(layout);
+  std::lock_guard lock(mutex_);
+  const ImportId id{next_id_++};
+  imports_.emplace(id, std::move(import));
+  return id;
+}
+
+void HostCopyQueue::remove_import(ImportId id) {
+  std::shared_ptr<Import> import;  // unmapped after the lock is let go
+  std::unique_lock lock(mutex_);
+  auto found = imports_.find(id);
+  if (found == imports_.end()) return;
+  import = std::move(found->second);
+  imports_.erase(found);
+  for (auto& [region_id, region] : regions_) {
+    std::erase_if(region->jobs, [&](const std::shared_ptr<Job>& job) {
+      if (job->import != import) return false;
+      failures_.push_back({std::move(job->done), GpuError::kUnknownImport});
+      return true;
+    });
+    schedule(region);  // what was behind one of them may be ready
+  }
+  work_.notify_all();
+  idle_.wait(lock, [&] { return import->running == 0; });
+  lock.unlock();
+}
+
+bool HostCopyQueue::has_import(ImportId id) const {
+  std::lock_guard lock(mutex_);
+  return imports_.contains(id);
+}
+
+void HostCopyQueue::submit(RegionId id, CopyWork work, const ReadyEvent& ready, CopyDone done) {
   auto job = std::make_shared<Job>();
-  job->direction = direction;
-  job->slices = std::move(slices);
+  job->work = std::move(work);
   {
     std::lock_guard lock(mutex_);
-    auto found = regions_.find(id);
-    base::Result<> good;
-    if (stopping_) {
-      good = GpuError::kStopping;
-    } else if (found == regions_.end()) {
-      good = GpuError::kUnknownRegion;
-    } else if (ready.device != nullptr) {
-      good = GpuError::kNoDevice;
-    } else {
-      good = check(*found->second, job->slices);
-    }
-    if (!good) {
+    if (auto good = prepare(id, *job, ready); !good) {
       failures_.push_back({std::move(done), good.error()});
       work_.notify_one();
       return;
     }
     job->done = std::move(done);
     job->ready = ready.host == nullptr;
-    found->second->jobs.push_back(job);
-    schedule(found->second);
+    const auto& region = regions_.find(id)->second;
+    region->jobs.push_back(job);
+    schedule(region);
   }
   if (!ready.host) return;
   ready.host->when_signalled([queue = weak_from_this(), id, job] {
@@ -154,25 +212,62 @@ void HostCopyQueue::fail_jobs(Region& region, base::Error error) {
   work_.notify_all();
 }
 
-base::Result<> HostCopyQueue::check(const Region& region, const std::vector<SliceCopy>& slices) {
+/// REQUIRES: locked.
+base::Result<> HostCopyQueue::prepare(RegionId id, Job& job, const ReadyEvent& ready) const {
+  if (stopping_) return GpuError::kStopping;
+  auto region = regions_.find(id);
+  if (region == regions_.end()) return GpuError::kUnknownRegion;
+  if (ready.device != nullptr) return GpuError::kNoDevice;
+  if (const auto* slices = std::get_if<SliceWork>(&job.work)) return check(*region->second, *slices);
+  const auto& direct = std::get<DirectWork>(job.work);
+  auto import = imports_.find(direct.from);
+  if (import == imports_.end()) return GpuError::kUnknownImport;
+  job.import = import->second;
+  return check(*region->second, *import->second, direct);
+}
+
+base::Result<> HostCopyQueue::check(const Region& region, const SliceWork& work) {
   const std::uint32_t slots = region.layout.slots();
-  for (const SliceCopy& slice : slices) {
+  for (const SliceCopy& slice : work.slices) {
     if (slice.slot >= slots) return GpuError::kSlotOutOfRange;
     if (slice.layer >= region.plans.size()) return GpuError::kLayerOutOfRange;
   }
   return {};
 }
 
+base::Result<> HostCopyQueue::check(const Region& region, const Import& from, const DirectWork& work) {
+  if (!differ_only_in_layers(from.layout.format, region.layout.format)) return GpuError::kFormatMismatch;
+  for (const IndexPair& slot : work.slots) {
+    if (slot.from >= from.layout.slots() || slot.to >= region.layout.slots()) return GpuError::kSlotOutOfRange;
+  }
+  for (const IndexPair& layer : work.layers) {
+    if (layer.from >= from.plans.size() || layer.to >= region.plans.size()) return GpuError::kLayerOutOfRange;
+  }
+  return {};
+}
+
+void HostCopyQueue::move_bytes(const Region& region, const Job& job) {
+  if (const auto* slices = std::get_if<SliceWork>(&job.work)) {
+    copy_slices(slices->direction, region.plans, region.start(), slices->slices);
+    return;
+  }
+  const auto& direct = std::get<DirectWork>(job.work);
+  copy_between({job.import->memory.data(), job.import->plans}, {region.start(), region.plans}, direct.slots,
+               direct.layers);
+}
+
 void HostCopyQueue::run_front_job(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Region>& region) {
-  const std::shared_ptr<Job> job = region->jobs.front();
+  const std::shared_ptr<Job> job = std::move(region->jobs.front());
   region->jobs.pop_front();
   region->running = true;
+  if (job->import) ++job->import->running;
   lock.unlock();
-  copy_slices(job->direction, region->plans, region->start, job->slices);
+  move_bytes(*region, *job);
   CopyDone done = std::move(job->done);
   done({});
   done = nullptr;
   lock.lock();
+  if (job->import) --job->import->running;
   region->running = false;
   region->scheduled = false;
   schedule(region);

@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "gpu/connector.h"
+#include "gpu/shared_memory.h"
 #include "gpu/strided_copy.h"
 
 #include <condition_variable>
@@ -11,11 +13,25 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <variant>
 #include <vector>
 
 namespace kvp2p {
 
 enum class CopyDirection : std::uint8_t { kGather, kScatter };
+
+/// Between a region and host memory in wire order.
+struct SliceWork {
+  CopyDirection direction = CopyDirection::kGather;
+  std::vector<SliceCopy> slices;
+};
+/// From an import into a region.
+struct DirectWork {
+  ImportId from{};
+  std::vector<IndexPair> slots;
+  std::vector<IndexPair> layers;
+};
+using CopyWork = std::variant<SliceWork, DirectWork>;
 
 /// Thread-safe. Its lock is taken twice a copy, never while bytes move.
 class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
@@ -24,23 +40,39 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   /// Fails what is queued, waits for what runs, ends the threads. No calls afterwards.
   void stop();
 
-  RegionId add_region(std::uint8_t* start, const LayoutDesc& layout);
+  /// REQUIRES: the layout fits. `memory.memfd` is duplicated.
+  RegionId add_region(const RegionMemory& memory, const LayoutDesc& layout);
   void remove_region(RegionId id);
   base::Result<LayoutDesc> layout_of(RegionId id) const;
-  void submit(RegionId id, CopyDirection direction, std::vector<SliceCopy> slices, const ReadyEvent& ready,
-              CopyDone done);
+  base::Result<RegionExport> export_region(RegionId id) const;
+
+  /// REQUIRES: the layout fits.
+  ImportId add_import(MappedMemory memory, const LayoutDesc& layout);
+  /// Copies from it that have not begun fail; waits for those that have.
+  void remove_import(ImportId id);
+  bool has_import(ImportId id) const;
+
+  void submit(RegionId id, CopyWork work, const ReadyEvent& ready, CopyDone done);
 
  private:
+  struct Import {
+    MappedMemory memory;
+    LayoutDesc layout;
+    std::vector<SlicePlan> plans;
+    std::size_t running = 0;
+  };
   struct Job {
-    CopyDirection direction;
-    std::vector<SliceCopy> slices;
+    CopyWork work;
+    std::shared_ptr<Import> import;  // of DirectWork
     CopyDone done;
     bool ready = false;
   };
   struct Region {
-    std::uint8_t* start = nullptr;
+    RegionMemory memory;
+    base::UniqueFd memfd;  // what memory.memfd names; none: private memory
     LayoutDesc layout;
     std::vector<SlicePlan> plans;
+    std::uint8_t* start() const { return static_cast<std::uint8_t*>(memory.start); }
     std::deque<std::shared_ptr<Job>> jobs;
     bool running = false;
     /// In runnable_ or running.
@@ -56,12 +88,16 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   void schedule(const std::shared_ptr<Region>& region);
   void mark_ready(RegionId id, Job& job);
   void fail_jobs(Region& region, base::Error error);
-  static base::Result<> check(const Region& region, const std::vector<SliceCopy>& slices);
+  base::Result<> prepare(RegionId id, Job& job, const ReadyEvent& ready) const;
+  static base::Result<> check(const Region& region, const SliceWork& work);
+  static base::Result<> check(const Region& region, const Import& from, const DirectWork& work);
+  static void move_bytes(const Region& region, const Job& job);
 
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable idle_;
   std::map<RegionId, std::shared_ptr<Region>> regions_;
+  std::map<ImportId, std::shared_ptr<Import>> imports_;
   std::deque<std::shared_ptr<Region>> runnable_;
   std::deque<Failure> failures_;
   std::vector<std::thread> threads_;
