@@ -57,7 +57,7 @@ tidy: setup  ## clang-tidy over the code (slow)
 	@scripts/tidy.sh
 
 format: setup  ## Formats the code
-	@git ls-files '*.h' '*.cc' | xargs clang-format-16 -i
+	@git ls-files '*.h' '*.cc' '*.cu' '*.cuh' | xargs clang-format-16 -i
 
 docs:  ## API documentation of libp2p by Doxygen, into build/docs; and where the other documents are
 	@command -v doxygen >/dev/null || { echo "docs: install doxygen (apt-get install doxygen)" >&2; exit 1; }

@@ -27,7 +27,7 @@ def allowed(module):
 
 
 def main():
-    files = subprocess.run(["git", "ls-files", "*.h", "*.cc"], capture_output=True, text=True, check=True).stdout.split()
+    files = subprocess.run(["git", "ls-files", "*.h", "*.cc", "*.cu", "*.cuh"], capture_output=True, text=True, check=True).stdout.split()
     bad = 0
     for name in files:
         module = name.split("/")[0]

@@ -12,16 +12,7 @@ packages=(
   iproute2 openssl procps python3 python3-venv
 )
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    echo "setup: cannot install packages: run as root, or install sudo, or install by hand: ${missing[*]}" >&2
-    exit 1
-  fi
-}
+. scripts/as_root.sh
 
 missing=()
 for package in "${packages[@]}"; do
@@ -52,3 +43,5 @@ if [ ! -f .deps/msgpack-cxx/usr/include/msgpack.hpp ] && [ ! -f /usr/include/msg
   rm -rf .deps/msgpack-cxx
   mv "$unpack/root" .deps/msgpack-cxx
 fi
+
+scripts/setup_cuda.sh
