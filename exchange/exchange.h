@@ -14,6 +14,8 @@
 namespace kvp2p {
 
 class BlockIndex;
+class DirectClient;
+class DirectServer;
 
 struct ExchangeConfig {
   /// Shared secret of the nodes that may read from and announce to each other. REQUIRES: 32 bytes, unless open.
@@ -26,6 +28,9 @@ struct ExchangeConfig {
   std::size_t bytes_in_flight_max = 64u << 20;
   /// Payload of one data frame; at most the staging pool's slot.
   std::size_t frame_bytes_max = 1u << 20;
+  /// The direct path between nodes of one host; null where it is off. They outlive the exchange.
+  DirectServer* direct_server = nullptr;
+  DirectClient* direct_client = nullptr;
 };
 
 /// Part of what a lease covers.

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/task.h"
+#include "direct/ticket.h"
 #include "exchange/lease_token.h"
 #include "kv/block_key.h"
 #include "kv/content_digest.h"
@@ -37,6 +38,8 @@ struct FoundBlock {
   Tier tier = Tier::kHostMemory;
   /// Absent for blocks that are served in place and were never digested as a whole.
   std::optional<ContentDigest> root;
+  /// Where the owner has it in device memory, if the asking peer has that memory open and may read it there itself.
+  std::optional<DevicePlace> place;
 };
 
 struct LookupAnswer {
