@@ -10,7 +10,9 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace kvp2p {
 
@@ -24,6 +26,12 @@ class ReadMark {
   std::shared_ptr<void> mark_;
 };
 
+/// What a slot held when it was offered.
+struct SlotGeneration {
+  Slot slot = 0;
+  std::uint64_t generation = 0;
+};
+
 /// A peer's region, open here. Thread-safe. Its import is closed some time after the last owner has let go of it.
 class PeerRegion {
  public:
@@ -35,6 +43,8 @@ class PeerRegion {
   virtual std::optional<ReadMark> begin_read() = 0;
   /// After a copy, before its mark goes: whether the slot still is what it was, and the owner is alive.
   virtual bool is_unchanged(Slot slot, std::uint64_t generation) const = 0;
+  /// The same for many, with one system call in all; none is if the owner is gone.
+  virtual std::vector<bool> are_unchanged(std::span<const SlotGeneration> slots) const = 0;
 };
 
 /// Node thread only, but for what the regions do.
