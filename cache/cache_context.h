@@ -14,6 +14,8 @@
 namespace kvp2p {
 
 class BlockIndex;
+class DirectClient;
+class DirectServer;
 class Exchange;
 class GpuConnector;
 class LocalBlockSet;
@@ -41,6 +43,12 @@ struct ExchangeLink {
   Exchange* exchange = nullptr;
 };
 
+/// The direct path between nodes of one host. Null where it is off.
+struct DirectPath {
+  DirectServer* server = nullptr;
+  DirectClient* client = nullptr;
+};
+
 /// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers` and
 /// `counters`, which are thread-safe, and `executor`, to which anybody may post.
 struct CacheContext {
@@ -51,6 +59,9 @@ struct CacheContext {
   LocalBlockSet* local = nullptr;
   ModelRegistry* models = nullptr;
   BlockIndex* index = nullptr;
+  DirectPath direct;
+  /// Copies under way that hold peers' regions.
+  std::size_t direct_copies = 0;
   std::shared_ptr<ExchangeLink> link = std::make_shared<ExchangeLink>();
   SuspectPeers suspects;
   LogOnce logged;

@@ -1,6 +1,7 @@
 #include "cache/cache_manager.h"
 
 #include "base/log.h"
+#include "direct/direct_server.h"
 #include "exchange/exchange.h"
 
 #include <boost/asio/post.hpp>
@@ -8,7 +9,8 @@
 namespace kvp2p {
 
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
-                           std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config)
+                           std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
+                           DirectPath direct)
     : workers_(std::make_unique<WorkerPool>(config.workers)) {
   context_.executor = executor;
   context_.clock = &clock;
@@ -16,6 +18,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   context_.workers = workers_.get();
   context_.models = &models_;
   context_.index = &index;
+  context_.direct = direct;
   LocalBlockSet::Parts parts;
   parts.executor = executor;
   parts.clock = &clock;
@@ -23,6 +26,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   parts.staging = std::move(serving_staging);
   parts.workers = workers_.get();
   parts.models = &models_;
+  parts.direct = direct.server;
   parts.store_bytes_max = config.store_bytes_max;
   local_ = std::make_unique<LocalBlockSet>(std::move(parts));
   context_.local = local_.get();
@@ -62,7 +66,9 @@ void CacheManager::post(std::function<void()> call) const { boost::asio::post(co
 // Memory and models --------------------------------------------------------------------------------------------------
 
 base::Result<RegionId> CacheManager::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
-  return context_.connector->register_region(memory, layout);
+  auto region = context_.connector->register_region(memory, layout);
+  if (region && context_.direct.server != nullptr) context_.direct.server->add_region(*region, layout.slots());
+  return region;
 }
 
 void CacheManager::unregister_region(RegionId region) {
@@ -73,6 +79,8 @@ void CacheManager::unregister_region(RegionId region) {
     if (offer->request().region == region) revoke(offer->id());
   }
   post([this, region] { local_->remove_offers_of(region); });
+  // Before the connector forgets it: peers must have closed what they have open of it.
+  if (context_.direct.server != nullptr) context_.direct.server->remove_region(region);
   context_.connector->unregister_region(region);
 }
 
@@ -300,7 +308,7 @@ base::Result<OfferId> CacheManager::offer(PutRequest request) {
   if (offers_.size() >= kOffersMax) return KvError::kTooMany;
   const OfferId id = offers_.next_id();
   const ReadyEvent ready = request.ready;
-  auto offer = std::make_shared<Offer>(id, std::move(request), *format);
+  auto offer = std::make_shared<Offer>(id, std::move(request), *format, context_.direct.server);
   offers_.insert(id, offer);
   ++context_.counters.offers;
   const auto show = [this, offer] {
@@ -308,10 +316,19 @@ base::Result<OfferId> CacheManager::offer(PutRequest request) {
       if (!offer->revoked() && !stopping_) local_->add_offer(offer);
     });
   };
+  // No peer can wait for an event of this process: the blocks are shown once they are written.
+  const auto show_when_written = [connector = context_.connector, region = offer->request().region, ready, show] {
+    if (ready.device == nullptr) return show();
+    ReadyEvent device_only;
+    device_only.device = ready.device;
+    connector->gather(region, {}, device_only, [show](base::Result<> written) {
+      if (written) show();
+    });
+  };
   if (ready.host) {
-    ready.host->when_signalled(show);
+    ready.host->when_signalled(show_when_written);
   } else {
-    show();
+    show_when_written();
   }
   return id;
 }
@@ -348,6 +365,10 @@ CoreStats CacheManager::stats() const {
       {"blocks_published", c.blocks_published},
       {"blocks_dropped", c.blocks_dropped},
       {"offers", c.offers},
+      {"direct_transfers", c.direct_transfers},
+      {"direct_bytes", c.direct_bytes},
+      {"direct_fallbacks", c.direct_fallbacks},
+      {"direct_stale_blocks", c.direct_stale_blocks},
       {"store_blocks", store.blocks},
       {"store_bytes", store.bytes},
       {"store_bytes_max", store.bytes_max},

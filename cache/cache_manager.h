@@ -45,7 +45,8 @@ class CacheManager {
   /// All references outlive the manager, and so do the threads of executor and connector. `index` is used on the node
   /// thread. `serving_staging`: for reading offers; not the pool that fetches are received into.
   CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
-               std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config);
+               std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
+               DirectPath direct = {});
   /// REQUIRES: stop() was called, and the executor runs no more.
   ~CacheManager();
 
@@ -55,9 +56,12 @@ class CacheManager {
   void attach(Exchange& exchange);
   /// Ends every operation; engines that wait are answered. Idempotent.
   void stop();
+  /// Whether copies under way still hold peers' regions: the DirectClient and the connector are needed until then.
+  bool holds_peer_regions() const { return context_.direct_copies > 0; }
 
   // Any thread
   base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout);
+  /// Peers that have it open are told to let go, which can take a second. Not on the node thread if they may.
   void unregister_region(RegionId region);
   Fingerprint register_model(const ModelSpec& spec);
 

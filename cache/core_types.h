@@ -74,12 +74,17 @@ struct TransferStatus {
 struct TransferReport {
   std::size_t bytes_from_peers = 0;
   std::size_t bytes_from_local = 0;
+  std::size_t bytes_direct = 0;  // read in place out of a peer's memory
   base::Duration match{};        // look-ups, until the match was decided
   base::Duration network{};      // from asking until the last payload byte
   base::Duration deserialise{};  // decoding headers
   base::Duration verify{};       // digests
   base::Duration scatter{};      // staging to engine memory (H2D)
+  base::Duration direct{};       // from the first direct copy's start until the last one's check
   base::Duration total{};        // from get() until done
+  /// How peers' blocks came: "direct, same GPU", "direct, NVLink", "direct, PCIe", "direct, shared host memory",
+  /// "staged: <why not direct>"; several, with "; " between, if it was not one for all. Empty: none came from peers.
+  std::string path;
 };
 
 struct PutReport {

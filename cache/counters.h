@@ -15,6 +15,7 @@ struct CacheCounters {
   std::atomic<std::uint64_t> frames_corrupt{0}, blocks_failed{0}, fetches_retried{0};
   std::atomic<std::uint64_t> puts{0}, blocks_published{0}, blocks_dropped{0};
   std::atomic<std::uint64_t> offers{0};
+  std::atomic<std::uint64_t> direct_transfers{0}, direct_bytes{0}, direct_fallbacks{0}, direct_stale_blocks{0};
 };
 
 }  // namespace kvp2p

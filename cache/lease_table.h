@@ -20,7 +20,8 @@ inline constexpr std::size_t kLeasesPerPeerMax = 1024;
 inline constexpr base::Duration kLeaseTimeDefault = std::chrono::seconds(30);
 inline constexpr base::Duration kLeaseTimeMax = std::chrono::seconds(60);
 
-/// What is leased of one key: a stored block, an offered one, or nothing.
+/// What is leased of one key: a stored block, an offered one, both (peers that read in place take the offered one,
+/// everybody else the stored one), or nothing.
 struct LeasedBlock {
   BlockPin pin;
   std::shared_ptr<Offer> offer;

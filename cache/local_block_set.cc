@@ -1,6 +1,7 @@
 #include "cache/local_block_set.h"
 
 #include "cache/device_read.h"
+#include "direct/direct_server.h"
 #include "exchange/exchange_error.h"
 #include "wire/limits.h"
 
@@ -49,14 +50,21 @@ void LocalBlockSet::commit(const Fingerprint& fingerprint, BlockReservation rese
   committing_ = nullptr;
 }
 
+bool LocalBlockSet::is_served(const Known& known, const ObjectFormat& format) {
+  return std::find(known.formats.begin(), known.formats.end(), format) != known.formats.end() ||
+         std::any_of(known.offers.begin(), known.offers.end(),
+                     [&](const auto& entry) { return entry.first->format() == format; });
+}
+
 void LocalBlockSet::stored(const BlockKey& key, const ObjectFormat& format) {
   if (committing_ == nullptr) return;
   Known& known = known_[key];
   known.fingerprint = *committing_;
   // A key with a foreign block stays foreign until that is evicted: find() could answer with it.
   known.foreign = committing_foreign_ || (known.foreign && !known.formats.empty());
+  const bool told = is_served(known, format);
   known.formats.push_back(format);
-  if (!known.foreign && on_stored) on_stored(known.fingerprint, format, key);
+  if (!known.foreign && !told && on_stored) on_stored(known.fingerprint, format, key);
 }
 
 void LocalBlockSet::evicted(const BlockKey& key, const ObjectFormat& format) {
@@ -80,9 +88,10 @@ void LocalBlockSet::add_offer(std::shared_ptr<Offer> offer) {
   const PutRequest& request = offer->request();
   for (std::uint32_t i = 0; i < request.keys.size(); ++i) {
     Known& known = known_[request.keys[i]];
+    const bool told = !known.foreign && is_served(known, offer->format());
     known.fingerprint = request.fingerprint;
     known.offers.emplace_back(offer, i);
-    if (on_stored) on_stored(request.fingerprint, offer->format(), request.keys[i]);
+    if (on_stored && !told) on_stored(request.fingerprint, offer->format(), request.keys[i]);
   }
 }
 
@@ -113,16 +122,22 @@ void LocalBlockSet::stop() {
   leases_.clear();
 }
 
-LeasedBlock LocalBlockSet::lease_block(const BlockKey& key, const LookupRequest& request) {
+bool LocalBlockSet::reads_in_place(const multiformats::PeerId& peer, const Offer& offer) const {
+  return parts_.direct != nullptr && parts_.direct->is_open_at(peer, offer.request().region);
+}
+
+LeasedBlock LocalBlockSet::lease_block(const multiformats::PeerId& peer, const BlockKey& key,
+                                       const LookupRequest& request) {
   LeasedBlock block;
   auto found = known_.find(key);
   if (found == known_.end()) return block;
   const Known& known = found->second;
   if (known.fingerprint != request.fingerprint) return block;
   if (!known.foreign) block.pin = store_->find(key, request.format);
-  if (block.pin) return block;
   for (const auto& [offer, index] : known.offers) {
     if (offer->revoked() || !format_difference(offer->format(), request.format).empty()) continue;
+    // Who cannot read it in place is served the stored block.
+    if (block.pin && !reads_in_place(peer, *offer)) continue;
     block.offer = offer;
     block.offer_index = index;
     break;
@@ -130,16 +145,19 @@ LeasedBlock LocalBlockSet::lease_block(const BlockKey& key, const LookupRequest&
   return block;
 }
 
-FoundBlock LocalBlockSet::describe(const LeasedBlock& block, const ObjectFormat& asked) const {
+FoundBlock LocalBlockSet::describe(const multiformats::PeerId& peer, const LeasedBlock& block,
+                                   const ObjectFormat& asked) const {
   FoundBlock found;
   if (block.pin) {
     found.present = true;
     found.tier = Tier::kHostMemory;
     found.root =
         block.pin->format.shard == asked.shard ? block.pin->root : root_of(leaves_of_part(*block.pin, asked.shard));
-  } else if (block.offer) {
+  }
+  if (block.offer) {
+    if (reads_in_place(peer, *block.offer)) found.place = block.offer->place(block.offer_index);
+    if (found.place || !found.present) found.tier = Tier::kDevice;
     found.present = true;
-    found.tier = Tier::kDevice;
   }
   return found;
 }
@@ -158,8 +176,8 @@ LookupAnswer LocalBlockSet::lookup(const multiformats::PeerId& peer, const Looku
   bool any = false;
   // Last first, so that the store keeps the beginning of a prompt longest: without it the rest is of no use.
   for (std::size_t i = request.keys.size(); i-- > 0;) {
-    lease->blocks[i] = lease_block(request.keys[i], request);
-    answer.blocks[i] = describe(lease->blocks[i], request.format);
+    lease->blocks[i] = lease_block(peer, request.keys[i], request);
+    answer.blocks[i] = describe(peer, lease->blocks[i], request.format);
     any = any || answer.blocks[i].present;
   }
   if (!any) {
@@ -208,7 +226,7 @@ base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId pee
   for (std::uint32_t i = first; i < first + count; ++i) {
     const LeasedBlock& block = lease->blocks[i];
     if (!block.pin && !block.offer) co_return ExchangeError::kBlockGone;
-    if (block.offer) offered.push_back({block.offer, block.offer_index});
+    if (!block.pin) offered.push_back({block.offer, block.offer_index});
   }
   SliceRead from_device;
   if (!offered.empty()) {

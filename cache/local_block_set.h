@@ -29,6 +29,8 @@ class LocalBlockSet final : public LocalBlocks {
     std::shared_ptr<StagingPool> staging;
     WorkerPool* workers = nullptr;
     ModelRegistry* models = nullptr;
+    /// Null: the direct path is off.
+    DirectServer* direct = nullptr;
     std::size_t store_bytes_max = 0;
   };
   /// All that `parts` points to outlives the set.
@@ -73,11 +75,15 @@ class LocalBlockSet final : public LocalBlocks {
     bool foreign = false;
   };
 
+  /// Already to be had in this format, and announced.
+  static bool is_served(const Known& known, const ObjectFormat& format);
   void stored(const BlockKey& key, const ObjectFormat& format);
   void evicted(const BlockKey& key, const ObjectFormat& format);
   void forget_if_empty(const BlockKey& key);
-  LeasedBlock lease_block(const BlockKey& key, const LookupRequest& request);
-  FoundBlock describe(const LeasedBlock& block, const ObjectFormat& asked) const;
+  LeasedBlock lease_block(const multiformats::PeerId& peer, const BlockKey& key, const LookupRequest& request);
+  /// Whether the peer can read the offer's blocks in place.
+  bool reads_in_place(const multiformats::PeerId& peer, const Offer& offer) const;
+  FoundBlock describe(const multiformats::PeerId& peer, const LeasedBlock& block, const ObjectFormat& asked) const;
   std::string why_nothing(const LookupRequest& request) const;
   bool has_free_room(const ObjectFormat& format) const;
 

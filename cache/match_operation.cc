@@ -1,6 +1,7 @@
 #include "cache/match_operation.h"
 
 #include "base/log.h"
+#include "cache/direct_source.h"
 #include "cache/local_block_set.h"
 #include "exchange/exchange.h"
 #include "exchange/exchange_error.h"
@@ -16,6 +17,9 @@ namespace {
 constexpr base::Duration kPatienceMin = std::chrono::milliseconds(50);
 constexpr base::Duration kPatienceDefault = std::chrono::milliseconds(300);
 constexpr base::Duration kPatienceMax = std::chrono::seconds(1);
+
+/// A peer whose memory is open here counts for no less than this beside others.
+constexpr std::uint64_t kDirectBytesPerSecond = 100'000'000'000;
 
 }  // namespace
 
@@ -156,6 +160,9 @@ void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAns
   // Ends the lease when it goes, which is at once if the match has ended.
   taken->lease = std::make_shared<PeerLease>(context_.executor, context_.link, question.peer, answer.lease);
   taken->holding.bytes_per_second = answer.expected_bytes_per_second;
+  if (has_direct_blocks(context_.direct, question.peer, answer.blocks)) {
+    taken->holding.bytes_per_second = std::max(answer.expected_bytes_per_second, kDirectBytesPerSecond);
+  }
   taken->blocks = std::move(answer.blocks);
   if (question.shard < shards_.size()) shards_[question.shard]->answers.push_back(std::move(taken));
 }

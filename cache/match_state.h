@@ -1,10 +1,10 @@
 // What engine threads see of a match.
 #pragma once
 
+#include "base/spinning_condition.h"
 #include "cache/completion_queue.h"
 #include "cache/core_types.h"
 
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -39,7 +39,7 @@ class MatchState {
   const base::TimePoint started_ = std::chrono::steady_clock::now();
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
+  mutable base::SpinningCondition changed_;
   MatchStatus status_;
   std::optional<base::TimePoint> decided_;
   bool expired_ = false;

@@ -1,6 +1,7 @@
 // Brings the blocks of a match into an engine's memory, layer by layer, verified.
 #pragma once
 
+#include "cache/direct_source.h"
 #include "cache/shard_match.h"
 #include "cache/transfer_state.h"
 #include "exchange/exchange.h"
@@ -29,7 +30,8 @@ struct TransferPlan {
 
 /// Node thread only. Every layer of every block goes: bytes in host memory → digests checked on a worker → (last layer:
 /// root checked) → scattered by the connector → counted. Nothing is written that has not been verified, and nothing
-/// once the TransferState says no.
+/// once the TransferState says no. What a peer of this host has offered in place goes another way: copied from memory
+/// to memory and counted if the blocks' generations are unchanged afterwards; if not, it comes as above.
 ///
 /// Blocks from peers are not kept in the local store: serving them on would need the producer's signature.
 class TransferOperation : public std::enable_shared_from_this<TransferOperation> {
@@ -65,12 +67,21 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   bool is_claimed(std::uint32_t layer, std::size_t block) const { return claimed_[layer * blocks() + block] != 0; }
   void claim(std::uint32_t layer, std::size_t block, bool taken) { claimed_[layer * blocks() + block] = taken; }
   bool block_claimed(std::size_t block) const;
+  /// No layer of it has come or been asked for.
+  bool is_untouched(std::size_t block) const;
   std::string name_of_source(const Delivery& delivery) const;
 
   // Sources
   void pump_local();
   std::shared_ptr<Delivery> next_local();
   void start_planned_fetches();
+  /// Blocks [first, end) out of the peer's memory where that can be, and by start_fetch otherwise.
+  void start_source(const std::shared_ptr<const PeerAnswer>& answer, std::size_t first, std::size_t end);
+  void start_direct(const std::shared_ptr<const PeerAnswer>& answer, std::shared_ptr<PeerRegion> region,
+                    std::size_t first, std::size_t end);
+  void on_direct_end(const std::shared_ptr<const PeerAnswer>& answer, DirectCopy& copy);
+  /// States why blocks come over the network.
+  void note_staged(const PeerAnswer& answer, const std::string& why);
   void start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end);
   void on_frame(PeerFetch& fetch, ReceivedFrame frame);
   bool in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const;
@@ -122,6 +133,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
     std::size_t count = 0;
   };
   std::deque<Gated> gated_;
+  std::vector<std::shared_ptr<DirectCopy>> gated_direct_;
+  bool had_direct_ = false;
   bool gate_open_ = false;
   bool ended_ = false;
   base::TimePoint fetch_started_{};

@@ -15,6 +15,12 @@ TransferState::TransferState(TransferId id, RegionId region, std::size_t blocks,
   visible_.good_blocks = blocks;
 }
 
+void add_path(TransferReport& report, const std::string& path) {
+  if (report.path.find(path) != std::string::npos) return;
+  if (!report.path.empty()) report.path += "; ";
+  report.path += path;
+}
+
 std::size_t TransferState::begin_write(std::size_t first, std::size_t count) {
   std::lock_guard lock(mutex_);
   if (finishing_ || first >= progress_.good()) return 0;
@@ -25,7 +31,7 @@ std::size_t TransferState::begin_write(std::size_t first, std::size_t count) {
 
 void TransferState::end_write(std::uint32_t layer, std::size_t first, std::size_t count, bool ok) {
   std::unique_lock lock(mutex_);
-  writes_.erase(std::find(writes_.begin(), writes_.end(), first + count));
+  forget_write(first + count);
   if (ok) {
     for (std::size_t block = first; block < first + count; ++block) progress_.deliver(layer, block);
   } else {
@@ -35,6 +41,22 @@ void TransferState::end_write(std::uint32_t layer, std::size_t first, std::size_
   publish();
   tell_if_ended(lock);
 }
+
+void TransferState::end_write(std::span<const std::uint32_t> layers, std::size_t first,
+                              std::span<const std::uint8_t> good) {
+  std::unique_lock lock(mutex_);
+  forget_write(first + good.size());
+  for (const std::uint32_t layer : layers) {
+    for (std::size_t i = 0; i < good.size(); ++i) {
+      if (good[i]) progress_.deliver(layer, first + i);
+    }
+  }
+  if (finishing_ && writes_.empty()) progress_.fail_from(progress_.complete_blocks());
+  publish();
+  tell_if_ended(lock);
+}
+
+void TransferState::forget_write(std::size_t end) { writes_.erase(std::find(writes_.begin(), writes_.end(), end)); }
 
 bool TransferState::writing_at_or_after(std::size_t block) const {
   return std::any_of(writes_.begin(), writes_.end(), [&](std::size_t end) { return end > block; });

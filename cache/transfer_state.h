@@ -2,18 +2,22 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/spinning_condition.h"
 #include "cache/completion_queue.h"
 #include "cache/core_types.h"
 #include "cache/transfer_progress.h"
 
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <vector>
 
 namespace kvp2p {
+
+/// Adds one way that blocks came to the report, once.
+void add_path(TransferReport& report, const std::string& path);
 
 /// Thread-safe; a lock of its own. A failure becomes visible only when no write to what has failed is under way, and
 /// none begins afterwards: so an engine that has seen it may reuse those blocks.
@@ -33,6 +37,9 @@ class TransferState {
   std::size_t begin_write(std::size_t first, std::size_t count);
   /// `ok`: the layer of these blocks is in its place. Otherwise they have failed.
   void end_write(std::uint32_t layer, std::size_t first, std::size_t count, bool ok);
+  /// Of several layers that were written at once: in their places for those blocks, from `first` on, that are `good`.
+  /// The others may be written again.
+  void end_write(std::span<const std::uint32_t> layers, std::size_t first, std::span<const std::uint8_t> good);
   /// This block and those after it have failed.
   void fail_from(std::size_t block, const std::string& reason);
   /// Why a transfer ended before all was there.
@@ -66,6 +73,7 @@ class TransferState {
  private:
   /// REQUIRES: locked. Makes the newest state visible, unless writes to failed blocks are under way.
   void publish();
+  void forget_write(std::size_t end);
   void shorten(std::size_t good, const std::string& reason);
   bool writing_at_or_after(std::size_t block) const;
   /// Unlocks and tells that the transfer has ended, if it has and nobody was told.
@@ -77,7 +85,7 @@ class TransferState {
   std::function<void()> on_ended_;
 
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  base::SpinningCondition changed_;
   TransferProgress progress_;
   bool finishing_ = false;
   End end_ = End::kItself;
