@@ -35,7 +35,7 @@ typedef enum kvc_status {
 } kvc_status;
 
 const char* kvc_status_text(kvc_status status);
-/* What went wrong last on this thread; valid until its next call. */
+/* What went wrong last on this thread, kept until the next failure; valid until this thread's next call. */
 const char* kvc_last_error(void);
 
 /* Devices -------------------------------------------------------------------------------------------------------- */
@@ -112,11 +112,13 @@ typedef struct kvc_slice_plan {
   uint32_t slots_per_block;
 } kvc_slice_plan;
 
-/* Device memory with a plan a layer; the plans are copied to the device once. The memory may be another device's or an
- * import's, as long as `device`, on which the kernels run, can reach it. */
+/* Device memory with a plan a layer. It is held on the host: plans and tables reach the kernels as parameters. The
+ * memory may be another device's or an import's, as long as `device`, on which the kernels run, can reach it (peer
+ * access is enabled where it is needed). */
 typedef struct kvc_region kvc_region;
-/* `slots`: slots of every layer. KVC_ERROR_ARGUMENT if a plan reaches outside [start, start + bytes) or is not
- * consistent. Any alignment works; where start, strides and run_bytes are multiples of 16 bytes copies are fastest. */
+/* `slots`: slots of every layer. KVC_ERROR_ARGUMENT if a plan reaches outside [start, start + bytes), is not
+ * consistent, has a slice_bytes of its own or one above 1 GiB. Any alignment works; where start, strides and run_bytes
+ * are multiples of 16 bytes copies are fastest. */
 kvc_status kvc_region_create(int device, void* start, size_t bytes, const kvc_slice_plan* plans, uint32_t layers,
                              uint32_t slots, kvc_region** region);
 /* REQUIRES: nothing that uses it is queued or runs. */
@@ -130,7 +132,8 @@ typedef struct kvc_slice {
 } kvc_slice;
 
 /* Region → wire order, and back. Asynchronous. `wire` is device memory or pinned host memory (then the kernel itself
- * crosses PCIe), `wire_bytes` its size. All slices are checked first: on an error nothing was queued. */
+ * crosses PCIe, from 32 blocks of threads), `wire_bytes` its size. All slices are checked first: on a bad argument
+ * nothing was queued. Slices that overlap where they are written leave either's bytes. */
 kvc_status kvc_gather(const kvc_region* region, const kvc_slice* slices, size_t count, void* wire, size_t wire_bytes,
                       kvc_stream stream);
 kvc_status kvc_scatter(const kvc_region* region, const kvc_slice* slices, size_t count, const void* wire,
@@ -142,14 +145,17 @@ typedef struct kvc_pair {
 } kvc_pair;
 
 /* Region → region, every layer pair of every slot pair, converting the layout, in one pass: the direct path. Runs on
- * `to`'s device. REQUIRES: equal slice_bytes. Asynchronous. */
+ * `to`'s device. REQUIRES: equal slice_bytes; what is written does not overlap what is read. Asynchronous. One launch
+ * for up to 1,320 slot pairs times 128 layer pairs. */
 kvc_status kvc_copy_blocks(const kvc_region* from, const kvc_region* to, const kvc_pair* slots, size_t slot_count,
                            const kvc_pair* layers, size_t layer_count, kvc_stream stream);
 
 /* Operations on one sequence's paged cache ------------------------------------------------------------------------- */
 
 /* One layer of one sequence. K of token t, head h: k + block_table[t / block_tokens] * block_stride
- * + (t % block_tokens) * token_stride + h * head_stride; V likewise. Strides in bytes. */
+ * + (t % block_tokens) * token_stride + h * head_stride; V likewise. Strides in bytes. `v` may be null (MLA has one
+ * plane): then the calls ignore their own `v`. What block_table holds is read by the kernels and cannot be checked:
+ * each entry must be a block of the cache. */
 typedef struct kvc_paged_cache {
   void* k;
   void* v;
@@ -179,8 +185,9 @@ kvc_status kvc_clear(int device, const kvc_paged_cache* cache, uint32_t first, u
 
 typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 = 4 } kvc_element;
 
-/* `count` elements, contiguous, rounding to nearest even. Into F8_E4M3: value / scale, saturating at 448; out of it:
- * value * scale. `scale` is 1 otherwise. NaN stays NaN. */
+/* `count` elements, contiguous and aligned to their own size, rounding to nearest even. Into F8_E4M3: value / scale,
+ * saturating at 448, infinities too; out of it: value * scale (in f32). `scale` is positive and not looked at
+ * otherwise; between equal types bytes are copied. NaN stays NaN. `from` and `to` do not overlap. */
 kvc_status kvc_convert(int device, kvc_element from_element, const void* from, kvc_element to_element, void* to,
                        size_t count, float scale, kvc_stream stream);
 

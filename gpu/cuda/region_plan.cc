@@ -1,0 +1,96 @@
+// Regions without CUDA: checks of plans and what the kernels need of them.
+#include "gpu/cuda/kvcache_region.h"
+
+namespace kvc {
+
+namespace {
+
+bool same_shape(const kvc_region::LayerShape& a, const kvc_region::LayerShape& b) {
+  for (int i = 0; i < 3; ++i) {
+    if (a.loops[i].count != b.loops[i].count || a.loops[i].stride != b.loops[i].stride) return false;
+  }
+  return a.run_bytes == b.run_bytes;
+}
+
+kvc_region::LayerShape shape_of(const kvc_slice_plan& plan) {
+  kvc_region::LayerShape shape;
+  for (int i = 0; i < 3; ++i) {
+    shape.loops[i] = plan.loops[i];
+    if (plan.loops[i].count == 1) shape.loops[i].stride = 0;  // never taken
+  }
+  shape.run_bytes = plan.run_bytes;
+  return shape;
+}
+
+}  // namespace
+
+const char* refuse_plan(const kvc_slice_plan& plan, std::uint64_t bytes, std::uint32_t slots) {
+  using Wide = __int128;  // no sum or product below overflows it: each factor has 64 bits and is bounded first
+  if (plan.run_bytes == 0) return "run_bytes is 0";
+  if (plan.slots_per_block == 0) return "slots_per_block is 0";
+  if (plan.slice_bytes == 0 || plan.slice_bytes > kSliceBytesMax) return "slice_bytes is 0 or more than 1 GiB";
+  Wide product = plan.run_bytes;
+  Wide lowest = 0;
+  Wide highest = plan.run_bytes;
+  for (const kvc_loop& loop : plan.loops) {
+    if (loop.count == 0 || loop.count > kSliceBytesMax) return "a loop's count is 0 or too large";
+    product *= loop.count;
+    if (product > static_cast<Wide>(kSliceBytesMax)) return "the loops make more than slice_bytes";
+    const Wide reach = static_cast<Wide>(loop.count - 1) * loop.stride;
+    (reach < 0 ? lowest : highest) += reach;
+  }
+  if (product != static_cast<Wide>(plan.slice_bytes)) return "slice_bytes is not what the loops make";
+  if (slots == 0) return nullptr;
+  // Slot strides are not negative, so the extremes are at the ends of the last block or of the last full one.
+  const std::uint32_t last_block = (slots - 1) / plan.slots_per_block;
+  const std::uint32_t within = slots > plan.slots_per_block ? plan.slots_per_block - 1 : slots - 1;
+  const Wide in_last = static_cast<Wide>(last_block) * plan.block_stride +
+                       static_cast<Wide>((slots - 1) % plan.slots_per_block) * plan.slot_stride;
+  const Wide before_last = last_block == 0 ? 0
+                                           : static_cast<Wide>(last_block - 1) * plan.block_stride +
+                                                 static_cast<Wide>(within) * plan.slot_stride;
+  const Wide end = static_cast<Wide>(plan.base) + (in_last > before_last ? in_last : before_last) + highest;
+  if (static_cast<Wide>(plan.base) + lowest < 0) return "a plan reaches in front of the region";
+  if (end > static_cast<Wide>(bytes)) return "a plan reaches beyond the region's end";
+  return nullptr;
+}
+
+const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::uint32_t layers, std::uint32_t slots,
+                        kvc_region* region) {
+  if (layers > kLayersMax) return "more than 65536 layers";
+  if (bytes >= kOffsetMax) return "a region of 2^48 bytes or more";
+  region->bytes = bytes;
+  region->slots = slots;
+  region->slice_bytes = plans[0].slice_bytes;
+  region->plans.assign(plans, plans + layers);
+  for (const kvc_slice_plan& plan : region->plans) {
+    if (const char* reason = refuse_plan(plan, bytes, slots)) return reason;
+    if (plan.slice_bytes != region->slice_bytes) return "layers differ in slice_bytes";
+    const kvc_region::LayerShape shape = shape_of(plan);
+    // Usually the first or the last: layers differ in more than the base only where K and V are separate tensors.
+    std::uint32_t index = 0;
+    while (index < region->shapes.size() && !same_shape(region->shapes[index], shape)) ++index;
+    if (index == region->shapes.size()) region->shapes.push_back(shape);
+    region->shape_of_layer.push_back(index);
+    region->alignment_bits |= shape.run_bytes;
+    for (const kvc_loop& loop : shape.loops) region->alignment_bits |= static_cast<std::uint64_t>(loop.stride);
+  }
+  return nullptr;
+}
+
+Walk make_walk(const kvc_region::LayerShape& shape, std::uint32_t unit) {
+  Walk walk;
+  walk.run = divide_by(static_cast<std::uint32_t>(shape.run_bytes / unit));
+  walk.inner = divide_by(static_cast<std::uint32_t>(shape.loops[2].count));
+  walk.middle = divide_by(static_cast<std::uint32_t>(shape.loops[1].count));
+  for (int i = 0; i < 3; ++i) walk.strides[i] = shape.loops[i].stride;
+  return walk;
+}
+
+Walk make_wire_walk(std::uint64_t slice_bytes, std::uint32_t unit) {
+  Walk walk;
+  walk.run = divide_by(static_cast<std::uint32_t>(slice_bytes / unit));
+  return walk;
+}
+
+}  // namespace kvc
