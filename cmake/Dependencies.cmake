@@ -1,5 +1,9 @@
 # Everything that the build takes from outside. scripts/setup.sh installs it.
 
+if(KVP2P_PORTABLE)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
 find_package(Boost 1.81 REQUIRED)
@@ -14,6 +18,11 @@ pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+set(KVP2P_BLAS PkgConfig::openblas)
+set(KVP2P_SPDLOG spdlog::spdlog)
+if(KVP2P_PORTABLE)
+  include(Portable)
+endif()
 
 # Debian's libmsgpack-cxx-dev depends on Boost 1.74, which cannot be installed beside 1.81; the headers do without
 # Boost, so setup.sh unpacks the package into .deps.

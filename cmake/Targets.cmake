@@ -56,6 +56,10 @@ if(MOLD)
   target_link_options(kvp2p_options INTERFACE -fuse-ld=mold)
 endif()
 
+if(KVP2P_PORTABLE)
+  target_link_options(kvp2p_options INTERFACE -static-libstdc++ -static-libgcc)
+endif()
+
 function(kvp2p_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
   if(ARG_SOURCES)
