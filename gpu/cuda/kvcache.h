@@ -62,6 +62,8 @@ kvc_status kvc_enable_peer(int device, int peer);
 
 kvc_status kvc_device_alloc(int device, size_t bytes, void** start);
 kvc_status kvc_device_free(int device, void* start);
+/* Memory that the driver counts as free now, of all that there is: other processes' use shows. */
+kvc_status kvc_memory_info(int device, uint64_t* free_bytes, uint64_t* total_bytes);
 /* Page-locked host memory that every device can reach. Slow (23 ms for 64 MiB): for pools, at start-up. */
 kvc_status kvc_pinned_alloc(size_t bytes, void** start);
 kvc_status kvc_pinned_free(void* start);

@@ -23,6 +23,17 @@ kvc_status kvc_device_free(int device, void* start) {
   return check(cudaFree(start), "cudaFree");
 }
 
+kvc_status kvc_memory_info(int device, uint64_t* free_bytes, uint64_t* total_bytes) {
+  if (free_bytes == nullptr || total_bytes == nullptr) return fail(KVC_ERROR_ARGUMENT, "a result is null");
+  const DeviceGuard guard(device);
+  KVC_TRY(guard.status());
+  size_t free = 0, total = 0;
+  KVC_TRY(check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo"));
+  *free_bytes = free;
+  *total_bytes = total;
+  return KVC_OK;
+}
+
 kvc_status kvc_pinned_alloc(size_t bytes, void** start) {
   if (start == nullptr) return fail(KVC_ERROR_ARGUMENT, "start is null");
   *start = nullptr;
