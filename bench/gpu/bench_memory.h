@@ -1,0 +1,52 @@
+// The memory that a benchmark's engine keeps its KV in: a GPU's, or host memory that can be shared.
+#pragma once
+
+#include "base/bytes.h"
+#include "gpu/connector.h"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace kvp2p::bench {
+
+/// Medians of a plain copy from memory to memory.
+struct PlainCopy {
+  /// By the device's events; on host memory by the clock.
+  double events_s = 0;
+  /// By the clock, waiting included.
+  double wall_s = 0;
+  std::string what;
+};
+
+/// Not thread-safe. Ends the program with a message when the device fails: a benchmark has nothing to go on with.
+class BenchMemory {
+ public:
+  virtual ~BenchMemory() = default;
+  virtual RegionMemory region() const = 0;
+  /// Both return when the bytes are in place.
+  virtual void write(std::size_t offset, base::ConstBytes bytes) = 0;
+  virtual void read(std::size_t offset, base::MutableBytes bytes) = 0;
+  /// Copies `bytes` from memory of `from_gpu` (-1: of the same one) into memory of this one, `rounds` times.
+  virtual PlainCopy measure_copy(std::size_t bytes, int rounds, int from_gpu) = 0;
+  /// What is in use of the device, by all processes; nothing for host memory.
+  virtual std::optional<std::uint64_t> device_bytes_used() const = 0;
+};
+
+/// `cuda`: of the GPU of that number, as this process counts them.
+std::unique_ptr<BenchMemory> make_bench_memory(bool cuda, int gpu, std::size_t bytes);
+/// How many GPUs this process sees; says why if none.
+int visible_gpus(std::string& why_none);
+
+std::unique_ptr<BenchMemory> make_cuda_memory(int gpu, std::size_t bytes);
+
+[[noreturn]] void fail(const char* what, const std::string& why);
+
+template <class T>
+T value_or_exit(base::Result<T> result, const char* what) {
+  if (!result) fail(what, result.error().message());
+  return std::move(*result);
+}
+
+}  // namespace kvp2p::bench

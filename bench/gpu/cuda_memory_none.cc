@@ -1,0 +1,13 @@
+// In builds without CUDA.
+#include "bench/gpu/bench_memory.h"
+
+namespace kvp2p::bench {
+
+std::unique_ptr<BenchMemory> make_cuda_memory(int, std::size_t) { fail("--device=cuda", "this build has no CUDA"); }
+
+int visible_gpus(std::string& why_none) {
+  why_none = "this build has no CUDA";
+  return 0;
+}
+
+}  // namespace kvp2p::bench

@@ -1,0 +1,309 @@
+#include "bench/gpu/fetch_node.h"
+
+#include "bench/figures.h"
+#include "gpu/strided_copy.h"
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <thread>
+
+namespace kvp2p::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint8_t kPoison = 0xA5;
+constexpr base::Duration kMatchPatience = 10s;
+constexpr base::Duration kFetchPatience = 60s;
+constexpr std::size_t kStoreSpareBytes = 64u << 20;
+
+base::TimePoint in(base::Duration time) { return std::chrono::steady_clock::now() + time; }
+
+/// Blocks are spread over the memory as in an engine that has run for a while: neighbours are not next to each other.
+std::vector<Slot> scattered_slots(std::uint32_t count, std::uint32_t seed) {
+  std::vector<Slot> slots(count);
+  for (Slot slot = 0; slot < count; ++slot) slots[slot] = slot;
+  std::shuffle(slots.begin(), slots.end(), std::minstd_rand(seed));
+  return slots;
+}
+
+/// Calls call(block) for every block, on all cores.
+template <class Call>
+void for_each_block(std::uint32_t blocks, Call call) {
+  const unsigned count = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
+  std::vector<std::thread> threads;
+  for (unsigned t = 0; t < count; ++t) {
+    threads.emplace_back([=] {
+      for (std::uint32_t block = t; block < blocks; block += count) call(block);
+    });
+  }
+  for (auto& thread : threads) thread.join();
+}
+
+NodeConfig node_config(const FetchNodeConfig& config) {
+  NodeConfig node;
+  node.config_dir = config.config_dir;
+  node.ephemeral_identity = true;
+  node.cluster_key = config.cluster_key;
+  node.mdns = false;
+  node.listen_addresses = {*multiformats::Multiaddr::from_text("/ip4/127.0.0.1/tcp/0")};
+  node.store_bytes_max = (config.store ? config.shape.bytes() : 0) + kStoreSpareBytes;
+  node.device = config.cuda ? "cuda:" + std::to_string(config.gpu) : "host";
+  return node;
+}
+
+std::string describe_difference(FetchNode::Sample at, const std::vector<std::uint8_t>& got,
+                                const std::vector<std::uint8_t>& wanted) {
+  const auto place = std::mismatch(got.begin(), got.end(), wanted.begin()).first - got.begin();
+  return "block " + std::to_string(at.block) + " layer " + std::to_string(at.layer) + " byte " + std::to_string(place) +
+         " of " + std::to_string(got.size()) + ": " + std::to_string(got[place]) + ", not " +
+         std::to_string(wanted[place]);
+}
+
+std::size_t count_entries(const char* folder) {
+  std::size_t count = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(folder, error), end; at != end; at.increment(error)) ++count;
+  return count;
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::uint64_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+FetchNode::FetchNode(const FetchNodeConfig& config)
+    : shape_(config.shape),
+      layout_(config.shape.layout()),
+      memory_(make_bench_memory(config.cuda, config.gpu, config.shape.bytes())),
+      slots_(scattered_slots(shape_.blocks, static_cast<std::uint32_t>(::getpid()))) {
+  node_ = value_or_exit(Node::start(node_config(config)), "cannot start a node");
+  region_ = value_or_exit(node_->core().register_region(memory_->region(), layout_), "register_region");
+  fingerprint_ = node_->core().register_model(shape_.spec());
+}
+
+FetchNode::~FetchNode() {
+  if (node_) node_->stop();
+}
+
+std::string FetchNode::address() const { return node_->addresses().at(0).to_text(); }
+
+base::Result<> FetchNode::connect(const std::string& address) {
+  auto parsed = multiformats::Multiaddr::from_text(address);
+  if (!parsed) return parsed.error();
+  return node_->connect(*parsed, kMatchPatience);
+}
+
+std::vector<std::uint8_t>& FetchNode::mirror() {
+  mirror_.resize(shape_.bytes());
+  return mirror_;
+}
+
+void FetchNode::fill(std::uint64_t version) {
+  auto& bytes = mirror();
+  for_each_block(shape_.blocks, [&](std::uint32_t block) {
+    std::vector<std::uint8_t> wire(layout_.format.layer_slice_bytes());
+    for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
+      fill_slice(version, block, layer, wire);
+      scatter_slice(make_slice_plan(layout_, layer), wire.data(), bytes.data(), slots_[block]);
+    }
+  });
+  memory_->write(0, bytes);
+}
+
+void FetchNode::poison() {
+  auto& bytes = mirror();
+  std::fill(bytes.begin(), bytes.end(), kPoison);
+  memory_->write(0, bytes);
+}
+
+std::string FetchNode::check(std::uint64_t version) {
+  auto& bytes = mirror();
+  memory_->read(0, bytes);
+  std::vector<std::string> wrong(shape_.blocks);
+  for_each_block(shape_.blocks, [&](std::uint32_t block) {
+    std::vector<std::uint8_t> got(layout_.format.layer_slice_bytes()), wanted(got.size());
+    for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
+      gather_slice(make_slice_plan(layout_, layer), bytes.data(), slots_[block], got.data());
+      fill_slice(version, block, layer, wanted);
+      if (got == wanted) continue;
+      wrong[block] = describe_difference({block, layer}, got, wanted);
+      return;
+    }
+  });
+  for (auto& text : wrong) {
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// Samples ------------------------------------------------------------------------------------------------------------
+
+/// A plane of a slice is one piece of the engine's memory in both orders: call(offset, bytes).
+template <class Call>
+void FetchNode::for_slice_pieces(Sample sample, Call&& call) const {
+  const std::size_t piece = layout_.block_stride;
+  const LayerBase& base = layout_.layers[sample.layer];
+  call(base.k + slots_[sample.block] * piece, piece);
+  call(base.v + slots_[sample.block] * piece, piece);
+}
+
+void FetchNode::poison(Sample sample) {
+  const std::vector<std::uint8_t> bytes(layout_.block_stride, kPoison);
+  for_slice_pieces(sample, [&](std::size_t offset, std::size_t) { memory_->write(offset, bytes); });
+}
+
+bool FetchNode::is_poisoned(Sample sample) {
+  bool all = true;
+  for_slice_pieces(sample, [&](std::size_t offset, std::size_t size) {
+    std::vector<std::uint8_t> bytes(size);
+    memory_->read(offset, bytes);
+    all = all && std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == kPoison; });
+  });
+  return all;
+}
+
+std::string FetchNode::check(std::uint64_t version, Sample sample) {
+  auto& bytes = mirror();
+  for_slice_pieces(sample, [&](std::size_t offset, std::size_t size) {
+    memory_->read(offset, base::MutableBytes(bytes).subspan(offset, size));
+  });
+  std::vector<std::uint8_t> got(layout_.format.layer_slice_bytes()), wanted(got.size());
+  gather_slice(make_slice_plan(layout_, sample.layer), bytes.data(), slots_[sample.block], got.data());
+  fill_slice(version, sample.block, sample.layer, wanted);
+  return got == wanted ? "" : describe_difference(sample, got, wanted);
+}
+
+// The calls ----------------------------------------------------------------------------------------------------------
+
+PutRequest FetchNode::request_of(std::uint64_t version) const {
+  PutRequest request;
+  request.fingerprint = fingerprint_;
+  request.keys = keys_from_tokens(fingerprint_, shape_.tokens(version));
+  request.region = region_;
+  request.slots = slots_;
+  request.priority = Priority::kHigh;
+  return request;
+}
+
+void FetchNode::offer(std::uint64_t version) {
+  offer_ = value_or_exit(node_->core().offer(request_of(version)), "offer");
+}
+
+void FetchNode::put(std::uint64_t version) {
+  KvCore& core = node_->core();
+  const PutId put = value_or_exit(core.put(request_of(version)), "put");
+  auto published = core.wait_published(put, in(kFetchPatience));
+  if (!published) fail("publish", published.error().message());
+  const PutReport report = value_or_exit(core.put_report(put), "put_report");
+  if (report.blocks_published != shape_.blocks) fail("publish", "blocks were dropped");
+  core.release(put);
+}
+
+bool FetchNode::revoke(base::Duration patience) {
+  if (!offer_) return true;
+  KvCore& core = node_->core();
+  core.revoke(*offer_);
+  const bool unleased = core.wait_unleased(*offer_, in(patience)).has_value();
+  core.release(*offer_);
+  offer_.reset();
+  return unleased;
+}
+
+void FetchNode::show(ReaderState state) {
+  if (board_ != nullptr) board_->state = static_cast<std::uint64_t>(state);
+}
+
+void FetchNode::match(FetchOutcome& outcome, MatchId& match, std::vector<BlockKey> keys) {
+  KvCore& core = node_->core();
+  match = core.match({fingerprint_, std::move(keys), {shape_.format()}, in(kMatchPatience)});
+  auto found = core.wait_match(match, in(kMatchPatience));
+  outcome.reason = found ? found->reason : found.error().message();
+  outcome.matched = found ? found->blocks : 0;
+}
+
+void FetchNode::get(FetchOutcome& outcome, MatchId match, std::optional<TransferId>& transfer, double cancel_after_s) {
+  KvCore& core = node_->core();
+  GetRequest get;
+  get.match = match;
+  get.region = region_;
+  get.slots = slots_;
+  get.deadline = in(kFetchPatience);
+  auto started = core.get(get);
+  if (!started) {
+    outcome.reason = started.error().message();
+    return;
+  }
+  transfer = *started;
+  if (cancel_after_s >= 0) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(cancel_after_s);
+    // Microseconds count here: sleeping would wake up too late.
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    core.cancel(*transfer);
+  }
+  auto status = core.wait_transfer(*transfer, in(kFetchPatience));
+  outcome.good = status && status->done && status->good_blocks == shape_.blocks;
+  outcome.cancelled = cancel_after_s >= 0 && !outcome.good;
+  outcome.reason = status ? status->reason : status.error().message();
+}
+
+FetchOutcome FetchNode::fetch(std::uint64_t version, double cancel_after_s) {
+  KvCore& core = node_->core();
+  FetchOutcome outcome;
+  auto keys = keys_from_tokens(fingerprint_, shape_.tokens(version));
+  std::optional<TransferId> transfer;
+  MatchId match_id{};
+  if (board_ != nullptr) ++board_->fetches;
+  show(ReaderState::kLooksUp);
+  outcome.match_s = seconds_of([&] { match(outcome, match_id, std::move(keys)); });
+  if (outcome.matched == shape_.blocks) {
+    show(ReaderState::kCopies);
+    outcome.copy_s = seconds_of([&] { get(outcome, match_id, transfer, cancel_after_s); });
+  }
+  show(ReaderState::kIdle);
+  outcome.release_s = seconds_of([&] {
+    if (transfer) {
+      if (auto report = core.transfer_report(*transfer)) outcome.report = std::move(*report);
+      core.release(*transfer);
+    }
+    core.release(match_id);
+  });
+  return outcome;
+}
+
+FetchOutcome FetchNode::match_only(std::uint64_t version) {
+  FetchOutcome outcome;
+  MatchId match_id{};
+  match(outcome, match_id, keys_from_tokens(fingerprint_, shape_.tokens(version)));
+  node_->core().release(match_id);
+  return outcome;
+}
+
+nlohmann::json FetchNode::stats() {
+  nlohmann::json counters;
+  for (const auto& [name, value] : node_->core().stats().counters) counters[name] = value;
+  nlohmann::json stats = {
+      {"fds", count_entries("/proc/self/fd")}, {"resident_bytes", resident_bytes()}, {"counters", counters}};
+  if (const auto used = memory_->device_bytes_used()) stats["device_bytes_used"] = *used;
+  return stats;
+}
+
+PathTaken path_of(const FetchOutcome& outcome) {
+  const TransferReport& report = outcome.report;
+  if (report.path.empty()) return {"local store", "", false};
+  const std::string staged = "staged: ";
+  if (report.path.starts_with(staged)) return {"staged", report.path.substr(staged.size()), false};
+  // A fetch that went both ways counts as neither.
+  return {report.path, "", report.bytes_direct > 0 && report.bytes_from_peers == 0};
+}
+
+}  // namespace kvp2p::bench

@@ -1,0 +1,119 @@
+// A node with one paged KV cache, for fetch_bench: one side offers or puts it, the other fetches it and checks the
+// bytes.
+#pragma once
+
+#include "bench/gpu/bench_memory.h"
+#include "bench/gpu/board.h"
+#include "bench/gpu/fetch_shape.h"
+#include "provider/node.h"
+
+#include <nlohmann/json.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace kvp2p::bench {
+
+struct FetchNodeConfig {
+  FetchShape shape;
+  bool cuda = false;
+  int gpu = 0;
+  bool direct = true;
+  /// The local store has room for all blocks: for puts.
+  bool store = false;
+  std::string cluster_key;
+  std::string config_dir;
+};
+
+/// One fetch by the wall clock of the caller, in seconds.
+struct FetchOutcome {
+  std::size_t matched = 0;
+  bool good = false;
+  bool cancelled = false;
+  std::string reason;
+  double match_s = 0;    // look-up, until decided
+  double copy_s = 0;     // from get() until done
+  double release_s = 0;  // giving back transfer and match
+  double total() const { return match_s + copy_s + release_s; }
+  TransferReport report;
+};
+
+/// Not thread-safe, but for node(). Ends the program with a message when it cannot be set up.
+class FetchNode {
+ public:
+  explicit FetchNode(const FetchNodeConfig& config);
+  ~FetchNode();
+
+  Node& node() { return *node_; }
+  BenchMemory& memory() { return *memory_; }
+  const FetchShape& shape() const { return shape_; }
+  std::string address() const;
+  base::Result<> connect(const std::string& address);
+
+  // The owner's side
+
+  /// Writes the version's bytes to all slots.
+  void fill(std::uint64_t version);
+  /// REQUIRES: filled with that version.
+  void offer(std::uint64_t version);
+  void put(std::uint64_t version);
+  /// Takes the offer back and waits until nobody reads: the memory may be written again. False at the deadline.
+  bool revoke(base::Duration patience);
+
+  // The reader's side
+
+  /// Says on the board from now on what fetch() is at.
+  void show_on(BoardWords& board) { board_ = &board; }
+  /// Match and get of all blocks. `cancel_after_s` < 0: to the end; otherwise cancelled so long after the get.
+  FetchOutcome fetch(std::uint64_t version, double cancel_after_s = -1);
+  /// A look-up alone.
+  FetchOutcome match_only(std::uint64_t version);
+  /// Overwrites all of the memory.
+  void poison();
+  /// Where the memory differs from the version's bytes; empty: nowhere. Reads all of it back.
+  std::string check(std::uint64_t version);
+
+  /// One block's layer in this engine's memory: to poison and to check a sample.
+  struct Sample {
+    std::uint32_t block = 0;
+    std::uint32_t layer = 0;
+  };
+  void poison(Sample sample);
+  std::string check(std::uint64_t version, Sample sample);
+  bool is_poisoned(Sample sample);
+
+  /// Open descriptors, memory, the core's counters.
+  nlohmann::json stats();
+
+ private:
+  PutRequest request_of(std::uint64_t version) const;
+  /// Host copy of the region, made when it is first needed.
+  std::vector<std::uint8_t>& mirror();
+  template <class Call>
+  void for_slice_pieces(Sample sample, Call&& call) const;
+  void match(FetchOutcome& outcome, MatchId& match, std::vector<BlockKey> keys);
+  void get(FetchOutcome& outcome, MatchId match, std::optional<TransferId>& transfer, double cancel_after_s);
+  void show(ReaderState state);
+
+  FetchShape shape_;
+  LayoutDesc layout_;
+  std::unique_ptr<BenchMemory> memory_;  // outlives the node, which reads it
+  std::unique_ptr<Node> node_;
+  RegionId region_{};
+  Fingerprint fingerprint_;
+  std::vector<Slot> slots_;
+  std::vector<std::uint8_t> mirror_;
+  std::optional<OfferId> offer_;
+  BoardWords* board_ = nullptr;
+};
+
+/// "direct (same GPU)" or "network", and why it is not the direct path if it is not.
+struct PathTaken {
+  std::string path;
+  std::string reason;
+  bool direct = false;
+};
+PathTaken path_of(const FetchOutcome& outcome);
+
+}  // namespace kvp2p::bench

@@ -1,0 +1,88 @@
+#include "bench/gpu/fetch_roles.h"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <iostream>
+#include <random>
+#include <thread>
+
+namespace kvp2p::bench {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Duration kRevokePatience = 10s;
+/// How long a version is offered, and how long its bytes are poison after that, at most.
+constexpr int kOfferedMicrosecondsMax = 4000;
+
+/// Offers one version after the other in the same memory, as fast as readers let go of it.
+class Reuse {
+ public:
+  Reuse(FetchNode& node, BoardWords& board, std::uint64_t seed)
+      : node_(node), board_(board), random_(seed), thread_([this] { run(); }) {}
+  ~Reuse() { stop(); }
+
+  void stop() {
+    stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::uint64_t versions() const { return version_; }
+  std::uint64_t late() const { return late_; }
+
+ private:
+  void run() {
+    while (!stopped_) {
+      node_.fill(++version_);
+      node_.offer(version_);
+      board_.version = version_.load();
+      const auto time = std::chrono::microseconds(random_() % kOfferedMicrosecondsMax);
+      const auto until = std::chrono::steady_clock::now() + time;
+      // The moment matters, to the microsecond: sleeping would favour some.
+      while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+      if (!node_.revoke(kRevokePatience)) ++late_;
+      node_.poison();
+    }
+    board_.version = 0;
+  }
+
+  FetchNode& node_;
+  BoardWords& board_;
+  std::minstd_rand random_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<std::uint64_t> version_{0}, late_{0};
+  std::thread thread_;
+};
+
+}  // namespace
+
+int run_serve(const FetchOptions& options) {
+  FetchNode node(options.node);
+  if (!options.reuse) {
+    node.fill(1);
+    options.put ? node.put(1) : node.offer(1);
+  }
+  print_event("serving", {{"address", node.address()},
+                          {"device", node.node().device_description()},
+                          {"bytes", options.node.shape.bytes()},
+                          {"pid", ::getpid()}});
+  std::optional<Reuse> reuse;
+  if (options.reuse) reuse.emplace(node, open_board(options.board), options.seed);
+  if (!options.commands) {
+    for (;;) ::pause();
+  }
+  std::string line;
+  while (std::getline(std::cin, line) && line != "quit") {
+    if (line == "stats") print_event("stats", node.stats());
+    if (line == "stop" && reuse) {
+      reuse->stop();
+      print_event("reused", {{"versions", reuse->versions()}, {"late", reuse->late()}});
+    }
+  }
+  return 0;
+}
+
+}  // namespace kvp2p::bench
