@@ -1,0 +1,67 @@
+"""The bars that figures are held to: issue 5's, for one H200. The one place where they are written.
+
+A bar looks at a row's ratio or at its figure. Host memory has no bars for speed; correctness is judged everywhere.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`of` is "ratio" or "figure"; at least (or at most) `value`."""
+
+    of: str
+    at_least: bool
+    value: float
+    unit: str = ""
+    # Judged on host memory too.
+    everywhere: bool = False
+
+    def text(self):
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{'≥' if self.at_least else '≤'} {self.value:g}{unit}"
+
+    def passes(self, row_value):
+        return row_value >= self.value if self.at_least else row_value <= self.value
+
+
+def _ratio_at_least(value):
+    return Bar("ratio", True, value)
+
+
+def _exactly_none(unit):
+    return Bar("figure", False, 0, unit, everywhere=True)
+
+
+BARS = {
+    # Staging, against a plain pinned copy of the same size in the same run.
+    "gather": _ratio_at_least(0.95),
+    "scatter": _ratio_at_least(0.92),
+    # Memory to memory on one GPU, by events, against cudaMemcpy device to device.
+    "direct_copy": _ratio_at_least(0.85),
+    # Two processes, whole fetches by the wall clock.
+    "fixed_cost": Bar("figure", False, 150, "µs"),
+    "direct_8mib": Bar("figure", False, 200, "µs"),
+    "staged_8mib": Bar("figure", False, 5000, "µs"),
+    # Total over the sum of its stages.
+    "overlap": Bar("ratio", False, 0.999),
+    # Recompute by PyTorch over the time to have the KV in place.
+    "speedup_8b": _ratio_at_least(50),
+    "speedup_70b": _ratio_at_least(100),
+    # The reference engine's prefill over PyTorch's.
+    "engine_prefill": Bar("ratio", False, 1.5),
+    # Correctness.
+    "failures": _exactly_none("failures"),
+    "wrong": _exactly_none("wrong"),
+}
+
+
+def judge(key, figure, ratio, device):
+    """(bar's text, verdict): "pass", "below", or "" where nothing is judged."""
+    if key is None:
+        return "", ""
+    bar = BARS[key]
+    value = ratio if bar.of == "ratio" else figure
+    if device == "host" and not bar.everywhere:
+        return bar.text(), ""
+    return bar.text(), "pass" if bar.passes(value) else "below"

@@ -1,0 +1,252 @@
+"""Deaths, aborts and reuse: whoever lives on stays healthy, and nothing wrong is ever delivered.
+
+A kill counts if the reader was between get() and done at that moment, as it says on a page that outlives it.
+"""
+
+import contextlib
+import pathlib
+import random
+import secrets
+import tempfile
+import time
+
+from fetch_process import Board, FetchProcess
+from programs import Failed
+
+# What a survivor's memory may have grown by after all its partners are gone: an allocator's granularity, no transfer.
+DEVICE_GROWTH_BYTES_MAX = 8 << 20
+SETTLE_BOUND_S = 30
+# Kills tried for each that counts.
+TRIES_PER_KILL = 6
+
+
+class Bench:
+    """Starts fetch_bench processes that can fetch from each other."""
+
+    def __init__(self, context, shape, folder):
+        self.context = context
+        self.shape = shape
+        self.folder = pathlib.Path(folder)
+        self.key = secrets.token_hex(32)
+        self.board = Board(self.folder / "board")
+        self.program = context.programs.find("fetch_bench")
+
+    def start(self, role, *flags):
+        config = self.folder / secrets.token_hex(6)
+        return FetchProcess(self.program, role, self.context.device, self.shape, f"--board={self.board.path}", *flags,
+                            cluster_key=self.key, config_dir=config)
+
+    @contextlib.contextmanager
+    def owner(self, *flags):
+        with self.start("serve", "--commands", *flags) as owner:
+            owner.address = owner.wait("serving")["address"]
+            yield owner
+
+    @contextlib.contextmanager
+    def reader(self):
+        with self.start("loop") as reader:
+            reader.wait("ready")
+            yield reader
+
+
+def connect(reader, owner):
+    event = reader.ask(f"connect {owner.address}", "connected")
+    if not event["ok"]:
+        raise Failed(f"the reader cannot connect: {event['reason']}")
+
+
+def good_fetch(reader, what):
+    """A fetch by the direct path with every byte right."""
+    event = reader.ask("fetch direct", "fetched")
+    if event["wrong"]:
+        raise Failed(f"{what}: WRONG BYTES: {event['wrong']}")
+    if not event["good"]:
+        raise Failed(f"{what}: no good fetch: {event['reason']}")
+    if not event["direct"]:
+        raise Failed(f"{what}: not by the direct path: {event['path']} {event['path_reason']}")
+
+
+def check_counts(counts, what):
+    if counts["wrong"]:
+        raise Failed(f"{what}: WRONG BYTES in {counts['wrong']} fetches: {counts['first_wrong']}")
+    if counts["written_late"]:
+        raise Failed(f"{what}: written to after cancel() had returned, {counts['written_late']} times")
+
+
+# What must be as before ---------------------------------------------------------------------------------------------
+
+
+def leases_of(stats):
+    return stats["counters"].get("leases_granted_now", 0)
+
+
+def settled(survivor, baseline, what):
+    """Polls until leases are back to none and descriptors and device memory to the baseline; Failed at the bound."""
+    give_up = time.monotonic() + SETTLE_BOUND_S
+    while True:
+        stats = survivor.stats()
+        wrong = []
+        if leases_of(stats):
+            wrong.append(f"{leases_of(stats)} leases are still held")
+        if baseline and stats["fds"] > baseline["fds"]:
+            wrong.append(f"{stats['fds']} descriptors are open, {baseline['fds']} before")
+        grown = stats.get("device_bytes_used", 0) - (baseline or stats).get("device_bytes_used", 0)
+        if grown > DEVICE_GROWTH_BYTES_MAX:
+            wrong.append(f"{grown >> 20} MiB more device memory in use than before")
+        if not wrong:
+            return stats
+        if time.monotonic() > give_up:
+            raise Failed(f"{what}: {'; '.join(wrong)}")
+        time.sleep(0.05)  # nothing tells when a dead peer's connection is noticed
+
+
+def report(context, name, count, baseline, final, note=""):
+    grown = final.get("device_bytes_used", 0) - baseline.get("device_bytes_used", 0)
+    memory = f"device memory {grown / 2**20:+.1f} MiB" if "device_bytes_used" in final else "no device memory"
+    context.add(name, 0, "failures", bar="failures",
+                note=f"{count} done; leases {leases_of(final)}, descriptors {baseline['fds']} → {final['fds']}, {memory}; "
+                     f"resident {(final['resident_bytes'] - baseline['resident_bytes']) / 2**20:+.1f} MiB{note}",
+                details={"baseline": baseline, "final": final})
+
+
+# Kills --------------------------------------------------------------------------------------------------------------
+
+
+def kill_copying(victim, board, rng):
+    """Kills in the middle of a copy; True if the reader was at that very copy before and after the signal."""
+    fetch = board.wait_copying()
+    if fetch is None:
+        raise Failed("the reader has not begun to copy")
+    # Not always the copy's first moments.
+    spin_until = time.perf_counter() + rng.random() * 300e-6
+    while time.perf_counter() < spin_until:
+        pass
+    before = (board.state, board.fetches)
+    victim.kill()
+    return before[0] == Board.COPIES, before[1]
+
+
+def reader_dies(bench, owner, rng):
+    bench.board.clear()
+    with bench.reader() as reader:
+        connect(reader, owner)
+        good_fetch(reader, "the new reader")
+        reader.send("run")
+        reader.wait("running")
+        kill_copying(reader, bench.board, rng)
+        # The page says where it was when it died.
+        return bench.board.state == Board.COPIES
+
+
+def owner_dies(bench, reader, rng):
+    with bench.owner() as owner:
+        connect(reader, owner)
+        good_fetch(reader, "from the new owner")
+        reader.send("run")
+        reader.wait("running")
+        copying, fetch = kill_copying(owner, bench.board, rng)
+        counts = reader.wait("ran")
+        check_counts(counts, "while the owner died")
+        # The fetch that was under way is the last: the next one finds nobody.
+        return copying and bench.board.fetches - fetch <= 1
+
+
+def kill_many(context, bench, survivor, one_death, wanted, what):
+    """Until so many kills have hit a copy. Returns the baseline after the first two deaths, and the count of all."""
+    rng = random.Random(5)
+    baseline, hits, tries = None, 0, 0
+    while hits < wanted:
+        if tries >= wanted * TRIES_PER_KILL:
+            raise Failed(f"{what}: only {hits} of {tries} kills fell into a copy")
+        if context.deadline.passed():
+            raise Failed(f"{what}: out of time after {hits} kills that fell into a copy")
+        hits += one_death(bench, survivor, rng)
+        tries += 1
+        if not survivor.alive():
+            raise Failed(f"{what}: the survivor has died")
+        # What the first partners made it allocate for good (pools, threads) is not a leak.
+        if tries <= 2:
+            baseline = settled(survivor, None, f"{what}, kill {tries}")
+        else:
+            settled(survivor, baseline, f"{what}, kill {tries}")
+    return baseline, tries
+
+
+def run_reader_kills(context, shape, count):
+    name = f"{count} readers killed in the middle of a copy; the owner lives on"
+    with context.row(name), tempfile.TemporaryDirectory() as folder:
+        bench = Bench(context, shape, folder)
+        with bench.owner() as owner:
+            baseline, tries = kill_many(context, bench, owner, reader_dies, count, name)
+            bench.board.clear()
+            with bench.reader() as reader:
+                connect(reader, owner)
+                good_fetch(reader, "after all kills")
+            final = settled(owner, baseline, "at the end")
+        report(context, name, count, baseline, final, f"; {tries} kills in all, a good fetch by every new reader")
+
+
+def run_owner_kills(context, shape, count):
+    name = f"{count} owners killed in the middle of a copy; the reader lives on"
+    with context.row(name), tempfile.TemporaryDirectory() as folder:
+        bench = Bench(context, shape, folder)
+        with bench.reader() as reader:
+            baseline, tries = kill_many(context, bench, reader, owner_dies, count, name)
+            with bench.owner() as owner:
+                connect(reader, owner)
+                good_fetch(reader, "after all kills")
+            final = settled(reader, baseline, "at the end")
+        report(context, name, count, baseline, final, f"; {tries} kills in all, a good fetch from every new owner")
+
+
+# Aborts and reuse ---------------------------------------------------------------------------------------------------
+
+
+def run_aborts(context, shape, count):
+    name = f"{count:,} fetches cancelled at random moments"
+    with context.row(name), tempfile.TemporaryDirectory() as folder:
+        bench = Bench(context, shape, folder)
+        with bench.owner() as owner, bench.reader() as reader:
+            connect(reader, owner)
+            good_fetch(reader, "before")
+            reader.ask(f"abort {max(2, count // 50)}", "aborted")
+            before = settled(owner, None, "the owner, warm"), settled(reader, None, "the reader, warm")
+            counts = reader.ask(f"abort {count}", "aborted", bound_s=max(60, count / 2))
+            check_counts(counts, name)
+            good_fetch(reader, "after")
+            owner_end = settled(owner, before[0], "the owner")
+            final = settled(reader, before[1], "the reader")
+            if counts["failed"]:
+                raise Failed(f"{counts['failed']} failed that were not cancelled: {counts['last_reason']}")
+        report(context, name, counts["cancelled"], before[1], final,
+               f"; {counts['good']} had ended before; owner's descriptors {before[0]['fds']} → {owner_end['fds']}")
+
+
+def run_reuse(context, shape, count):
+    name = f"blocks taken back and overwritten under {count:,} fetches: wrong bytes delivered"
+    with context.row(name), tempfile.TemporaryDirectory() as folder:
+        bench = Bench(context, shape, folder)
+        with bench.owner("--reuse") as owner, bench.reader() as reader:
+            connect(reader, owner)
+            counts = reader.ask(f"reuse {count}", "read", bound_s=max(60, count / 10))
+            reused = owner.ask("stop", "reused")
+            settled(owner, None, "the owner")
+        if counts["wrong"]:
+            raise Failed(f"WRONG BYTES in {counts['wrong']} of {counts['good']} good fetches: {counts['first_wrong']}")
+        if not counts["good"] or not counts["failed"] + counts["missed"]:
+            raise Failed(f"says nothing: {counts['good']} good, {counts['failed']} failed, {counts['missed']} missed")
+        context.add(name, counts["wrong"], "wrong", bar="wrong",
+                    note=f"{counts['good']} good with right bytes ({counts['direct']} direct), {counts['failed']} reported "
+                         f"failed, {counts['missed']} misses; {reused['versions']} versions, {reused['late']} waited too long",
+                    details=counts)
+
+
+def run(context):
+    on_host = context.device == "host"
+    # Copies that take long enough to be hit: half a millisecond on a GPU, tens of milliseconds on host memory.
+    large, small = ("mib:64", "mib:8") if on_host else ("mib:1024", "mib:64")
+    kills = 10 if context.quick else 50
+    run_reader_kills(context, large, kills)
+    run_owner_kills(context, large, kills)
+    run_aborts(context, small, 100 if context.quick else 1000)
+    run_reuse(context, "mib:2" if on_host else "mib:8", 200 if context.quick else 5000)

@@ -1,0 +1,154 @@
+"""Rows of the table: kept, printed, written as JSON and Markdown, and merged from several runs."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+from bars import judge
+
+NOT_RUN, FAILED, BELOW, PASS = "not run", "failed", "below", "pass"
+
+
+@dataclass
+class Row:
+    part: str
+    name: str
+    figure: float | None = None
+    unit: str = ""
+    floor: float | None = None
+    floor_name: str = ""
+    ratio: float | None = None
+    ratio_name: str = ""
+    bar: str = ""
+    verdict: str = ""
+    note: str = ""
+    details: dict = field(default_factory=dict)
+
+    def is_bad(self):
+        return self.verdict in (FAILED, BELOW)
+
+
+def number(value):
+    """Three or four digits that say something."""
+    if value is None:
+        return ""
+    if value == int(value) and abs(value) < 1e6:
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+class Results:
+    """What one run has found. `device` is "cuda" or "host"."""
+
+    def __init__(self, machine, device):
+        self.machine = machine
+        self.device = device
+        self.rows = []
+        self.on_row = lambda row: None
+
+    def add(self, part, name, figure=None, unit="", *, bar=None, **more):
+        row = Row(part, name, figure, unit, **more)
+        row.bar, row.verdict = judge(bar, figure, row.ratio, self.device)
+        return self._keep(row)
+
+    def not_run(self, part, name, reason):
+        return self._keep(Row(part, name, verdict=NOT_RUN, note=reason))
+
+    def failed(self, part, name, reason):
+        return self._keep(Row(part, name, verdict=FAILED, note=reason))
+
+    def _keep(self, row):
+        self.rows.append(row)
+        self.on_row(row)
+        return row
+
+    def exit_code(self):
+        return 1 if any(row.is_bad() for row in self.rows) else 0
+
+    def to_json(self):
+        return {"machine": self.machine, "device": self.device, "rows": [asdict(row) for row in self.rows]}
+
+    @staticmethod
+    def merged(paths):
+        """Rows of several JSON files in the order given; where two name the same row, the later file's counts."""
+        results, rows, machines = None, {}, []
+        for path in paths:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if results is None:
+                results = Results(kept["machine"], kept["device"])
+            if kept["machine"] not in machines:
+                machines.append(kept["machine"])
+            for fields in kept["rows"]:
+                rows[fields["part"], fields["name"]] = Row(**fields)
+        results.machine = {**machines[-1], "others": machines[:-1]} if len(machines) > 1 else machines[0]
+        order = list(dict.fromkeys(part for part, _ in rows))
+        results.rows = sorted(rows.values(), key=lambda row: order.index(row.part))
+        return results
+
+
+HEADS = ("part", "what", "figure", "floor in the same run", "ratio", "bar", "result")
+
+
+def cells(row):
+    figure = f"{number(row.figure)} {row.unit}".strip()
+    floor = f"{number(row.floor)} {row.unit}" if row.floor is not None else ""
+    if floor and row.floor_name:
+        floor += f" ({row.floor_name})"
+    ratio = f"{row.ratio:.2f}" if row.ratio is not None and row.ratio < 10 else number(row.ratio)
+    if ratio and row.ratio_name:
+        ratio += f" {row.ratio_name}"
+    verdict = f"{row.verdict}: {row.note}" if row.verdict in (NOT_RUN, FAILED) else row.verdict
+    return [row.part, row.name, figure, floor, ratio, row.bar, verdict]
+
+
+def as_text(row):
+    """One row, for people who watch."""
+    part, name, figure, floor, ratio, bar, verdict = cells(row)
+    line = f"{part:10} {name:66} {figure:>14}"
+    line += f"  floor {floor}" if floor else ""
+    line += f"  ratio {ratio}" if ratio else ""
+    line += f"  bar {bar}" if bar else ""
+    line += f"  {verdict}" if verdict else ""
+    if row.note and row.verdict not in (NOT_RUN, FAILED):
+        line += f"  [{row.note}]"
+    return line
+
+
+def as_table(results):
+    lines = [HEADS, *(cells(row) for row in results.rows)]
+    widths = [min(70, max(len(line[column]) for line in lines)) for column in range(len(HEADS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines
+    )
+
+
+def _escaped(text):
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def as_markdown(results, command):
+    machine = results.machine
+    lines = [
+        "# Figures on a GPU",
+        "",
+        "Written by `bench/gpu/run.py`; do not edit. Floors were measured in the same run as the figure beside them.",
+        "",
+        f"- device: {machine.get('device', '')}",
+        f"- driver: {machine.get('driver', '')}",
+        f"- processor: {machine.get('processor', '')}, {machine.get('cores', '')} cores; kernel {machine.get('kernel', '')}",
+        f"- date: {machine.get('date', '')}",
+        f"- commit: {machine.get('commit', 'not known')}",
+        f"- command: `{command}`",
+    ]
+    if machine.get("others"):
+        lines.append("- rows of several runs, each on a machine of its own kind: "
+                     + "; ".join(f"{other.get('device')}, {other.get('date')}" for other in machine["others"]))
+    for part in dict.fromkeys(row.part for row in results.rows):
+        lines += ["", f"## {part}", "", "| " + " | ".join(HEADS[1:]) + " | note |", "|---|" + "---|" * (len(HEADS) - 1)]
+        for row in results.rows:
+            if row.part == part:
+                note = row.note if row.verdict not in (NOT_RUN, FAILED) else ""
+                lines.append("| " + " | ".join(_escaped(cell) for cell in [*cells(row)[1:], note]) + " |")
+    bad = [row for row in results.rows if row.is_bad()]
+    missing = [row for row in results.rows if row.verdict == NOT_RUN]
+    lines += ["", f"{len(results.rows)} rows: {len(bad)} failed or below their bar, {len(missing)} not run.", ""]
+    return "\n".join(lines)
