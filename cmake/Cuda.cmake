@@ -31,7 +31,15 @@ if(KVP2P_CUDA AND NOT KVP2P_FUZZ)
       message(FATAL_ERROR "${KVP2P_NVCC} is CUDA ${CMAKE_CUDA_COMPILER_VERSION}, which does not know sm_90: "
         "run scripts/setup_cuda.sh, or configure with -DKVP2P_CUDA=OFF")
     endif()
-    set(KVP2P_CUDA_FLAGS --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror)
+    set(KVP2P_CUDA_FLAGS --Werror=all-warnings -Xcompiler=-Wall,-Wextra,-Werror -lineinfo)
+    # The host side of .cu files; nvcc takes a comma for the end of an option.
+    string(REPLACE "," ";" sanitizers "${KVP2P_SANITIZE}")
+    foreach(sanitizer IN LISTS sanitizers)
+      list(APPEND KVP2P_CUDA_FLAGS -Xcompiler=-fsanitize=${sanitizer})
+    endforeach()
+    if(KVP2P_SANITIZE)
+      list(APPEND KVP2P_CUDA_FLAGS -Xcompiler=-fno-sanitize-recover=all,-fno-omit-frame-pointer)
+    endif()
     # Assertions stay in the optimised build, as in C++.
     string(REPLACE "-DNDEBUG" "" CMAKE_CUDA_FLAGS_RELWITHDEBINFO "${CMAKE_CUDA_FLAGS_RELWITHDEBINFO}")
   endif()

@@ -22,8 +22,9 @@ void count_gpus(GpusFound& found) {
   const kvc_status status = kvc_device_count(&found.count);
   if (status == KVC_OK && found.count > 0) return;
   found.count = 0;
-  const std::string detail = status == KVC_OK ? "" : kvc_last_error();
-  found.why_none = detail.empty() ? kvc_status_text(KVC_ERROR_NO_DRIVER) : detail;
+  // The runtime's own words mislead where there is no driver at all: it calls it an old one.
+  found.why_none = kvc_status_text(KVC_ERROR_NO_DRIVER);
+  if (status != KVC_OK) found.why_none += std::string(" (") + kvc_last_error() + ")";
 }
 
 base::Result<std::unique_ptr<GpuConnector>> make_cuda(int device, const std::string& why) {
