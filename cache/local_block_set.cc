@@ -3,6 +3,7 @@
 #include "cache/device_read.h"
 #include "direct/direct_server.h"
 #include "exchange/exchange_error.h"
+#include "storage/block_arena.h"
 #include "wire/limits.h"
 
 #include <cstring>
@@ -40,7 +41,13 @@ LocalBlockSet::LocalBlockSet(Parts parts) : parts_(std::move(parts)), leases_(*p
   MemoryStore::Observer observer;
   observer.stored = [this](const BlockKey& key, const ObjectFormat& format) { stored(key, format); };
   observer.evicted = [this](const BlockKey& key, const ObjectFormat& format) { evicted(key, format); };
-  store_ = MemoryStore::create(parts_.store_bytes_max, std::move(observer));
+  std::shared_ptr<BlockArena> arena;
+  // Blocks that a GPU copies to and from are pinned; on the host nothing beats plain memory.
+  if (GpuConnector* connector = parts_.connector; connector != nullptr && connector->is_device()) {
+    arena = BlockArena::create(parts_.store_bytes_max,
+                               [connector](std::size_t bytes) { return connector->allocate_host(bytes); });
+  }
+  store_ = MemoryStore::create(parts_.store_bytes_max, std::move(observer), std::move(arena));
 }
 
 void LocalBlockSet::commit(const Fingerprint& fingerprint, BlockReservation reservation, const BlockKey& key,

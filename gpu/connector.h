@@ -74,6 +74,8 @@ class GpuConnector {
   /// Host → engine, after `ready` has happened (the engine's own last use of the destination).
   virtual void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) = 0;
 
+  /// Whether regions are a device's memory, so that host memory that lives long is worth taking from allocate_host.
+  virtual bool is_device() const { return false; }
   /// Allocates host memory that this device copies from and to fastest (pinned for CUDA). Slow: for pools, at start-up.
   virtual base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) = 0;
 

@@ -41,25 +41,27 @@ BlockReservation::~BlockReservation() {
   store_->state_->bytes_reserved -= format_.block_bytes();
 }
 
-std::shared_ptr<MemoryStore> MemoryStore::create(std::size_t bytes_max, Observer observer) {
+std::shared_ptr<MemoryStore> MemoryStore::create(std::size_t bytes_max, Observer observer,
+                                                 std::shared_ptr<BlockArena> arena) {
   std::shared_ptr<MemoryStore> store(new MemoryStore);
   store->state_ = std::make_shared<State>();
   store->state_->bytes_max = bytes_max;
   store->state_->observer = std::move(observer);
+  store->state_->arena = std::move(arena);
   return store;
 }
 
 namespace {
 
 /// The buffer of an evicted block of the same size that nobody else holds, or a new one.
-std::shared_ptr<std::uint8_t[]> buffer_for(std::size_t bytes,
+std::shared_ptr<std::uint8_t[]> buffer_for(std::size_t bytes, BlockArena* arena,
                                            std::vector<std::shared_ptr<const StoredBlock>>& evicted) {
   for (auto& block : evicted) {
     if (block->format.block_bytes() == bytes && block.use_count() == 1 && block->bytes.use_count() == 1) {
       return block->bytes;
     }
   }
-  return std::make_shared_for_overwrite<std::uint8_t[]>(bytes);
+  return arena != nullptr ? arena->take(bytes) : std::make_shared_for_overwrite<std::uint8_t[]>(bytes);
 }
 
 }  // namespace
@@ -79,7 +81,7 @@ base::Result<BlockReservation> MemoryStore::reserve(const ObjectFormat& format) 
   BlockReservation reservation;
   reservation.store_ = shared_from_this();
   reservation.format_ = format;
-  reservation.bytes_ = buffer_for(bytes, evicted);
+  reservation.bytes_ = buffer_for(bytes, state_->arena.get(), evicted);
   if (state_->observer.evicted) {
     for (const auto& block : evicted) state_->observer.evicted(block->key, block->format);
   }

@@ -22,6 +22,7 @@ struct StoredBlock {
   ContentDigest root;
 };
 
+class BlockArena;
 class MemoryStore;
 
 /// Keeps a block in the store: while a pin lives, the block is not evicted. Moves, does not copy; any thread.
@@ -76,8 +77,9 @@ class MemoryStore : public std::enable_shared_from_this<MemoryStore> {
     std::function<void(const BlockKey&, const ObjectFormat&)> evicted;
   };
 
-  /// `bytes_max` bounds reserved and stored payload together.
-  static std::shared_ptr<MemoryStore> create(std::size_t bytes_max, Observer observer = {});
+  /// `bytes_max` bounds reserved and stored payload together. Blocks lie in `arena`, or in plain memory without one.
+  static std::shared_ptr<MemoryStore> create(std::size_t bytes_max, Observer observer = {},
+                                             std::shared_ptr<BlockArena> arena = nullptr);
 
   /// Takes room for one block, evicting what is oldest and not pinned. StorageError::kNoRoom if that is not enough:
   /// the caller drops the block.

@@ -1,6 +1,7 @@
 // The inside of MemoryStore: what is guarded by its lock.
 #pragma once
 
+#include "storage/block_arena.h"
 #include "storage/memory_store.h"
 
 #include <list>
@@ -30,6 +31,8 @@ struct MemoryStore::State {
   std::uint64_t evicted_blocks = 0;
   std::uint64_t refused_reservations = 0;
   Observer observer;
+  /// Set once; may be null.
+  std::shared_ptr<BlockArena> arena;
 
   /// The entry whose encoding is the wanted one and that covers the wanted shard.
   Entries::iterator* covering(const BlockKey& key, const ObjectFormat& wanted);
