@@ -1,0 +1,132 @@
+// One registered region: its copies, in order, on its own streams.
+//
+// Every access to engine memory is a kernel on `kernels_`, so that those of one region follow each other; copy engines
+// work on two further streams, one a direction, tied to it by events. So a gather and a scatter of two regions, and the
+// two directions of PCIe, overlap.
+#pragma once
+
+#include "gpu/cuda_chunk.h"
+#include "gpu/cuda_chunk_ring.h"
+#include "gpu/cuda_copier.h"
+#include "gpu/cuda_event_pool.h"
+#include "gpu/cuda_import.h"
+#include "gpu/cuda_pump.h"
+
+#include <condition_variable>
+#include <deque>
+#include <optional>
+
+namespace kvp2p {
+
+/// What the regions of one connector share.
+struct CudaServices {
+  explicit CudaServices(int number) : device(number), events(number) {}
+  const int device;
+  CudaEventPool events;
+  std::shared_ptr<PinnedRanges> pinned = std::make_shared<PinnedRanges>();
+  std::unique_ptr<CudaChunkRing> down;    // device memory, for gathers
+  std::unique_ptr<CudaChunkRing> up;      // device memory, for scatters
+  std::unique_ptr<CudaChunkRing> bounce;  // pinned memory, for pageable memory
+  CudaCopier copier;
+  CudaPump pump;
+};
+
+enum class CudaCopyKind : std::uint8_t { kGather, kScatter, kDirect };
+
+/// Guarded by its region's lock once it has been submitted.
+struct CudaJob {
+  CudaCopyKind kind = CudaCopyKind::kGather;
+  CopyDone done;
+  ReadyEvent ready;
+  // kGather, kScatter
+  std::vector<SliceCopy> slices;
+  CudaSpread spread;
+  // kDirect
+  std::shared_ptr<CudaImport> from;
+  std::vector<kvc_pair> slots;
+  std::vector<kvc_pair> layers;
+
+  bool host_ready = false;
+  bool begun = false;
+  /// It holds a use of `from`.
+  bool uses_import = false;
+  /// The first slice that no chunk has been cut for; the chunk that waits for a slot.
+  std::size_t next = 0;
+  unsigned chunks = 0;
+  std::optional<CudaChunk> chunk;
+  /// Parts on the device or with the copier.
+  std::size_t parts = 0;
+  base::Error error;
+};
+
+/// Makes the kernels' view of memory with this layout. REQUIRES: layout.fits(bytes).
+base::Result<CudaRegionHandle> make_cuda_region(int device, void* start, std::size_t bytes, const LayoutDesc& layout);
+
+/// Thread-safe.
+class CudaRegion final : public CudaPump::Source, public std::enable_shared_from_this<CudaRegion> {
+ public:
+  static base::Result<std::shared_ptr<CudaRegion>> create(std::shared_ptr<CudaServices> services,
+                                                          const RegionMemory& memory, const LayoutDesc& layout);
+
+  const LayoutDesc& layout() const { return layout_; }
+  const RegionMemory& memory() const { return memory_; }
+
+  /// Queues it, on the device at once where nothing is to be waited for: a small copy and a direct one whole, a larger
+  /// one's first two chunks, so that they cover the time until the pump goes on. REQUIRES: slots and layers in bounds.
+  void submit(std::shared_ptr<CudaJob> job);
+  base::Result<> stream_wait(kvc_stream stream);
+  /// Fails what has not begun, waits for what has, completions included. Not from inside a CopyDone.
+  void close(base::Error error);
+
+  CudaPump::Progress poll() override;
+
+ private:
+  /// Work on the device whose end `event` tells.
+  struct Part {
+    std::shared_ptr<CudaJob> job;
+    CudaEvent event;
+    CudaChunkRing* ring = nullptr;
+    CudaChunkRing::Slot* slot = nullptr;
+    /// A gather through the bounce: still to be copied out once the event has happened.
+    std::vector<HostRun> runs;
+    enum class State { kOnDevice, kCopying, kDone } state = State::kOnDevice;
+  };
+
+  CudaRegion(std::shared_ptr<CudaServices> services, const RegionMemory& memory, const LayoutDesc& layout)
+      : services_(std::move(services)), memory_(memory), layout_(layout) {}
+
+  // All REQUIRE: locked.
+  void advance(unsigned chunks_max);
+  bool step(const std::shared_ptr<CudaJob>& job, unsigned& chunks_left);
+  bool begin(CudaJob& job);
+  void launch_direct(const std::shared_ptr<CudaJob>& job);
+  bool launch_chunk(const std::shared_ptr<CudaJob>& job);
+  kvc_status queue_gather(const CudaChunk& chunk, CudaChunkRing::Slot* slot);
+  kvc_status queue_scatter(const CudaChunk& chunk, CudaChunkRing::Slot* slot);
+  void fill_bounce(const std::shared_ptr<CudaJob>& job, CudaChunkRing::Slot* slot);
+  void add_part(const std::shared_ptr<CudaJob>& job, CudaEvent event, kvc_stream stream, CudaChunkRing* ring,
+                CudaChunkRing::Slot* slot, std::vector<HostRun> runs);
+  bool finish_front_part();
+  bool empty_bounce(const std::shared_ptr<Part>& part);
+  bool overlaps_a_gather(const CudaJob& job) const;
+
+  void bounce_filled(const std::shared_ptr<CudaJob>& job, CudaChunkRing::Slot* slot);
+
+  const std::shared_ptr<CudaServices> services_;
+  const RegionMemory memory_;
+  const LayoutDesc layout_;
+  CudaRegionHandle handle_;
+  CudaStream kernels_, to_host_, to_device_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  /// Not, or not wholly, on the device; then wholly on it. Both in the order asked.
+  std::deque<std::shared_ptr<CudaJob>> waiting_, flying_;
+  std::deque<std::shared_ptr<Part>> parts_;
+  /// The copier fills a slot for waiting_.front().
+  bool filling_ = false;
+  std::size_t calling_ = 0;
+  std::optional<base::Error> closed_;
+};
+
+}  // namespace kvp2p

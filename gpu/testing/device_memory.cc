@@ -1,0 +1,121 @@
+#include "gpu/testing/cuda_cases.h"
+#include "gpu/testing/engine_memory.h"
+
+#include <cassert>
+#include <chrono>
+#include <cstring>
+
+namespace kvp2p::testing {
+
+namespace {
+
+/// Through pinned memory, waiting for it. Any failure is fatal for a test.
+void copy_now(int device, void* to, const void* from, std::size_t bytes, bool to_device) {
+  void* pinned = nullptr;
+  kvc_stream stream = nullptr;
+  kvc_status status = kvc_pinned_alloc(bytes, &pinned);
+  if (status == KVC_OK) status = kvc_stream_create(device, &stream);
+  if (status == KVC_OK && to_device) std::memcpy(pinned, from, bytes);
+  if (status == KVC_OK) status = kvc_copy(to_device ? to : pinned, to_device ? pinned : from, bytes, stream);
+  if (status == KVC_OK) status = kvc_stream_synchronize(stream);
+  if (status == KVC_OK && !to_device) std::memcpy(to, pinned, bytes);
+  if (status != KVC_OK) throw std::runtime_error(std::string("test memory: ") + kvc_last_error());
+  kvc_stream_destroy(stream);
+  kvc_pinned_free(pinned);
+}
+
+template <class Start>
+Outcome started(Start start) {
+  auto promise = std::make_shared<std::promise<base::Result<>>>();
+  Outcome outcome = promise->get_future();
+  start([promise](base::Result<> result) { promise->set_value(result); });
+  return outcome;
+}
+
+}  // namespace
+
+DeviceMemory::DeviceMemory(int device, NamedLayout named, std::uint32_t seed)
+    : device_(device), named_(std::move(named)), expected_(named_.region_bytes, kPoison) {
+  std::uint64_t state = seed;
+  if (seed != 0) {
+    for (auto& byte : expected_) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      byte = static_cast<std::uint8_t>(state >> 56);
+    }
+  }
+  if (kvc_device_alloc(device, named_.region_bytes, &start_) != KVC_OK) {
+    throw std::runtime_error(std::string("no device memory for a test: ") + kvc_last_error());
+  }
+  upload();
+}
+
+DeviceMemory::~DeviceMemory() { kvc_device_free(device_, start_); }
+
+void DeviceMemory::upload() { copy_now(device_, start_, expected_.data(), expected_.size(), true); }
+
+std::vector<std::uint8_t> DeviceMemory::download() const {
+  std::vector<std::uint8_t> bytes(named_.region_bytes);
+  copy_now(device_, bytes.data(), start_, bytes.size(), false);
+  return bytes;
+}
+
+std::vector<std::uint8_t> DeviceMemory::expected_slice(std::uint32_t layer, Slot slot) const {
+  return naive_gather(layout(), expected_.data(), layer, slot);
+}
+
+void DeviceMemory::expect_slice(std::uint32_t layer, Slot slot, const std::uint8_t* wire) {
+  const ObjectFormat& format = layout().format;
+  const std::size_t row = format.head_dim * element_bytes(format.element);
+  for (std::uint32_t head = 0; head < format.shard.heads(); ++head) {
+    for (std::uint32_t plane = 0; plane < format.planes; ++plane) {
+      for (std::uint32_t token = 0; token < kBlockTokens; ++token, wire += row) {
+        std::memcpy(&expected_[element_offset(layout(), layer, slot, head, plane, token, 0)], wire, row);
+      }
+    }
+  }
+}
+
+std::string DeviceMemory::difference() const {
+  const auto held = download();
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (held[i] != expected_[i]) {
+      return name() + ": byte " + std::to_string(i) + " of " + std::to_string(held.size()) + " is " +
+             std::to_string(held[i]) + ", not " + std::to_string(expected_[i]);
+    }
+  }
+  return {};
+}
+
+Outcome start_gather(GpuConnector& connector, RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready) {
+  return started([&](CopyDone done) { connector.gather(region, std::move(slices), ready, std::move(done)); });
+}
+
+Outcome start_scatter(GpuConnector& connector, RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready) {
+  return started([&](CopyDone done) { connector.scatter(region, std::move(slices), ready, std::move(done)); });
+}
+
+Outcome start_direct(GpuConnector& connector, ImportId from, RegionId to, std::vector<IndexPair> slots,
+                     std::vector<IndexPair> layers, ReadyEvent ready) {
+  return started([&](CopyDone done) {
+    connector.copy_direct(from, to, std::move(slots), std::move(layers), ready, std::move(done));
+  });
+}
+
+std::string failure_of(Outcome& outcome, const std::string& what) {
+  if (outcome.wait_for(std::chrono::minutes(1)) != std::future_status::ready) return what + ": not done in a minute";
+  const auto result = outcome.get();
+  return result ? std::string() : what + ": " + result.error().message();
+}
+
+std::vector<SliceCopy> slices_of(const LayoutDesc& layout, const std::vector<Slot>& slots, std::uint8_t* host) {
+  std::vector<SliceCopy> slices;
+  for (const Slot slot : slots) {
+    for (std::uint32_t layer = 0; layer < layout.layers.size(); ++layer) {
+      slices.push_back({slot, layer, host});
+      host += layout.format.layer_slice_bytes();
+    }
+  }
+  return slices;
+}
+
+}  // namespace kvp2p::testing
