@@ -1,0 +1,270 @@
+// What the GPU layer's copies cost beside the plain copy of as many bytes on the same machine: a JSON line a figure,
+//
+//     {"name": "...", "value": 53.1, "unit": "GB/s", "floor": 55.0, "floor_name": "...", "ratio": 0.965}
+//
+// in which value and floor are medians of runs taken in turn, and ratio is value / floor. Sources and targets rotate
+// over more memory than the L2 cache holds, so that every run meets cold lines. Exits with 77 without a GPU.
+#include "bench/figures.h"
+#include "gpu/cuda_connector.h"
+#include "gpu/cuda_region.h"
+#include "gpu/cuda_status.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <functional>
+#include <future>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+namespace kvp2p::bench {
+namespace {
+
+constexpr int kWarmUps = 3;
+constexpr int kRuns = 20;
+constexpr std::size_t kMiB = 1u << 20;
+constexpr std::size_t kSliceBytes = 32u << 10;
+/// H200: 60 MB of L2. Buffers in turn hold at least this much.
+constexpr std::size_t kRotationBytes = 256 * kMiB;
+
+void check(kvc_status status) {
+  if (status != KVC_OK) throw std::runtime_error(std::string(kvc_status_text(status)) + ": " + kvc_last_error());
+}
+
+template <class T>
+T check(base::Result<T> result) {
+  if (!result) throw std::runtime_error(result.error().message());
+  return std::move(*result);
+}
+
+struct DeviceBuffer {
+  explicit DeviceBuffer(std::size_t bytes) { check(kvc_device_alloc(0, bytes, &start)); }
+  ~DeviceBuffer() { kvc_device_free(0, start); }
+  DeviceBuffer(const DeviceBuffer&) = delete;
+  DeviceBuffer& operator=(const DeviceBuffer&) = delete;
+  void* start = nullptr;
+};
+
+/// One layer of K and V, bf16, 4 heads of 128: a slice is 32 KiB.
+LayoutDesc layout_of(bool wire_order, std::uint32_t blocks) {
+  constexpr std::size_t kRow = 128 * 2, kHeads = 4;
+  LayoutDesc layout;
+  layout.format.element = ElementType::kBf16;
+  layout.format.head_dim = 128;
+  layout.format.shard = {0, 1, 0, kHeads};
+  layout.engine_blocks = blocks;
+  if (wire_order) {  // [block][head][K|V][token][dim]
+    layout.token_stride = kRow;
+    layout.head_stride = 2 * kBlockTokens * kRow;
+    layout.block_stride = kHeads * layout.head_stride;
+    layout.layers = {{0, kBlockTokens * kRow}};
+  } else {  // [K|V][block][token][head][dim]
+    layout.head_stride = kRow;
+    layout.token_stride = kHeads * kRow;
+    layout.block_stride = kBlockTokens * layout.token_stride;
+    layout.layers = {{0, blocks * layout.block_stride}};
+  }
+  return layout;
+}
+
+/// Random slots of a region, a new part of the permutation for each run.
+class Slots {
+ public:
+  explicit Slots(std::uint32_t count) : order_(count) {
+    std::iota(order_.begin(), order_.end(), 0u);
+    std::shuffle(order_.begin(), order_.end(), std::mt19937(1));
+  }
+  Slot next() { return order_[at_++ % order_.size()]; }
+
+ private:
+  std::vector<Slot> order_;
+  std::size_t at_ = 0;
+};
+
+void print(const std::string& name, double value, const char* unit, double floor, const std::string& floor_name) {
+  std::printf(
+      "{\"name\": \"%s\", \"value\": %.3f, \"unit\": \"%s\", \"floor\": %.3f, \"floor_name\": \"%s\", \"ratio\": "
+      "%.4f}\n",
+      name.c_str(), value, unit, floor, floor_name.c_str(), value / floor);
+  std::fflush(stdout);
+}
+
+struct Measured {
+  std::string name;
+  std::string floor_name;
+  std::size_t bytes;
+  std::function<double()> run, floor;  // seconds
+};
+
+/// Both in turn, so that both meet the same clocks.
+void measure(const Measured& what) {
+  std::vector<double> runs, floors;
+  for (int i = -kWarmUps; i < kRuns; ++i) {
+    const double run = what.run(), floor = what.floor();
+    if (i < 0) continue;
+    runs.push_back(run);
+    floors.push_back(floor);
+  }
+  const auto speed = [&](const std::vector<double>& seconds) {
+    return static_cast<double>(what.bytes) / median(seconds) / 1e9;
+  };
+  print(what.name, speed(runs), "GB/s", speed(floors), what.floor_name);
+}
+
+class Bench {
+ public:
+  Bench() {
+    stream_ = check(make_cuda_stream(0));
+    kvc_event event = nullptr;
+    check(kvc_event_create(0, 1, &event));
+    begin_.reset(event);
+    check(kvc_event_create(0, 1, &event));
+    end_.reset(event);
+  }
+
+  void through_the_connector() {
+    constexpr std::size_t kBytes = 64 * kMiB, kHosts = 4;
+    const auto connector = check(make_cuda_connector(0, "bench"));
+    std::vector<std::shared_ptr<std::uint8_t[]>> hosts;
+    for (std::size_t i = 0; i < kHosts; ++i) {
+      hosts.push_back(check(connector->allocate_host(kBytes)));
+      std::fill_n(hosts.back().get(), kBytes, static_cast<std::uint8_t>(i));
+    }
+    DeviceBuffer plain(kRotationBytes);
+    std::size_t turn = 0;
+    for (const bool wire_order : {false, true}) {
+      const auto layout = layout_of(wire_order, kRotationBytes / kSliceBytes);
+      DeviceBuffer memory(kRotationBytes);
+      const RegionId region = check(connector->register_region({memory.start, kRotationBytes}, layout));
+      Slots slots(layout.slots());
+      const auto copy = [&](bool gathers, std::size_t bytes) {
+        std::vector<SliceCopy> slices;
+        std::uint8_t* host = hosts[turn++ % kHosts].get();
+        for (std::size_t at = 0; at < bytes; at += kSliceBytes) slices.push_back({slots.next(), 0, host + at});
+        return seconds_of([&] {
+          std::promise<base::Result<>> promise;
+          auto done = [&](base::Result<> result) { promise.set_value(result); };
+          if (gathers) {
+            connector->gather(region, std::move(slices), {}, done);
+          } else {
+            connector->scatter(region, std::move(slices), {}, done);
+          }
+          if (auto result = promise.get_future().get(); !result) throw std::runtime_error(result.error().message());
+        });
+      };
+      const auto plain_copy = [&](bool down, std::size_t bytes) {
+        auto* device = static_cast<std::uint8_t*>(plain.start) + turn % (kRotationBytes / kBytes) * kBytes;
+        std::uint8_t* host = hosts[turn++ % kHosts].get();
+        return seconds_of([&] {
+          check(kvc_copy(down ? host : device, down ? device : host, bytes, stream_.get()));
+          check(kvc_stream_synchronize(stream_.get()));
+        });
+      };
+      const std::string order = wire_order ? "wire order" : "NHD";
+      for (const std::size_t bytes : {kBytes, 8 * kMiB, kMiB, kMiB / 8}) {
+        const std::string size =
+            bytes >= kMiB ? std::to_string(bytes / kMiB) + " MiB" : std::to_string(bytes >> 10) + " KiB";
+        measure({"gather to pinned, " + order + ", " + size + " in 32 KiB blocks", "cudaMemcpyAsync D2H", bytes,
+                 [&] { return copy(true, bytes); }, [&] { return plain_copy(true, bytes); }});
+        measure({"scatter from pinned, " + order + ", " + size + " in 32 KiB blocks", "cudaMemcpyAsync H2D", bytes,
+                 [&] { return copy(false, bytes); }, [&] { return plain_copy(false, bytes); }});
+      }
+      connector->unregister_region(region);
+    }
+  }
+
+  /// By events: what the device takes, without queueing.
+  void on_the_device() {
+    constexpr std::size_t kRegionBytes = 1024 * kMiB;
+    DeviceBuffer from(kRegionBytes), to(kRegionBytes);
+    for (const bool convert : {false, true}) {
+      const auto from_layout = layout_of(false, kRegionBytes / kSliceBytes);
+      const auto to_layout = layout_of(convert, kRegionBytes / kSliceBytes);
+      const auto source = check(make_cuda_region(0, from.start, kRegionBytes, from_layout));
+      const auto target = check(make_cuda_region(0, to.start, kRegionBytes, to_layout));
+      Slots from_slots(from_layout.slots()), to_slots(to_layout.slots());
+      for (const std::size_t mib : {512, 64, 8}) {
+        const std::size_t bytes = mib * kMiB;
+        const auto plain = [&] {
+          const std::size_t at = turn_++ % (kRegionBytes / bytes) * bytes;
+          return by_events([&] {
+            return kvc_copy(static_cast<std::uint8_t*>(to.start) + at, static_cast<std::uint8_t*>(from.start) + at,
+                            bytes, stream_.get());
+          });
+        };
+        const std::string size = std::to_string(mib) + " MiB in 32 KiB blocks";
+        measure({std::string("copy_blocks, ") + (convert ? "NHD to wire order, " : "NHD to NHD, ") + size,
+                 "cudaMemcpyAsync D2D", bytes,
+                 [&] {
+                   std::vector<kvc_pair> slots;
+                   for (std::size_t i = 0; i < bytes / kSliceBytes; ++i)
+                     slots.push_back({from_slots.next(), to_slots.next()});
+                   const kvc_pair layer = {0, 0};
+                   return by_events([&] {
+                     return kvc_copy_blocks(source.get(), target.get(), slots.data(), slots.size(), &layer, 1,
+                                            stream_.get());
+                   });
+                 },
+                 plain});
+        if (convert || mib == 512) continue;
+        std::vector<kvc_slice> slices(bytes / kSliceBytes);
+        const auto fill = [&] {
+          for (std::size_t i = 0; i < slices.size(); ++i) slices[i] = {from_slots.next(), 0, i * kSliceBytes};
+          return static_cast<std::uint8_t*>(to.start) + turn_++ % (kRegionBytes / bytes) * bytes;
+        };
+        measure({"gather kernel to device memory, NHD, " + size, "cudaMemcpyAsync D2D", bytes,
+                 [&] {
+                   std::uint8_t* wire = fill();
+                   return by_events([&] {
+                     return kvc_gather(source.get(), slices.data(), slices.size(), wire, bytes, stream_.get());
+                   });
+                 },
+                 plain});
+        measure({"scatter kernel from device memory, NHD, " + size, "cudaMemcpyAsync D2D", bytes,
+                 [&] {
+                   const std::uint8_t* wire = fill();
+                   return by_events([&] {
+                     return kvc_scatter(source.get(), slices.data(), slices.size(), wire, bytes, stream_.get());
+                   });
+                 },
+                 plain});
+      }
+    }
+  }
+
+ private:
+  double by_events(const std::function<kvc_status()>& queue) {
+    check(kvc_event_record(begin_.get(), stream_.get()));
+    check(queue());
+    check(kvc_event_record(end_.get(), stream_.get()));
+    check(kvc_event_synchronize(end_.get()));
+    float ms = 0;
+    check(kvc_event_elapsed(begin_.get(), end_.get(), &ms));
+    return ms / 1e3;
+  }
+
+  CudaStream stream_;
+  CudaEvent begin_, end_;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace
+}  // namespace kvp2p::bench
+
+int main() {
+  int count = 0;
+  if (kvc_device_count(&count) != KVC_OK || count == 0) {
+    std::printf("not run: %s\n", kvc_last_error());
+    return 77;
+  }
+  try {
+    kvp2p::bench::Bench bench;
+    bench.through_the_connector();
+    bench.on_the_device();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "copy_bench: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
