@@ -43,10 +43,15 @@ struct ExchangeLink {
   Exchange* exchange = nullptr;
 };
 
+/// Bytes of one step of a direct copy: a small transfer is one, a large one has its first layers ready long before its
+/// last.
+inline constexpr std::size_t kDirectStepBytes = std::size_t{256} << 20;
+
 /// The direct path between nodes of one host. Null where it is off.
 struct DirectPath {
   DirectServer* server = nullptr;
   DirectClient* client = nullptr;
+  std::size_t step_bytes = kDirectStepBytes;
 };
 
 /// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers` and

@@ -10,9 +10,9 @@ void DirectCopy::start() {
   if (auto mark = plan_.from->begin_read()) {
     mark_ = std::move(*mark);
     // Saves the copy; what decides is the check after it.
-    const std::size_t stale = plan_.blocks.size() - count_unchanged();
-    stale_blocks_ = stale;
-    if (stale > 0) failure = "the owner has taken blocks back";
+    const std::vector<bool> unchanged = plan_.from->are_unchanged(plan_.from_slots);
+    stale_blocks_ = static_cast<std::size_t>(std::count(unchanged.begin(), unchanged.end(), false));
+    if (stale_blocks_ > 0) failure = "the owner has taken blocks back";
   } else {
     failure = "the owner is gone, has taken its memory back, or serves too many reads";
   }
@@ -38,17 +38,11 @@ void DirectCopy::go_on() {
   end_if_idle();
 }
 
-std::size_t DirectCopy::count_unchanged() const {
-  return static_cast<std::size_t>(std::count_if(plan_.blocks.begin(), plan_.blocks.end(), [this](const Block& block) {
-    return plan_.from->is_unchanged(block.from, block.generation);
-  }));
-}
-
 bool DirectCopy::take_step(Step& step) {
   std::lock_guard lock(mutex_);
   if (stopped_ || next_layer_ == plan_.layers.size() || steps_in_flight_ >= kDirectStepsInFlight) return false;
   // What has failed is not written again, and what is good never becomes more.
-  step.blocks = plan_.state->begin_write(plan_.first, plan_.blocks.size());
+  step.blocks = plan_.state->begin_write(plan_.first, blocks());
   if (step.blocks == 0) {
     stopped_ = true;
     return false;
@@ -64,7 +58,7 @@ bool DirectCopy::take_step(Step& step) {
 void DirectCopy::copy(const Step& step) {
   std::vector<IndexPair> slots;
   slots.reserve(step.blocks);
-  for (std::size_t i = 0; i < step.blocks; ++i) slots.push_back({plan_.blocks[i].from, plan_.blocks[i].to});
+  for (std::size_t i = 0; i < step.blocks; ++i) slots.push_back({plan_.from_slots[i].slot, plan_.to_slots[i]});
   const auto first = plan_.layers.begin() + static_cast<std::ptrdiff_t>(step.first_layer);
   std::vector<IndexPair> layers(first, first + static_cast<std::ptrdiff_t>(step.layers));
   ReadyEvent ready;
@@ -78,11 +72,9 @@ void DirectCopy::on_copied(const Step& step, base::Result<> outcome) {
   std::vector<std::uint8_t> good(step.blocks, 0);
   std::size_t unchanged = 0;
   if (outcome) {
-    for (std::size_t i = 0; i < step.blocks; ++i) {
-      const Block& block = plan_.blocks[i];
-      good[i] = plan_.from->is_unchanged(block.from, block.generation);
-      unchanged += good[i];
-    }
+    const auto is_good = plan_.from->are_unchanged(std::span(plan_.from_slots).first(step.blocks));
+    good.assign(is_good.begin(), is_good.end());
+    unchanged = static_cast<std::size_t>(std::count(good.begin(), good.end(), 1));
   }
   const std::size_t bytes = unchanged * step.layers * plan_.layer_slice_bytes;
   if (bytes > 0) {
@@ -130,7 +122,7 @@ void DirectCopy::end_if_idle() {
     std::lock_guard lock(mutex_);
     if (--threads_ > 0 || steps_in_flight_ > 0) return;
     for (; next_layer_ < plan_.layers.size(); ++next_layer_) {
-      for (std::size_t i = 0; i < plan_.blocks.size(); ++i) {
+      for (std::size_t i = 0; i < blocks(); ++i) {
         missing_.push_back({plan_.layers[next_layer_].to, plan_.first + i});
       }
     }

@@ -13,8 +13,6 @@
 
 namespace kvp2p {
 
-/// Bytes of one step: a small transfer is one, a large one has its first layers ready long before its last.
-inline constexpr std::size_t kDirectStepBytes = std::size_t{256} << 20;
 /// Steps under way: enough that the device never waits for this thread, few to wait out on cancel.
 inline constexpr std::size_t kDirectStepsInFlight = 2;
 
@@ -22,25 +20,21 @@ inline constexpr std::size_t kDirectStepsInFlight = 2;
 /// by itself on the connector's threads: what is checked there needs no other thread before the engine sees it.
 class DirectCopy : public std::enable_shared_from_this<DirectCopy> {
  public:
-  struct Block {
-    Slot from = 0;
-    Slot to = 0;
-    std::uint64_t generation = 0;
-  };
   struct Plan {
     GpuConnector* connector = nullptr;
     std::shared_ptr<PeerRegion> from;
     RegionId to{};
     std::shared_ptr<TransferState> state;
-    /// Transfer block first + i is blocks[i].
+    /// Transfer block first + i comes from from_slots[i] and goes to to_slots[i].
     std::size_t first = 0;
-    std::vector<Block> blocks;
+    std::vector<SlotGeneration> from_slots;
+    std::vector<Slot> to_slots;
     /// From the import's layers to the region's, in the order in which they are wanted.
     std::vector<IndexPair> layers;
     std::size_t layer_slice_bytes = 0;
     /// The engine's event, or null. Host events are the caller's to wait for.
     void* ready = nullptr;
-    std::size_t step_bytes = kDirectStepBytes;
+    std::size_t step_bytes = 0;
   };
   /// `ended` is called once, last, when no copy is under way any more, on any thread and without locks.
   DirectCopy(Plan plan, std::function<void()> ended) : plan_(std::move(plan)), ended_(std::move(ended)) {}
@@ -54,7 +48,7 @@ class DirectCopy : public std::enable_shared_from_this<DirectCopy> {
   // ---------------------------------------------------------------------------------------------------------
 
   std::size_t first() const { return plan_.first; }
-  std::size_t blocks() const { return plan_.blocks.size(); }
+  std::size_t blocks() const { return plan_.to_slots.size(); }
   /// Why it is not all there; empty if it is, or if the transfer ended meanwhile.
   const std::string& failure() const { return failure_; }
   /// Layers of the region and transfer blocks that were to be copied and are not in their places.
@@ -75,7 +69,6 @@ class DirectCopy : public std::enable_shared_from_this<DirectCopy> {
     std::size_t blocks = 0;
   };
 
-  std::size_t count_unchanged() const;
   bool take_step(Step& step);
   void copy(const Step& step);
   void on_copied(const Step& step, base::Result<> outcome);

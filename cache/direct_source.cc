@@ -17,9 +17,12 @@ std::string why_unfit(const ObjectFormat& held, const ObjectFormat& wanted) {
 }
 
 std::string why_no_place(const DirectPath& direct, const PeerAnswer& answer) {
-  // No region has the number 0: so this tells whether the peer has anything open here.
-  std::string why = direct.client->why_not(answer.lease->peer(), 0);
-  return why.empty() ? "the peer holds the blocks in host memory only" : why;
+  const multiformats::PeerId& peer = answer.lease->peer();
+  // No region has the number 0: the answer is about the peer.
+  if (!direct.client->has_session(peer)) return direct.client->why_not(peer, 0);
+  const bool offered = std::any_of(answer.blocks.begin(), answer.blocks.end(),
+                                   [](const FoundBlock& block) { return block.tier == Tier::kDevice; });
+  return offered ? "the peer's memory was not open here yet" : "the peer holds the blocks in host memory only";
 }
 
 }  // namespace
@@ -65,16 +68,19 @@ DirectCopy::Plan plan_direct_copy(CacheContext& context, const TransferPlan& pla
   copy.to = plan.region;
   copy.state = std::move(state);
   copy.first = first;
-  copy.blocks.reserve(end - first);
+  copy.from_slots.reserve(end - first);
+  copy.to_slots.assign(plan.slots.begin() + static_cast<std::ptrdiff_t>(first),
+                       plan.slots.begin() + static_cast<std::ptrdiff_t>(end));
   for (std::size_t block = first; block < end; ++block) {
     const DevicePlace& place = *answer.blocks[plan.first_block + block - answer.holding.first].place;
-    copy.blocks.push_back({place.slot, plan.slots[block], place.generation});
+    copy.from_slots.push_back({place.slot, place.generation});
   }
   const std::uint32_t offset = plan.format.shard.layer_begin - region->layout().format.shard.layer_begin;
   copy.layers.reserve(plan.layer_order.size());
   for (const std::uint32_t layer : plan.layer_order) copy.layers.push_back({layer + offset, layer});
   copy.layer_slice_bytes = plan.format.layer_slice_bytes();
   copy.ready = plan.ready.device;
+  copy.step_bytes = context.direct.step_bytes;
   copy.from = std::move(region);
   return copy;
 }

@@ -73,6 +73,12 @@ std::shared_ptr<PeerRegion> ClientImpl::find(const multiformats::PeerId& peer, s
   return found == session->second->regions.end() ? nullptr : found->second;
 }
 
+bool ClientImpl::has_session(const multiformats::PeerId& peer) const {
+  std::lock_guard lock(mutex_);
+  auto session = sessions_.find(peer);
+  return session != sessions_.end() && !session->second->owner->link.has_ended();
+}
+
 std::string ClientImpl::why_not(const multiformats::PeerId& peer, std::uint64_t region) const {
   std::lock_guard lock(mutex_);
   auto session = sessions_.find(peer);

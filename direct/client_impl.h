@@ -49,6 +49,7 @@ class ClientImpl final : public DirectClient {
   base::Task<base::Result<>> open(multiformats::PeerId peer, DirectTicket ticket, base::TimePoint deadline) override;
   void set_why_not(const multiformats::PeerId& peer, std::string reason) override;
   std::shared_ptr<PeerRegion> find(const multiformats::PeerId& peer, std::uint64_t region) const override;
+  bool has_session(const multiformats::PeerId& peer) const override;
   std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const override;
   void forget(const multiformats::PeerId& peer) override;
   base::Task<> close() override;

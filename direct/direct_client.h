@@ -62,6 +62,8 @@ class DirectClient {
   virtual void set_why_not(const multiformats::PeerId& peer, std::string reason) = 0;
   /// The peer's region, or null.
   virtual std::shared_ptr<PeerRegion> find(const multiformats::PeerId& peer, std::uint64_t region) const = 0;
+  /// Whether the peer has been met and is there: then it hands over what it can, if not at once.
+  virtual bool has_session(const multiformats::PeerId& peer) const = 0;
   /// Why find() gives nothing, for people: "the peer is on another host".
   virtual std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const = 0;
   virtual void forget(const multiformats::PeerId& peer) = 0;

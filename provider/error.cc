@@ -18,8 +18,6 @@ const char* text_of(NodeError error) {
       return "neither XDG_CONFIG_HOME nor HOME is set: name a configuration folder";
     case NodeError::kTooManyNodes:
       return "64 nodes of this user run with this configuration folder: stop some, or use an ephemeral identity";
-    case NodeError::kUnknownDevice:
-      return "unknown device: this build has \"host\" only";
     case NodeError::kBadStaging:
       return "staging pool is out of bounds: 4 to 4096 slots of 64 KiB to 64 MiB, a whole number of 4 KiB pages each";
     case NodeError::kConnectTimeout:

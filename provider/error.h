@@ -12,7 +12,6 @@ enum class NodeError {
   kConfigDirUnusable,
   kNoConfigDir,
   kTooManyNodes,
-  kUnknownDevice,
   kBadStaging,
   kConnectTimeout,
   kNoHello,

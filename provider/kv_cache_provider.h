@@ -39,10 +39,11 @@ class KVRequest {
   /// Waits for all layers at once: for engines that load before the forward pass.
   virtual LookupResult lookup_all(base::TimePoint deadline) = 0;
   /// StoreKV of the seed: this layer of the blocks computed so far has been written to the engine's slots. Returns at
-  /// once. When all layers are in, the full blocks are published. `tokens`: how many from the start are computed or
-  /// fetched.
+  /// once. When all layers are in, the full blocks are published, and until wait_stored() or the request's end they are
+  /// also offered in place: the engine leaves them unchanged until then. `tokens`: how many from the start are computed
+  /// or fetched.
   virtual void store_kv(std::uint32_t layer, std::size_t tokens) = 0;
-  /// Until the engine may overwrite what it has stored.
+  /// Takes back what is offered. Until the engine may overwrite what it has stored.
   virtual base::Result<> wait_stored(base::TimePoint deadline) = 0;
   /// Until what was stored can be found by peers.
   virtual base::Result<> wait_published(base::TimePoint deadline) = 0;

@@ -22,8 +22,7 @@ Shape small_shape() {
 struct Engine {
   Engine(std::unique_ptr<Node> n, testing::NamedLayout layout, const ModelSpec& spec)
       : node(std::move(n)), memory(std::move(layout)), provider(KVCacheProvider::create(node->core())) {
-    const auto registered =
-        provider->register_engine(spec, {memory.bytes().data(), memory.bytes().size()}, memory.layout());
+    const auto registered = provider->register_engine(spec, memory.as_region(), memory.layout());
     EXPECT_TRUE(registered) << registered.error().message();
   }
   std::unique_ptr<KVRequest> begin(const std::vector<TokenId>& tokens) {
@@ -203,7 +202,7 @@ TEST_F(KVCacheProviderTest, BadArgumentsAreRefused) {
   EXPECT_EQ(consumer_.provider->begin(tokens_, {0, 1}).error(), KvError::kBadRequest);
   EXPECT_EQ(consumer_.provider->begin({}, {}).error(), KvError::kBadRequest);
   EXPECT_EQ(consumer_.provider->begin({1, 2}, {99}).error(), KvError::kSlotOutOfRange);
-  auto& bytes = consumer_.memory.bytes();
+  auto bytes = consumer_.memory.bytes();
   EXPECT_EQ(
       consumer_.provider->register_engine(model_, {bytes.data(), bytes.size()}, consumer_.memory.layout()).error(),
       KvError::kBadRequest)

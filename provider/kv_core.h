@@ -26,7 +26,7 @@ class KvCore {
   // Memory and models ------------------------------------------------------------------------------------------------
 
   virtual base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) = 0;
-  /// Waits until nothing reads or writes the region any more.
+  /// Waits until nothing reads or writes the region any more: peers that have it open have a second to close it.
   virtual void unregister_region(RegionId region) = 0;
   /// Makes the model's fields known, so that a peer that differs can be told in which field.
   virtual Fingerprint register_model(const ModelSpec& spec) = 0;
@@ -61,6 +61,7 @@ class KvCore {
   virtual base::Result<std::vector<std::size_t>> failed_blocks(TransferId transfer) = 0;
   /// When this returns, or a failure has been returned, nothing writes the failed destination again.
   virtual void cancel(TransferId transfer) = 0;
+  /// Says among others which path the blocks took, and why not the direct one.
   virtual base::Result<TransferReport> transfer_report(TransferId transfer) = 0;
 
   // Put --------------------------------------------------------------------------------------------------------------
@@ -76,12 +77,17 @@ class KvCore {
 
   // Offer ------------------------------------------------------------------------------------------------------------
 
-  /// Serves the engine's own blocks in place, without a copy. Until revoke() and wait_unleased() have returned the
-  /// engine leaves them unchanged.
+  /// Serves the engine's own blocks in place, without a copy: to peers of this host straight out of the engine's memory
+  /// (docs/protocol.md, "Direct path"), to others through staging. Shown once `ready` has happened. Each block has the
+  /// generation that its slot has now: whoever reads it checks afterwards that it still is the same, so a slot belongs
+  /// to one live offer at a time. Until revoke() and wait_unleased() have returned the engine leaves the blocks
+  /// unchanged.
   virtual base::Result<OfferId> offer(PutRequest request) = 0;
-  /// No new reader from now on; readers under way fail the generation check and report a miss.
+  /// Raises the generations: no new reader from now on, and what readers under way have read does not count.
   virtual void revoke(OfferId offer) = 0;
-  /// REQUIRES: revoked. Until nobody reads the blocks any more.
+  /// REQUIRES: revoked. Until nobody reads the blocks any more: then they may be reused. KvError::kDeadline if this
+  /// process still copies from them then. A peer that still reads then is cut off instead: what it reads of the reused
+  /// blocks it discards, for their generation is gone.
   virtual base::Result<> wait_unleased(OfferId offer, base::TimePoint deadline) = 0;
 
   // Completion -------------------------------------------------------------------------------------------------------

@@ -118,6 +118,13 @@ void KVRequestImpl::store_kv(std::uint32_t layer, std::size_t tokens) {
   request.slots.assign(slots_.begin() + static_cast<std::ptrdiff_t>(begin),
                        slots_.begin() + static_cast<std::ptrdiff_t>(end));
   request.region = engine_.region;
+  // Announced with the stored copy, which serves whoever cannot read in place, and goes on when the request is over.
+  auto offer = core_.offer(request);
+  if (offer) {
+    offers_.push_back(*offer);
+  } else {
+    LOG_WARN("blocks {} to {} are not offered in place: {}", begin, end - 1, offer.error().message());
+  }
   auto put = core_.put(std::move(request));
   if (put) {
     puts_.push_back(*put);
@@ -127,7 +134,18 @@ void KVRequestImpl::store_kv(std::uint32_t layer, std::size_t tokens) {
   blocks_put_ = end;
 }
 
+base::Result<> KVRequestImpl::take_back_offers(base::TimePoint deadline) {
+  for (const OfferId offer : offers_) core_.revoke(offer);
+  while (!offers_.empty()) {
+    if (auto free = core_.wait_unleased(offers_.back(), deadline); !free) return free;
+    core_.release(offers_.back());
+    offers_.pop_back();
+  }
+  return {};
+}
+
 base::Result<> KVRequestImpl::wait_stored(base::TimePoint deadline) {
+  if (auto free = take_back_offers(deadline); !free) return free;
   for (const PutId put : puts_) {
     if (auto released = core_.wait_source_released(put, deadline); !released) return released;
   }

@@ -42,6 +42,7 @@ class KVRequestImpl final : public KVRequest {
   void start_transfer(MatchId match, std::size_t blocks, base::TimePoint deadline);
   LookupResult answer_at_start(const base::Result<TransferStatus>& status);
   LookupResult miss() const;
+  base::Result<> take_back_offers(base::TimePoint deadline);
 
   KvCore& core_;
   const RegisteredEngine engine_;
@@ -60,6 +61,8 @@ class KVRequestImpl final : public KVRequest {
   std::vector<std::size_t> stored_tokens_;
   std::size_t blocks_put_ = 0;
   std::vector<PutId> puts_;
+  /// Of the same blocks: until the engine wants them back, peers read them in place.
+  std::vector<OfferId> offers_;
   base::Duration match_time_{};
 };
 

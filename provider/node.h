@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,12 @@ struct NodeConfig {
   std::size_t store_bytes_max = std::size_t{1} << 30;
   std::size_t staging_slot_bytes = std::size_t{4} << 20;
   std::size_t staging_slots = 32;
-  /// Device whose memory is registered: "host" now, "cuda:<n>" with the CUDA connector.
-  std::string device = "host";
+  /// Whose memory is registered: "auto", "host" or "cuda" (gpu/connector_factory.h).
+  std::string device = "auto";
+  /// The GPU as counted without CUDA_VISIBLE_DEVICES; nothing: the first that is visible.
+  std::optional<int> gpu;
+  /// Peers of this host and user read offered blocks in place, and this node theirs.
+  bool direct = true;
 };
 
 /// Thread-safe. Runs the node thread and the copy threads; stops and joins them when destroyed.

@@ -2,7 +2,7 @@
 
 #include "base/event_loop.h"
 #include "base/log.h"
-#include "gpu/host_connector.h"
+#include "gpu/connector_factory.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
 
@@ -82,9 +82,11 @@ base::Result<multiformats::PrivateKey> NodeImpl::take_identity(const NodeConfig&
 }
 
 base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
-  if (config.device != "host") return NodeError::kUnknownDevice;
   if (auto good = check_staging(config); !good) return good;
-  connector_ = std::make_unique<HostConnector>("asked for as device \"host\"");
+  auto connector = make_connector(DeviceChoice{config.device, config.gpu});
+  if (!connector) return connector.error();
+  connector_ = std::move(*connector);
+  set_up_direct(config);
   auto memory = connector_->allocate_host(config.staging_slot_bytes * config.staging_slots);
   if (!memory) return memory.error();
   const std::size_t serving = std::max<std::size_t>(1, config.staging_slots / kServingShare);
@@ -95,8 +97,20 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   index_ = std::make_unique<BlockIndex>();
   CacheConfig cache;
   cache.store_bytes_max = config.store_bytes_max;
-  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache);
+  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
+                                            DirectPath{direct_server_.get(), direct_client_.get()});
   return {};
+}
+
+void NodeImpl::set_up_direct(const NodeConfig& config) {
+  if (!config.direct) return;
+  auto server = DirectServer::start(io_.get_executor(), clock_, *connector_);
+  if (!server) {
+    LOG_WARN("no direct path between the nodes of this host: {}", server.error().message());
+    return;
+  }
+  direct_server_ = std::move(*server);
+  direct_client_ = DirectClient::create(io_.get_executor(), clock_, *connector_);
 }
 
 base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::PrivateKey key) {
@@ -111,6 +125,8 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
   exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
+  exchange.direct_server = direct_server_.get();
+  exchange.direct_client = direct_client_.get();
 
   libp2p::HostConfig host{.key = std::move(key)};
   host.external_addresses = config.external_addresses;
@@ -303,6 +319,10 @@ base::Task<> NodeImpl::shut_down() {
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
+  // Copies under way still read peers' memory through the client.
+  while (manager_->holds_peer_regions()) co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
+  if (direct_client_) co_await direct_client_->close();
+  if (direct_server_) co_await direct_server_->close();
   // Their coroutines hold connections, which must not outlive the host.
   while (connects_ + (bootstrap_ ? bootstrap_->running() : 0) + (discovery_ ? discovery_->running() : 0) > 0) {
     co_await base::sleep_for(clock_, std::chrono::milliseconds(1));

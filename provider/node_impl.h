@@ -2,6 +2,8 @@
 #pragma once
 
 #include "cache/cache_manager.h"
+#include "direct/direct_client.h"
+#include "direct/direct_server.h"
 #include "exchange/exchange.h"
 #include "gpu/connector.h"
 #include "gpu/staging_pool.h"
@@ -51,6 +53,7 @@ class NodeImpl final : public Node {
 
   base::Result<multiformats::PrivateKey> take_identity(const NodeConfig& config);
   base::Result<> set_up_memory(const NodeConfig& config);
+  void set_up_direct(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
@@ -71,6 +74,9 @@ class NodeImpl final : public Node {
   /// could each hold what the other waits for.
   std::shared_ptr<StagingPool> staging_;
   std::shared_ptr<StagingPool> serving_staging_;
+  /// Null: off, or could not be started. Before what uses them.
+  std::unique_ptr<DirectServer> direct_server_;
+  std::unique_ptr<DirectClient> direct_client_;
   std::unique_ptr<BlockIndex> index_;
   std::unique_ptr<CacheManager> manager_;
   std::unique_ptr<EmbeddedCore> core_;

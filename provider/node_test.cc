@@ -1,5 +1,6 @@
 #include "provider/node.h"
 
+#include "gpu/error.h"
 #include "multiformats/errors.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
@@ -118,7 +119,7 @@ TEST(NodeTest, BadConfigurationsSayWhatIsWrong) {
     return node ? base::Error() : node.error();
   };
   EXPECT_EQ(error_of([](NodeConfig& c) { c.cluster_key = "secret"; }), NodeError::kBadClusterKey);
-  EXPECT_EQ(error_of([](NodeConfig& c) { c.device = "cuda:0"; }), NodeError::kUnknownDevice);
+  EXPECT_EQ(error_of([](NodeConfig& c) { c.device = "cuda:0"; }), GpuError::kUnknownDevice);
   EXPECT_EQ(error_of([](NodeConfig& c) { c.staging_slots = 0; }), NodeError::kBadStaging);
   EXPECT_EQ(error_of([](NodeConfig& c) { c.staging_slot_bytes = 100; }), NodeError::kBadStaging);
   EXPECT_EQ(error_of([](NodeConfig& c) { c.staging_slot_bytes = SIZE_MAX - 4095; }), NodeError::kBadStaging);

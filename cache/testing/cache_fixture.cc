@@ -19,16 +19,18 @@ Shape CacheTest::shape() {
   return shape;
 }
 
-CacheTest::CacheTest(std::size_t store_blocks_max) {
+CacheTest::CacheTest(std::size_t store_blocks_max, bool direct, std::size_t direct_step_bytes) {
   staging_ = StagingPool::create(*connector_.allocate_host(kStagingSlotBytes * kStagingSlots), kStagingSlotBytes,
                                  kStagingSlots);
   CacheConfig config;
   config.store_bytes_max = store_blocks_max * engine_.format().block_bytes();
   config.workers = 2;
-  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, connector_, staging_, index_, config);
+  if (direct) direct_client_ = DirectClient::create(io_.get_executor(), real_clock_, connector_);
+  manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, connector_, staging_, index_, config,
+                                            DirectPath{nullptr, direct_client_.get(), direct_step_bytes});
   exchange_ = std::make_unique<ScriptedExchange>(io_.get_executor(), clock_, staging_);
   manager_->attach(*exchange_);
-  region_ = *manager_->register_region({engine_.bytes().data(), engine_.bytes().size()}, engine_.layout());
+  region_ = *manager_->register_region(engine_.as_region(), engine_.layout());
   model_.weights_digest = "w";
   model_.layers = shape().layers;
   fingerprint_ = manager_->register_model(model_);
@@ -38,13 +40,21 @@ CacheTest::CacheTest(std::size_t store_blocks_max) {
   settle();
 }
 
-CacheTest::~CacheTest() {
+CacheTest::~CacheTest() { close_reader(); }
+
+void CacheTest::close_reader() {
+  if (!manager_) return;
   manager_->stop();
   settle();
   manager_->unregister_region(region_);
   settle();
+  run_until([&] { return !manager_->holds_peer_regions(); });
   exchange_.reset();
   manager_.reset();
+  if (!direct_client_) return;
+  base::spawn(io_.get_executor(), direct_client_->close());
+  settle();
+  direct_client_.reset();
 }
 
 void CacheTest::settle() {

@@ -2,8 +2,9 @@
 #pragma once
 
 #include "cache/cache_manager.h"
+#include "cache/testing/pausing_connector.h"
 #include "cache/testing/scripted_exchange.h"
-#include "gpu/host_connector.h"
+#include "direct/direct_client.h"
 #include "gpu/testing/engine_memory.h"
 #include "index/block_index.h"
 
@@ -18,7 +19,9 @@ class CacheTest : public ::testing::Test {
  protected:
   static constexpr std::size_t kBlocks = 12;
 
-  explicit CacheTest(std::size_t store_blocks_max = 64);
+  /// `direct`: peers' memory can be opened here.
+  explicit CacheTest(std::size_t store_blocks_max = 64, bool direct = false,
+                     std::size_t direct_step_bytes = kDirectStepBytes);
   ~CacheTest() override;
 
   /// Runs the node thread until `condition` holds.
@@ -45,13 +48,17 @@ class CacheTest : public ::testing::Test {
   MatchStatus status_of(MatchId match) { return manager_->find(match)->status(); }
 
   static Shape shape();
+  /// Stops the cache and lets go of peers' memory. Idempotent.
+  void close_reader();
 
   boost::asio::io_context io_;
   base::ManualClock clock_;
-  HostConnector connector_{"test", 1};
+  base::SystemClock real_clock_{io_.get_executor()};
+  PausingConnector connector_;
   std::shared_ptr<StagingPool> staging_;
   BlockIndex index_;
   EngineMemory engine_{hnd(shape())};
+  std::unique_ptr<DirectClient> direct_client_;
   std::unique_ptr<CacheManager> manager_;
   std::unique_ptr<ScriptedExchange> exchange_;
   RegionId region_{};

@@ -79,6 +79,7 @@ base::Task<base::Result<LookupAnswer>> ScriptedExchange::lookup(multiformats::Pe
     leased_keys_[answer.lease.id] = request.keys;
     live_leases.insert(answer.lease.id);
   }
+  if (on_answer) on_answer(peer, request, answer);
   co_return answer;
 }
 

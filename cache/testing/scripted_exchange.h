@@ -29,6 +29,8 @@ class ScriptedExchange final : public Exchange {
     std::uint64_t rate = 0;
   };
   std::map<multiformats::PeerId, Peer> scripts;
+  /// May change an answer on its way.
+  std::function<void(const multiformats::PeerId&, const LookupRequest&, LookupAnswer&)> on_answer;
 
   struct FetchCall {
     FetchRequest request;

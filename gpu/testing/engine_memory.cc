@@ -19,7 +19,16 @@ std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer
   return slice;
 }
 
-EngineMemory::EngineMemory(NamedLayout layout) : named_(std::move(layout)), bytes_(named_.region_bytes, kPoison) {}
+EngineMemory::EngineMemory(NamedLayout layout, bool shared) : named_(std::move(layout)) {
+  if (shared) {
+    shared_ = SharedMemory::create(named_.region_bytes).value();
+    bytes_ = {shared_.data(), shared_.size()};
+  } else {
+    private_.resize(named_.region_bytes);
+    bytes_ = private_;
+  }
+  poison();
+}
 
 void EngineMemory::compute(const BlockKey& key, Slot slot) {
   const std::size_t row = format().head_dim * element_bytes(format().element);

@@ -1,8 +1,11 @@
 // An engine's paged KV cache whose content can be told from any other. For tests.
 #pragma once
 
+#include "gpu/shared_memory.h"
 #include "gpu/testing/layouts.h"
 #include "kv/block_key.h"
+
+#include <span>
 
 namespace kvp2p::testing {
 
@@ -15,7 +18,8 @@ std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer
 /// Not thread-safe. `layer` is the region's; content is that of the model's layer.
 class EngineMemory {
  public:
-  explicit EngineMemory(NamedLayout layout);
+  /// `shared`: in a memfd, so that other processes can read it in place.
+  explicit EngineMemory(NamedLayout layout, bool shared = false);
 
   /// "Computes" a block: writes its content to the slot.
   void compute(const BlockKey& key, Slot slot);
@@ -27,11 +31,15 @@ class EngineMemory {
 
   const LayoutDesc& layout() const { return named_.layout; }
   const ObjectFormat& format() const { return named_.layout.format; }
-  std::vector<std::uint8_t>& bytes() { return bytes_; }
+  std::span<std::uint8_t> bytes() { return bytes_; }
+  RegionMemory as_region() { return {bytes_.data(), bytes_.size(), shared_.fd(), 0}; }
 
  private:
   NamedLayout named_;
-  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint8_t> private_;
+  SharedMemory shared_;
+  /// All of whichever it is.
+  std::span<std::uint8_t> bytes_;
 };
 
 }  // namespace kvp2p::testing

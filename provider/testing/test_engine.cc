@@ -30,9 +30,9 @@ std::vector<TokenId> test_tokens(std::size_t blocks, std::uint32_t seed) {
   return tokens;
 }
 
-TestEngine::TestEngine(KvCore& core, NamedLayout named, const ModelSpec& spec)
-    : EngineMemory(std::move(named)), core_(core) {
-  region_ = core.register_region({bytes().data(), bytes().size()}, layout()).value();
+TestEngine::TestEngine(KvCore& core, NamedLayout named, const ModelSpec& spec, bool shared)
+    : EngineMemory(std::move(named), shared), core_(core) {
+  region_ = core.register_region(as_region(), layout()).value();
   fingerprint_ = core.register_model(spec);
 }
 

@@ -19,7 +19,8 @@ std::vector<TokenId> test_tokens(std::size_t blocks, std::uint32_t seed = 1);
 /// Engine memory, registered with a node's core while it lives. Not thread-safe.
 class TestEngine : public EngineMemory {
  public:
-  TestEngine(KvCore& core, NamedLayout layout, const ModelSpec& spec);
+  /// `shared`: peers of this host may read it in place.
+  TestEngine(KvCore& core, NamedLayout layout, const ModelSpec& spec, bool shared = false);
   ~TestEngine();
 
   KvCore& core() { return core_; }

@@ -1,0 +1,59 @@
+// Host memory, with a test's own steps before and after each direct copy.
+#pragma once
+
+#include "gpu/host_connector.h"
+
+#include <atomic>
+#include <functional>
+
+namespace kvp2p::testing {
+
+/// Thread-safe, but for the hooks: set them while nothing is copied.
+class PausingConnector final : public GpuConnector {
+ public:
+  /// Called on the thread that asks for a copy. An error: the copy fails with it.
+  std::function<base::Result<>()> before_copy;
+  /// Called on the connector's thread when the bytes are in place, before anybody is told. It may wait.
+  std::function<void()> after_copy;
+  std::atomic<int> direct_copies{0};
+
+  std::string description() const override { return host_.description(); }
+  base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override {
+    return host_.register_region(memory, layout);
+  }
+  void unregister_region(RegionId region) override { host_.unregister_region(region); }
+  base::Result<LayoutDesc> layout_of(RegionId region) const override { return host_.layout_of(region); }
+  void gather(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override {
+    host_.gather(region, std::move(slices), std::move(ready), std::move(done));
+  }
+  void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override {
+    host_.scatter(region, std::move(slices), std::move(ready), std::move(done));
+  }
+  base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override {
+    return host_.allocate_host(bytes);
+  }
+  base::Result<RegionExport> export_region(RegionId region) override { return host_.export_region(region); }
+  base::Result<ImportId> import_region(RegionExport exported) override {
+    return host_.import_region(std::move(exported));
+  }
+  void close_import(ImportId import) override { host_.close_import(import); }
+  base::Result<DirectLink> link_of(ImportId import) const override { return host_.link_of(import); }
+  void copy_direct(ImportId from, RegionId to, std::vector<IndexPair> slots, std::vector<IndexPair> layers,
+                   ReadyEvent ready, CopyDone done) override {
+    ++direct_copies;
+    if (before_copy) {
+      if (auto go_on = before_copy(); !go_on) return done(go_on);
+    }
+    host_.copy_direct(from, to, std::move(slots), std::move(layers), std::move(ready),
+                      [this, done = std::move(done)](base::Result<> outcome) {
+                        if (after_copy) after_copy();
+                        done(outcome);
+                      });
+  }
+  base::Result<> stream_wait(RegionId region, void* stream) override { return host_.stream_wait(region, stream); }
+
+ private:
+  HostConnector host_{"test", 1};
+};
+
+}  // namespace kvp2p::testing
