@@ -6,11 +6,12 @@
 //   auto tokens = engine.decode(*sequence, 64);
 #pragma once
 
+#include "engine/backend.h"
 #include "engine/sequence.h"
-#include "engine/transformer.h"
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct EngineOptions {
   std::size_t kv_tokens = 8192;
   std::size_t page_tokens = kPageTokensUnit;
   KvLayout layout = KvLayout::kNhd;
+  /// Tokens that are computed at once. A GPU wants far more of them than a processor.
   std::size_t chunk_tokens = kDefaultChunkTokens;
   /// More places to cut prompts: to compute a prompt in the chunks that it would have after a fetched prefix.
   std::vector<std::size_t> extra_cuts;
@@ -38,14 +40,21 @@ struct EngineOptions {
   std::function<void(Token)> on_token;
 };
 
+/// Positions and pages that `options` imply for a model: for those who make a backend.
+std::size_t positions_for(const ModelConfig& config, const EngineOptions& options);
+KvPagesOptions kv_options_for(const ModelConfig& config, const EngineOptions& options);
+
 /// Used by one thread. The model outlives it, and it outlives its sequences.
 class Engine {
  public:
+  /// On the processor.
   Engine(const Model& model, EngineOptions options);
+  /// On `backend`, made for these options.
+  Engine(std::unique_ptr<Backend> backend, EngineOptions options);
 
-  const Model& model() const { return transformer_.model(); }
+  const ModelConfig& config() const { return backend_->config(); }
   const EngineOptions& options() const { return options_; }
-  PagedKvCache& kv() { return kv_; }
+  KvPages& kv() { return backend_->kv(); }
 
   /// From now on prompts are looked up in the shared cache and stored there. Registers the engine's memory: `provider`
   /// must be gone before the engine is. Hashes the weights, see model_spec_of().
@@ -53,8 +62,8 @@ class Engine {
   /// From now on prompts are computed here.
   void use_no_cache() { provider_ = nullptr; }
 
-  /// Takes a prompt in. kEmptyPrompt, kTokenOutOfVocabulary, kContextTooLong, kOutOfKvBlocks. The cache's failures are
-  /// no errors: what it does not deliver is computed.
+  /// Takes a prompt in. kEmptyPrompt, kTokenOutOfVocabulary, kContextTooLong, kOutOfKvBlocks, kDeviceFailed. The
+  /// cache's failures are no errors: what it does not deliver is computed.
   base::Result<Sequence> prefill(std::vector<Token> prompt);
 
   /// Appends up to `count` tokens and returns them. Greedy. kContextTooLong, kOutOfKvBlocks before any is appended.
@@ -63,12 +72,11 @@ class Engine {
  private:
   base::Result<> check(std::span<const Token> prompt) const;
   PrefixCache open_cache(const Sequence& sequence);
-  bool run_pass(Sequence& sequence);
-  bool run_chunk(Sequence& sequence, Batch& batch, bool first);
+  base::Result<Backend::Passed> run_pass(Sequence& sequence);
+  base::Result<Backend::Passed> run_chunk(Sequence& sequence, std::size_t start, std::size_t end, bool first);
 
   const EngineOptions options_;
-  Transformer transformer_;
-  PagedKvCache kv_;
+  const std::unique_ptr<Backend> backend_;
   KVCacheProvider* provider_ = nullptr;
 };
 

@@ -50,10 +50,11 @@ base::Result<ModelSpec> model_spec_of(const Model& model, const std::filesystem:
   return spec;
 }
 
-LayoutDesc layout_of(const PagedKvCache& kv) {
-  const PagedKvCacheOptions& o = kv.options();
+LayoutDesc layout_of(const KvPages& kv) {
+  const KvPagesOptions& o = kv.options();
+  const std::size_t element = element_bytes(kv.element());
   LayoutDesc layout;
-  layout.format.element = ElementType::kF32;
+  layout.format.element = kv.element();
   layout.format.head_dim = static_cast<std::uint32_t>(o.head_dim);
   layout.format.shard = {.layer_begin = 0,
                          .layer_end = static_cast<std::uint32_t>(o.layers),
@@ -61,11 +62,11 @@ LayoutDesc layout_of(const PagedKvCache& kv) {
                          .head_end = static_cast<std::uint32_t>(o.kv_heads)};
   for (std::size_t layer = 0; layer < o.layers; ++layer) {
     layout.layers.push_back(
-        {.k = kv.base(layer, KvPlane::kKeys) * sizeof(float), .v = kv.base(layer, KvPlane::kValues) * sizeof(float)});
+        {.k = kv.base(layer, KvPlane::kKeys) * element, .v = kv.base(layer, KvPlane::kValues) * element});
   }
-  layout.block_stride = kv.page_stride() * sizeof(float);
-  layout.token_stride = kv.token_stride() * sizeof(float);
-  layout.head_stride = kv.head_stride() * sizeof(float);
+  layout.block_stride = kv.page_stride() * element;
+  layout.token_stride = kv.token_stride() * element;
+  layout.head_stride = kv.head_stride() * element;
   layout.engine_block_tokens = static_cast<std::uint32_t>(o.page_tokens);
   layout.engine_blocks = static_cast<std::uint32_t>(o.pages);
   return layout;

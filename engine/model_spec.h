@@ -1,7 +1,7 @@
 // What the engine tells the cache about its model and its memory.
 #pragma once
 
-#include "engine/paged_kv_cache.h"
+#include "engine/kv_pages.h"
 #include "engine/weights.h"
 #include "provider/kv_cache_provider.h"
 
@@ -14,7 +14,7 @@ namespace kvp2p::engine {
 base::Result<ModelSpec> model_spec_of(const Model& model, const std::filesystem::path& cache_dir);
 
 /// The strides of `kv`, which holds all layers and heads of its model.
-LayoutDesc layout_of(const PagedKvCache& kv);
+LayoutDesc layout_of(const KvPages& kv);
 
 /// The slots of the first `tokens` tokens, one for each kBlockTokens, the last partial one included.
 std::vector<Slot> slots_of(const BlockTable& table, std::size_t page_tokens, std::size_t tokens);

@@ -1,5 +1,7 @@
 #include "engine/model_spec.h"
 
+#include "engine/paged_kv_cache.h"
+
 #include "engine/model_loader.h"
 
 #include <gtest/gtest.h>

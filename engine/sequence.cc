@@ -1,6 +1,7 @@
 #include "engine/sequence.h"
 
 #include "base/bytes.h"
+#include "base/log.h"
 
 #include <openssl/evp.h>
 
@@ -24,13 +25,16 @@ Sequence::~Sequence() {
 std::string Sequence::kv_digest(std::size_t tokens) const {
   const std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
   EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
-  const PagedKvCacheOptions& o = kv_->options();
-  std::vector<float> head_values(tokens * o.head_dim);
+  const KvPagesOptions& o = kv_->options();
+  std::vector<std::uint8_t> head_values(tokens * o.head_dim * element_bytes(kv_->element()));
   for (std::size_t layer = 0; layer < o.layers; ++layer) {
     for (KvPlane plane : {KvPlane::kKeys, KvPlane::kValues}) {
       for (std::size_t head = 0; head < o.kv_heads; ++head) {
-        kv_->gather(layer, plane, table_, head, tokens, head_values.data());
-        EVP_DigestUpdate(context.get(), head_values.data(), head_values.size() * sizeof(float));
+        if (auto ok = kv_->read(layer, plane, table_, head, tokens, head_values.data()); !ok) {
+          LOG_ERROR("cannot read the engine's KV: {}", ok.error().message());
+          return {};
+        }
+        EVP_DigestUpdate(context.get(), head_values.data(), head_values.size());
       }
     }
   }

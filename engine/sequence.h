@@ -1,7 +1,7 @@
 // A prompt that the engine has taken in, and the pages that hold its K and V.
 #pragma once
 
-#include "engine/paged_kv_cache.h"
+#include "engine/kv_pages.h"
 #include "engine/prefix_cache.h"
 #include "engine/transformer.h"
 
@@ -30,7 +30,7 @@ struct PrefillReport {
 /// engine outlives it.
 class Sequence {
  public:
-  Sequence(PagedKvCache& kv, std::vector<Token> prompt) : kv_(&kv), tokens_(std::move(prompt)) {}
+  Sequence(KvPages& kv, std::vector<Token> prompt) : kv_(&kv), tokens_(std::move(prompt)) {}
   Sequence(Sequence&& other) noexcept;
   Sequence& operator=(Sequence&&) = delete;
   ~Sequence();
@@ -43,12 +43,13 @@ class Sequence {
 
   /// SHA-256 in hex of the K and V bits of the first `tokens` tokens, in an order that does not depend on the layout:
   /// layer, K|V, head, token. Equal digests mean equal bits.
+  /// Empty, with the reason logged, if the K and V could not be read.
   std::string kv_digest(std::size_t tokens) const;
 
  private:
   friend class Engine;
 
-  PagedKvCache* kv_;
+  KvPages* kv_;
   std::vector<Token> tokens_;
   BlockTable table_;
   PrefixCache cache_;
