@@ -53,6 +53,13 @@ const char* message_of(EngineError e) {
       return "the token file must hold one decimal token id a line";
     case EngineError::kBadVocabulary:
       return "vocab.json must be an array of token texts";
+    case EngineError::kNoCublas:
+      return "--device=cuda needs cuBLAS for the engine: install CUDA's libraries or PyTorch, or set KVP2P_CUBLAS to "
+             "the folder of libcublas.so";
+    case EngineError::kDeviceFailed:
+      return "the GPU failed; the log says how";
+    case EngineError::kOutOfDeviceMemory:
+      return "the GPU has not enough free memory for this model and prompt";
   }
   return "unknown engine error";
 }

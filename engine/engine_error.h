@@ -30,6 +30,9 @@ enum class EngineError {
   kOutOfKvBlocks,
   kBadTokenFile,
   kBadVocabulary,
+  kNoCublas,
+  kDeviceFailed,
+  kOutOfDeviceMemory,
 };
 
 const boost::system::error_category& engine_category();

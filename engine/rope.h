@@ -4,6 +4,7 @@
 #include "engine/model_config.h"
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 namespace kvp2p::engine {
@@ -18,6 +19,10 @@ class Rope {
 
   /// Turns one head's vector in place. REQUIRES: position < positions.
   void apply(float* head, std::size_t position) const;
+
+  /// [position][pair].
+  std::span<const float> cosines() const { return cos_; }
+  std::span<const float> sines() const { return sin_; }
 
  private:
   std::size_t half_;

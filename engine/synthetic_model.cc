@@ -20,20 +20,15 @@ std::uint64_t mix(std::uint64_t x) {
 
 /// Uniform in [-scale, scale).
 void fill(std::uint64_t seed, std::uint64_t tensor, float scale, std::span<float> out) {
-  const std::uint64_t stream = mix(seed ^ mix(tensor));
+  const std::uint64_t stream = synthetic_stream(seed, tensor);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const auto bits = static_cast<std::int32_t>(mix(stream + i) >> 40);  // 24 bits: a float holds them exactly
     out[i] = static_cast<float>(bits - (1 << 23)) * (scale * 0x1p-23f);
   }
 }
 
-/// The power of two next to sqrt(3 / inputs), which would give outputs of variance one: exact on every machine.
-float scale_for(std::size_t inputs) {
-  return std::exp2(std::round(0.5f * std::log2(3.0f / static_cast<float>(inputs))));
-}
-
 void fill_matrix(std::uint64_t seed, std::uint64_t tensor, Matrix& matrix) {
-  fill(seed, tensor, scale_for(matrix.columns), matrix.values);
+  fill(seed, tensor, synthetic_scale(matrix.columns), matrix.values);
 }
 
 void fill_ones(std::vector<float>& values) { std::fill(values.begin(), values.end(), 1.0f); }
@@ -58,6 +53,13 @@ bool read_fields(std::string_view text, Fields& fields) {
 }
 
 }  // namespace
+
+std::uint64_t synthetic_stream(std::uint64_t seed, std::uint64_t tensor) { return mix(seed ^ mix(tensor)); }
+
+/// The power of two next to sqrt(3 / inputs), which would give outputs of variance one: exact on every machine.
+float synthetic_scale(std::size_t inputs) {
+  return std::exp2(std::round(0.5f * std::log2(3.0f / static_cast<float>(inputs))));
+}
 
 base::Result<SyntheticSpec> parse_synthetic_spec(std::string_view text) {
   if (!text.starts_with(kSyntheticPrefix)) return EngineError::kBadSyntheticSpec;

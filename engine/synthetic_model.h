@@ -21,6 +21,11 @@ base::Result<SyntheticSpec> parse_synthetic_spec(std::string_view text);
 /// All keys in a fixed order: equal texts mean equal weights.
 std::string canonical_text(const SyntheticSpec& spec);
 
+/// Element i of tensor t is mix(synthetic_stream(seed, t) + i), scaled: for those who make the same weights elsewhere.
+std::uint64_t synthetic_stream(std::uint64_t seed, std::uint64_t tensor);
+/// The scale of a matrix with this many inputs.
+float synthetic_scale(std::size_t inputs);
+
 /// Uniform weights whose scale keeps activations near one. Each is a function of seed, tensor and index, in integer
 /// arithmetic and one exact conversion to float.
 base::Result<Model> make_synthetic_model(const SyntheticSpec& spec);
