@@ -1,9 +1,11 @@
-// What the GPU layer's copies cost beside the plain copy of as many bytes on the same machine: a JSON line a figure,
+// What the GPU layer's copies reach beside the plain copy of as many bytes on the same machine: a JSON line a figure,
+// for part_copy.py,
 //
-//     {"name": "...", "value": 53.1, "unit": "GB/s", "floor": 55.0, "floor_name": "...", "ratio": 0.965}
+//     {"name": "...", "bar": "gather", "gbps": 53.1, "floor": "cudaMemcpyAsync D2H", "floor_gbps": 55.0, "ratio":
+//     0.965}
 //
-// in which value and floor are medians of runs taken in turn, and ratio is value / floor. Sources and targets rotate
-// over more memory than the L2 cache holds, so that every run meets cold lines. Exits with 77 without a GPU.
+// in which both speeds are medians of runs taken in turn. Sources and targets rotate over more memory than the L2 cache
+// holds, so that every run meets cold lines. --quick: fewer runs. Exits with 77 without a GPU.
 #include "bench/figures.h"
 #include "gpu/cuda_connector.h"
 #include "gpu/cuda_region.h"
@@ -22,7 +24,6 @@ namespace kvp2p::bench {
 namespace {
 
 constexpr int kWarmUps = 3;
-constexpr int kRuns = 20;
 constexpr std::size_t kMiB = 1u << 20;
 constexpr std::size_t kSliceBytes = 32u << 10;
 /// H200: 60 MB of L2. Buffers in turn hold at least this much.
@@ -82,39 +83,37 @@ class Slots {
   std::size_t at_ = 0;
 };
 
-void print(const std::string& name, double value, const char* unit, double floor, const std::string& floor_name) {
-  std::printf(
-      "{\"name\": \"%s\", \"value\": %.3f, \"unit\": \"%s\", \"floor\": %.3f, \"floor_name\": \"%s\", \"ratio\": "
-      "%.4f}\n",
-      name.c_str(), value, unit, floor, floor_name.c_str(), value / floor);
-  std::fflush(stdout);
-}
-
 struct Measured {
   std::string name;
-  std::string floor_name;
+  /// Of bars.py; empty where there is none.
+  std::string bar;
+  std::string floor;
   std::size_t bytes;
-  std::function<double()> run, floor;  // seconds
+  std::function<double()> run, plain;  // seconds
 };
 
 /// Both in turn, so that both meet the same clocks.
-void measure(const Measured& what) {
+void measure(const Measured& what, int run_count) {
   std::vector<double> runs, floors;
-  for (int i = -kWarmUps; i < kRuns; ++i) {
-    const double run = what.run(), floor = what.floor();
+  for (int i = -kWarmUps; i < run_count; ++i) {
+    const double run = what.run(), plain = what.plain();
     if (i < 0) continue;
     runs.push_back(run);
-    floors.push_back(floor);
+    floors.push_back(plain);
   }
-  const auto speed = [&](const std::vector<double>& seconds) {
+  const auto gbps = [&](const std::vector<double>& seconds) {
     return static_cast<double>(what.bytes) / median(seconds) / 1e9;
   };
-  print(what.name, speed(runs), "GB/s", speed(floors), what.floor_name);
+  const double reached = gbps(runs), floor = gbps(floors);
+  const std::string bar = what.bar.empty() ? "" : "\"bar\": \"" + what.bar + "\", ";
+  std::printf("{\"name\": \"%s\", %s\"gbps\": %.3f, \"floor\": \"%s\", \"floor_gbps\": %.3f, \"ratio\": %.4f}\n",
+              what.name.c_str(), bar.c_str(), reached, what.floor.c_str(), floor, reached / floor);
+  std::fflush(stdout);
 }
 
 class Bench {
  public:
-  Bench() {
+  explicit Bench(int runs) : runs_(runs) {
     stream_ = check(make_cuda_stream(0));
     kvc_event event = nullptr;
     check(kvc_event_create(0, 1, &event));
@@ -165,10 +164,14 @@ class Bench {
       for (const std::size_t bytes : {kBytes, 8 * kMiB, kMiB, kMiB / 8}) {
         const std::string size =
             bytes >= kMiB ? std::to_string(bytes / kMiB) + " MiB" : std::to_string(bytes >> 10) + " KiB";
-        measure({"gather to pinned, " + order + ", " + size + " in 32 KiB blocks", "cudaMemcpyAsync D2H", bytes,
-                 [&] { return copy(true, bytes); }, [&] { return plain_copy(true, bytes); }});
-        measure({"scatter from pinned, " + order + ", " + size + " in 32 KiB blocks", "cudaMemcpyAsync H2D", bytes,
-                 [&] { return copy(false, bytes); }, [&] { return plain_copy(false, bytes); }});
+        measure(
+            {"gather to pinned, " + order + ", " + size + " in 32 KiB blocks", bytes == kBytes ? "gather" : "",
+             "cudaMemcpyAsync D2H", bytes, [&] { return copy(true, bytes); }, [&] { return plain_copy(true, bytes); }},
+            runs_);
+        measure({"scatter from pinned, " + order + ", " + size + " in 32 KiB blocks", bytes == kBytes ? "scatter" : "",
+                 "cudaMemcpyAsync H2D", bytes, [&] { return copy(false, bytes); },
+                 [&] { return plain_copy(false, bytes); }},
+                runs_);
       }
       connector->unregister_region(region);
     }
@@ -195,7 +198,7 @@ class Bench {
         };
         const std::string size = std::to_string(mib) + " MiB in 32 KiB blocks";
         measure({std::string("copy_blocks, ") + (convert ? "NHD to wire order, " : "NHD to NHD, ") + size,
-                 "cudaMemcpyAsync D2D", bytes,
+                 mib >= 64 ? "direct_copy" : "", "cudaMemcpyAsync D2D", bytes,
                  [&] {
                    std::vector<kvc_pair> slots;
                    for (std::size_t i = 0; i < bytes / kSliceBytes; ++i)
@@ -206,29 +209,32 @@ class Bench {
                                             stream_.get());
                    });
                  },
-                 plain});
+                 plain},
+                runs_);
         if (convert || mib == 512) continue;
         std::vector<kvc_slice> slices(bytes / kSliceBytes);
         const auto fill = [&] {
           for (std::size_t i = 0; i < slices.size(); ++i) slices[i] = {from_slots.next(), 0, i * kSliceBytes};
           return static_cast<std::uint8_t*>(to.start) + turn_++ % (kRegionBytes / bytes) * bytes;
         };
-        measure({"gather kernel to device memory, NHD, " + size, "cudaMemcpyAsync D2D", bytes,
+        measure({"gather kernel to device memory, NHD, " + size, "", "cudaMemcpyAsync D2D", bytes,
                  [&] {
                    std::uint8_t* wire = fill();
                    return by_events([&] {
                      return kvc_gather(source.get(), slices.data(), slices.size(), wire, bytes, stream_.get());
                    });
                  },
-                 plain});
-        measure({"scatter kernel from device memory, NHD, " + size, "cudaMemcpyAsync D2D", bytes,
+                 plain},
+                runs_);
+        measure({"scatter kernel from device memory, NHD, " + size, "", "cudaMemcpyAsync D2D", bytes,
                  [&] {
                    const std::uint8_t* wire = fill();
                    return by_events([&] {
                      return kvc_scatter(source.get(), slices.data(), slices.size(), wire, bytes, stream_.get());
                    });
                  },
-                 plain});
+                 plain},
+                runs_);
       }
     }
   }
@@ -244,6 +250,7 @@ class Bench {
     return ms / 1e3;
   }
 
+  const int runs_;
   CudaStream stream_;
   CudaEvent begin_, end_;
   std::size_t turn_ = 0;
@@ -252,14 +259,15 @@ class Bench {
 }  // namespace
 }  // namespace kvp2p::bench
 
-int main() {
+int main(int argc, char** argv) {
   int count = 0;
   if (kvc_device_count(&count) != KVC_OK || count == 0) {
     std::printf("not run: %s\n", kvc_last_error());
     return 77;
   }
   try {
-    kvp2p::bench::Bench bench;
+    const bool quick = argc > 1 && std::string_view(argv[1]) == "--quick";
+    kvp2p::bench::Bench bench(quick ? 5 : 20);
     bench.through_the_connector();
     bench.on_the_device();
   } catch (const std::exception& error) {

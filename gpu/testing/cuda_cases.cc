@@ -39,6 +39,7 @@ std::shared_ptr<std::uint8_t[]> host_memory(GpuConnector& connector, std::size_t
 std::string check_slices(const DeviceMemory& memory, const std::vector<SliceCopy>& slices, const std::string& what) {
   for (const SliceCopy& slice : slices) {
     const auto wanted = memory.expected_slice(slice.layer, slice.slot);
+    if (std::memcmp(slice.host, wanted.data(), wanted.size()) == 0) continue;
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (slice.host[i] == wanted[i]) continue;
       return what + ", " + memory.name() + ": slot " + std::to_string(slice.slot) + " layer " +

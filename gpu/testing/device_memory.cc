@@ -1,3 +1,4 @@
+#include "gpu/strided_copy.h"
 #include "gpu/testing/cuda_cases.h"
 #include "gpu/testing/engine_memory.h"
 
@@ -60,7 +61,9 @@ std::vector<std::uint8_t> DeviceMemory::download() const {
 }
 
 std::vector<std::uint8_t> DeviceMemory::expected_slice(std::uint32_t layer, Slot slot) const {
-  return naive_gather(layout(), expected_.data(), layer, slot);
+  std::vector<std::uint8_t> wire(slice_bytes());
+  gather_slice(make_slice_plan(layout(), layer), expected_.data(), slot, wire.data());
+  return wire;
 }
 
 void DeviceMemory::expect_slice(std::uint32_t layer, Slot slot, const std::uint8_t* wire) {
@@ -77,6 +80,7 @@ void DeviceMemory::expect_slice(std::uint32_t layer, Slot slot, const std::uint8
 
 std::string DeviceMemory::difference() const {
   const auto held = download();
+  if (held == expected_) return {};
   for (std::size_t i = 0; i < held.size(); ++i) {
     if (held[i] != expected_[i]) {
       return name() + ": byte " + std::to_string(i) + " of " + std::to_string(held.size()) + " is " +
