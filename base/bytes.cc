@@ -30,6 +30,12 @@ void store_le32(std::uint8_t* at, std::uint32_t v) {
   for (int i = 0; i < 4; ++i) at[i] = static_cast<std::uint8_t>(v >> (8 * i));
 }
 
+std::uint32_t load_le32(const std::uint8_t* at) {
+  std::uint32_t v = 0;
+  for (int i = 3; i >= 0; --i) v = v << 8 | at[i];
+  return v;
+}
+
 void store_le64(std::uint8_t* at, std::uint64_t v) {
   for (int i = 0; i < 8; ++i) at[i] = static_cast<std::uint8_t>(v >> (8 * i));
 }

@@ -42,6 +42,7 @@ inline std::uint16_t load_be16(const std::uint8_t* at) { return static_cast<std:
 void store_be32(std::uint8_t* at, std::uint32_t v);
 std::uint32_t load_be32(const std::uint8_t* at);
 void store_le32(std::uint8_t* at, std::uint32_t v);
+std::uint32_t load_le32(const std::uint8_t* at);
 void store_le64(std::uint8_t* at, std::uint64_t v);
 std::uint64_t load_le64(const std::uint8_t* at);
 

@@ -95,8 +95,8 @@ TEST_F(AuthorisationTest, ANodeThatAsksForEverythingGetsNothing) {
   EXPECT_FALSE(hello.result->authorised);
   EXPECT_FALSE(hello.result->session);
   EXPECT_NE(hello.result->reason.find("cluster key"), std::string::npos);
-  const std::set<std::string_view> requests = {"lookup", "get",      "credit", "cancel",
-                                               "put",    "announce", "stats",  "release"};
+  const std::set<std::string_view> requests = {"lookup",   "get",   "credit",  "cancel",     "put",
+                                               "announce", "stats", "release", "direct_open"};
   for (const auto& message : wire::example_messages()) {
     if (!requests.contains(wire::name_of(message.body))) continue;
     stranger_.send(*hello.control, message.id, message.body);

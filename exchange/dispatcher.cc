@@ -1,6 +1,7 @@
 #include "exchange/dispatcher.h"
 
 #include "base/log.h"
+#include "direct/direct_server.h"
 #include "exchange/exchange_error.h"
 #include "exchange/limits.h"
 #include "exchange/lookup_messages.h"
@@ -19,7 +20,8 @@ bool is_request(const wire::Body& body) {
         using T = std::decay_t<decltype(m)>;
         return std::is_same_v<T, wire::Lookup> || std::is_same_v<T, wire::Get> || std::is_same_v<T, wire::Credit> ||
                std::is_same_v<T, wire::Cancel> || std::is_same_v<T, wire::Put> || std::is_same_v<T, wire::Announce> ||
-               std::is_same_v<T, wire::Stats> || std::is_same_v<T, wire::Release>;
+               std::is_same_v<T, wire::Stats> || std::is_same_v<T, wire::Release> ||
+               std::is_same_v<T, wire::DirectOpen>;
       },
       body);
 }
@@ -39,7 +41,7 @@ bool is_answer(std::uint64_t number) {
          number == number_of<wire::GetEnd>() || number == number_of<wire::Busy>() ||
          number == number_of<wire::ErrorMessage>() || number == number_of<wire::PutAnswer>() ||
          number == number_of<wire::PutEnd>() || number == number_of<wire::Pong>() ||
-         number == number_of<wire::StatsAnswer>();
+         number == number_of<wire::StatsAnswer>() || number == number_of<wire::DirectTicket>();
 }
 
 }  // namespace
@@ -154,6 +156,17 @@ bool Dispatcher::on(wire::Ping&) {
   return true;
 }
 
+bool Dispatcher::on(wire::DirectOpen&) {
+  DirectServer* server = session_.context_->config.direct_server;
+  if (server == nullptr) {
+    session_.send(id_, error_message(wire::ErrorCode::kUnsupported, "the direct path is turned off here"));
+    return true;
+  }
+  const DirectTicket ticket = server->issue_ticket(session_.peer());
+  session_.send(id_, wire::DirectTicket{ticket.socket_name, ticket.nonce});
+  return true;
+}
+
 template <class T>
 bool Dispatcher::deliver(T& m) {
   session_.mailboxes_.deliver(id_, std::move(m));
@@ -195,5 +208,6 @@ bool Dispatcher::on(wire::PutAnswer& m) { return deliver(m); }
 bool Dispatcher::on(wire::PutEnd& m) { return deliver(m); }
 bool Dispatcher::on(wire::Pong& m) { return deliver(m); }
 bool Dispatcher::on(wire::StatsAnswer& m) { return deliver(m); }
+bool Dispatcher::on(wire::DirectTicket& m) { return deliver(m); }
 
 }  // namespace kvp2p

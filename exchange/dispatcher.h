@@ -26,6 +26,7 @@ class Dispatcher {
   bool on(wire::Stats& m);
   bool on(wire::Release& m);
   bool on(wire::Ping& m);
+  bool on(wire::DirectOpen& m);
 
   bool on(wire::LookupAnswer& m);
   bool on(wire::Gone& m);
@@ -36,6 +37,7 @@ class Dispatcher {
   bool on(wire::PutEnd& m);
   bool on(wire::Pong& m);
   bool on(wire::StatsAnswer& m);
+  bool on(wire::DirectTicket& m);
 
   // These have no place after hello, or not on a control stream.
   bool on(wire::Hello&) { return false; }

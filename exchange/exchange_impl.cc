@@ -51,12 +51,14 @@ std::unique_ptr<Exchange> Exchange::create(const base::Executor& executor, base:
 ExchangeImpl::ExchangeImpl(std::shared_ptr<NodeContext> context)
     : context_(std::move(context)),
       anchor_(std::make_shared<Anchor>(Anchor{this})),
-      announcer_(context_, [this](const std::vector<wire::Announce>& messages) {
-        for (const auto& session : std::vector(sessions_)) {
-          if (!session->is_up()) continue;
-          for (const auto& message : messages) session->announce(message);
-        }
-      }) {}
+      announcer_(context_,
+                 [this](const std::vector<wire::Announce>& messages) {
+                   for (const auto& session : std::vector(sessions_)) {
+                     if (!session->is_up()) continue;
+                     for (const auto& message : messages) session->announce(message);
+                   }
+                 }),
+      direct_paths_(context_) {}
 
 ExchangeImpl::~ExchangeImpl() { anchor_->exchange = nullptr; }
 
@@ -87,7 +89,7 @@ void ExchangeImpl::open_to(const std::shared_ptr<libp2p::Connection>& connection
 
 base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> connection) {
   base::Duration delay = kReopenDelay;
-  while (!context_->closing && !connection->is_closed()) {
+  while (!context_->closing && !connection->is_closed() && !connection->is_superseded()) {
     auto stream = co_await open_stream(context_, connection);
     if (stream) {
       const bool was_up = co_await run_session(connection, std::move(*stream), std::nullopt);
@@ -95,7 +97,7 @@ base::Task<> ExchangeImpl::keep_session(std::shared_ptr<libp2p::Connection> conn
     } else if (stream.error() == libp2p::Error::kProtocolNotSupported) {
       co_return;
     }
-    if (context_->closing || connection->is_closed()) co_return;
+    if (context_->closing || connection->is_closed() || connection->is_superseded()) co_return;
     co_await pause(context_, delay, connection);
     delay = std::min(2 * delay, kReopenDelayMax);
   }
@@ -161,12 +163,39 @@ base::Task<base::Result<wire::Message>> ExchangeImpl::first_message(libp2p::Stre
 void ExchangeImpl::on_session_up(const std::shared_ptr<Session>& session) {
   const KvPeer peer = session->describe();
   LOG_INFO("peer {} is up", peer.id.to_text());
+  direct_paths_.on_session_up(session);
   for (const auto& call : on_peer_) call(peer);
+  if (has_superseded(peer.id)) spawn_counted(context_, end_superseded_later(context_, anchor_, peer.id));
 }
 
 void ExchangeImpl::on_session_ended(const std::shared_ptr<Session>& session) {
   std::erase(sessions_, session);
-  if (!session_with(session->peer())) context_->index.forget(session->peer());
+  if (session_with(session->peer())) return;
+  context_->index.forget(session->peer());
+  direct_paths_.on_peer_gone(session->peer());
+}
+
+bool ExchangeImpl::has_superseded(const multiformats::PeerId& peer) const {
+  return std::any_of(sessions_.begin(), sessions_.end(), [&](const auto& session) {
+    return session->peer() == peer && session->connection()->is_superseded();
+  });
+}
+
+base::Task<> ExchangeImpl::end_superseded_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
+                                                multiformats::PeerId peer) {
+  co_await pause(context, kSupersededLinger);
+  if (anchor->exchange != nullptr && !context->closing) anchor->exchange->end_superseded(peer);
+}
+
+void ExchangeImpl::end_superseded(const multiformats::PeerId& peer) {
+  const auto serves = [&](const std::shared_ptr<Session>& session) {
+    return session->is_up() && session->peer() == peer && !session->connection()->is_superseded();
+  };
+  // Not before the other one is up, so that the peer stays known all the time.
+  if (std::none_of(sessions_.begin(), sessions_.end(), serves)) return;
+  for (const auto& session : std::vector(sessions_)) {
+    if (session->peer() == peer && session->connection()->is_superseded()) session->end(ExchangeError::kPeerGone);
+  }
 }
 
 std::vector<KvPeer> ExchangeImpl::peers() const {
@@ -181,10 +210,13 @@ std::vector<KvPeer> ExchangeImpl::peers() const {
 }
 
 std::shared_ptr<Session> ExchangeImpl::session_with(const multiformats::PeerId& peer) const {
+  std::shared_ptr<Session> superseded;
   for (const auto& session : sessions_) {
-    if (session->is_up() && session->peer() == peer) return session;
+    if (!session->is_up() || session->peer() != peer) continue;
+    if (!session->connection()->is_superseded()) return session;
+    superseded = session;
   }
-  return nullptr;
+  return superseded;
 }
 
 std::shared_ptr<Session> ExchangeImpl::any_session_with(const multiformats::PeerId& peer) const {

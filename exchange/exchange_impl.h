@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exchange/announcer.h"
+#include "exchange/direct_paths.h"
 #include "exchange/exchange.h"
 #include "exchange/node_context.h"
 #include "exchange/session.h"
@@ -55,6 +56,12 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
                                std::optional<wire::Hello> theirs);
   void open_to(const std::shared_ptr<libp2p::Connection>& connection);
   /// Nothing: no session in which each may ask the other.
+  /// Ends the sessions on connections to the peer in whose place another one serves, once what was asked over them has
+  /// had its time: with no stream left, such a connection closes.
+  static base::Task<> end_superseded_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
+                                           multiformats::PeerId peer);
+  void end_superseded(const multiformats::PeerId& peer);
+  bool has_superseded(const multiformats::PeerId& peer) const;
   std::shared_ptr<Session> session_with(const multiformats::PeerId& peer) const;
   /// Any session, for a ping.
   std::shared_ptr<Session> any_session_with(const multiformats::PeerId& peer) const;
@@ -67,6 +74,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   std::set<libp2p::Stream*> new_streams_;
   std::vector<std::function<void(const KvPeer&)>> on_peer_;
   Announcer announcer_;
+  DirectPaths direct_paths_;
 };
 
 }  // namespace kvp2p

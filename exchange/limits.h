@@ -14,6 +14,9 @@ inline constexpr base::Duration kHelloTimeout = std::chrono::seconds(10);
 inline constexpr base::Duration kReopenDelay = std::chrono::seconds(1);
 inline constexpr base::Duration kReopenDelayMax = std::chrono::seconds(30);
 
+/// A session on a connection that another one serves instead of is asked nothing more, and ends after this.
+inline constexpr base::Duration kSupersededLinger = std::chrono::seconds(10);
+
 /// Requests of one peer that this node works on at a time; more are answered busy.
 inline constexpr std::size_t kGetsServedMax = 64;
 inline constexpr std::size_t kPutsServedMax = 4;
@@ -44,6 +47,9 @@ inline constexpr std::size_t kLanesPerStream = 3;
 /// Frames that one fetch has room for at a time, and the part of the pool that it takes at most.
 inline constexpr std::size_t kFetchWindowFrames = 16;
 inline constexpr std::size_t kFetchPoolShare = 4;
+
+/// From the question for a ticket until the peer's regions are open here: the first may take 10 ms each.
+inline constexpr base::Duration kDirectOpenTimeout = std::chrono::seconds(10);
 
 inline constexpr base::Duration kAnnounceDelay = std::chrono::milliseconds(10);
 inline constexpr std::size_t kSnapshotKeysMax = 65'536;

@@ -38,6 +38,7 @@ wire::LookupAnswer to_wire(const LookupAnswer& answer, const ObjectFormat& forma
   message.reason = answer.reason;
   message.present.reserve(answer.blocks.size());
   bool any = false;
+  bool any_place = false;
   for (const FoundBlock& block : answer.blocks) {
     message.present.push_back(block.present);
     if (!block.present) continue;
@@ -45,7 +46,12 @@ wire::LookupAnswer to_wire(const LookupAnswer& answer, const ObjectFormat& forma
     message.tiers.push_back(static_cast<std::uint8_t>(block.tier));
     message.has_root.push_back(block.root.has_value());
     if (block.root) message.roots.push_back(*block.root);
+    message.has_place.push_back(block.place.has_value());
+    if (!block.place) continue;
+    any_place = true;
+    message.places.push_back({block.place->region, block.place->slot, block.place->generation});
   }
+  if (!any_place) message.has_place.clear();
   if (any) {
     message.lease = to_wire(answer.lease);
     message.lease_ms = to_wire_ms(answer.lease_time);
@@ -59,6 +65,7 @@ base::Result<LookupAnswer> from_wire(wire::LookupAnswer message, std::size_t key
   answer.blocks.resize(keys);
   std::size_t present = 0;
   std::size_t root = 0;
+  std::size_t place = 0;
   for (std::size_t i = 0; i < keys; ++i) {
     if (!message.present[i]) continue;
     FoundBlock& block = answer.blocks[i];
@@ -69,6 +76,12 @@ base::Result<LookupAnswer> from_wire(wire::LookupAnswer message, std::size_t key
     }
     block.tier = static_cast<Tier>(tier);
     if (message.has_root[present]) block.root = message.roots[root++];
+    if (!message.has_place.empty() && message.has_place[present]) {
+      const wire::Place& at = message.places[place++];
+      // Only what is in device memory is read in place; generations begin at 1.
+      if (block.tier != Tier::kDevice || at.generation == 0) return ExchangeError::kProtocolBroken;
+      block.place = DevicePlace{at.region, at.slot, at.generation};
+    }
     ++present;
   }
   if (message.lease) answer.lease = from_wire(*message.lease);

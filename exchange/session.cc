@@ -61,6 +61,7 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
                                           config.trusted_peers.end();
   parameters.hello.versions = {wire::kVersion};
   parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces;
+  if (config.direct_server != nullptr) parameters.hello.capabilities |= wire::kDirect;
   parameters.hello.epoch = context_->epoch;
   parameters.hello.limits = {wire::kKeysMax, kGetsServedMax, context_->staging->slot_bytes(),
                              config.bytes_in_flight_max};

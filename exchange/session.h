@@ -65,6 +65,11 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
   base::Task<base::Result<base::Duration>> ping(base::TimePoint deadline);
   base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> stats(base::TimePoint deadline);
 
+  /// The peer hands its memory to readers of its host.
+  bool offers_direct() const { return (theirs_.capabilities & wire::kDirect) != 0; }
+  std::uint64_t epoch_of_peer() const { return theirs_.epoch; }
+  base::Task<base::Result<DirectTicket>> ask_direct_ticket(base::TimePoint deadline);
+
   // SessionLink
   const multiformats::PeerId& peer() const override { return connection_->remote_peer(); }
   void send(std::uint64_t id, wire::Body body) override;

@@ -105,4 +105,14 @@ base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> Ses
   co_return std::move(answer->counters);
 }
 
+base::Task<base::Result<DirectTicket>> Session::ask_direct_ticket(base::TimePoint deadline) {
+  auto self = shared_from_this();
+  wire::Body body = wire::DirectOpen{};
+  auto answered = co_await ask(std::move(body), deadline);
+  if (!answered) co_return answered.error();
+  auto ticket = expect<wire::DirectTicket>(std::move(*answered));
+  if (!ticket) co_return ticket.error();
+  co_return DirectTicket{std::move(ticket->socket), ticket->nonce};
+}
+
 }  // namespace kvp2p

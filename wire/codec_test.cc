@@ -86,6 +86,8 @@ TEST(Codec, TheLargestLookupAndAnswerFitAControlMessage) {
   answer.tiers.assign(kKeysMax, 2);
   answer.has_root.assign(kKeysMax, true);
   answer.roots.assign(kKeysMax, answer.roots[0]);
+  answer.has_place.assign(kKeysMax, true);
+  answer.places.assign(kKeysMax, answer.places[0]);
   EXPECT_LE(encode({1, answer}).size(), kControlMessageBytesMax);
   EXPECT_TRUE(decode(encode({1, answer})));
   answer.present.push_back(false);
@@ -191,6 +193,17 @@ TEST(Codec, ContradictionsAreErrors) {
   answer = example<LookupAnswer>();
   answer.tiers.push_back(1);
   EXPECT_TRUE(refused(answer));
+  answer = example<LookupAnswer>();
+  answer.has_place.pop_back();
+  EXPECT_TRUE(refused(answer));
+  answer = example<LookupAnswer>();
+  answer.places.push_back({});
+  EXPECT_TRUE(refused(answer));
+  answer = example<LookupAnswer>();
+  answer.has_place.clear();
+  EXPECT_TRUE(refused(answer)) << "a place of no block";
+  answer.places.clear();
+  EXPECT_FALSE(refused(answer)) << "a peer that knows no places";
 
   auto put = example<Put>();
   put.format.shard = {0, 512, 0, 1024};
@@ -208,6 +221,7 @@ TEST(Codec, ContradictionsAreErrors) {
   EXPECT_TRUE(refused(Gone{{{kKeysMax, 1}}}));
   EXPECT_TRUE(refused(HelloResult{true, {}, ""}));
   EXPECT_TRUE(refused(Hello{}));
+  EXPECT_TRUE(refused(DirectTicket{}));
 }
 
 TEST(Codec, BitsAfterTheLastMustBeZero) {

@@ -74,6 +74,21 @@ class Decoder {
   void keys(std::uint8_t key, std::vector<BlockKey>& value) { packed(key, value, kKeysMax); }
   void digests(std::uint8_t key, std::vector<ContentDigest>& value, std::size_t max) { packed(key, value, max); }
 
+  void places(std::uint8_t key, std::vector<Place>& value, std::size_t count_max) {
+    if (!begin(key)) return;
+    auto read = keep(reader_.read_binary(count_max * kPlaceBytes));
+    if (!read) return;
+    if (read->size() % kPlaceBytes != 0) return fail(WireError::kBadValue);
+    value.resize(read->size() / kPlaceBytes);
+    const std::uint8_t* at = read->data();
+    for (Place& place : value) {
+      place.region = base::load_le64(at);
+      place.slot = base::load_le32(at + 8);
+      place.generation = base::load_le64(at + 12);
+      at += kPlaceBytes;
+    }
+  }
+
   void bits(std::uint8_t key, std::vector<bool>& value, std::size_t bits_max) {
     if (!begin(key)) return;
     auto two = keep(reader_.read_array(2));

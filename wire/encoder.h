@@ -52,6 +52,19 @@ class Encoder {
   void keys(std::uint8_t key, const std::vector<BlockKey>& value) { packed(key, value); }
   void digests(std::uint8_t key, const std::vector<ContentDigest>& value, std::size_t) { packed(key, value); }
 
+  void places(std::uint8_t key, const std::vector<Place>& value, std::size_t) {
+    if (!begin(key, !value.empty())) return;
+    base::Bytes bytes(value.size() * kPlaceBytes);
+    std::uint8_t* at = bytes.data();
+    for (const Place& place : value) {
+      base::store_le64(at, place.region);
+      base::store_le32(at + 8, place.slot);
+      base::store_le64(at + 12, place.generation);
+      at += kPlaceBytes;
+    }
+    pack_binary(bytes);
+  }
+
   void bits(std::uint8_t key, const std::vector<bool>& value, std::size_t) {
     if (!begin(key, !value.empty())) return;
     base::Bytes bytes((value.size() + 7) / 8);

@@ -33,7 +33,7 @@ ModelFields model_fields() { return {{"architecture", "llama"}, {"kv_element", "
 
 Hello hello() {
   return {{1},
-          kCanServe | kCanTakePuts | kAnnounces,
+          kCanServe | kCanTakePuts | kAnnounces | kDirect,
           0x1122334455667788,
           {8192, 64, 1u << 20, 64u << 20},
           counting<Nonce>(0x80),
@@ -45,6 +45,8 @@ LookupAnswer lookup_answer() {
   m.present = {true, true, false};
   m.tiers = {2, 1};
   m.has_root = {true, false};
+  m.has_place = {false, true};
+  m.places = {{3, 0x11223344, 5}};
   m.roots = {digest(0x60)};
   m.format = format();
   m.lease = lease();
@@ -95,6 +97,8 @@ std::vector<Message> example_messages() {
   add(0, Release{lease()});
   add(0, StreamOpen{counting<SessionId>(0xc0), 1});
   add(2, FrameHeader{0, 2, 1, 1, 0, 24'576, {digest(0), digest(1), digest(2), digest(3), digest(4), digest(5)}});
+  add(6, DirectOpen{});
+  add(6, DirectTicket{"kv-cache-p2p-000102030405060708090a0b0c0d0e0f", counting<Nonce>(0x40)});
   return all;
 }
 

@@ -26,9 +26,12 @@ inline constexpr std::size_t kFrameLeavesMax = 3840;
 
 /// Keys of one lookup, put or announcement.
 inline constexpr std::size_t kKeysMax = 8192;
+/// A place: region and generation of 8 bytes, the slot of 4 between them.
+inline constexpr std::size_t kPlaceBytes = 20;
 inline constexpr std::size_t kVersionsMax = 16;
 inline constexpr std::size_t kAgentBytesMax = 128;
 inline constexpr std::size_t kTextBytesMax = 4096;
+inline constexpr std::size_t kSocketNameBytesMax = 64;
 inline constexpr std::size_t kStreamsPerGetMax = 16;
 inline constexpr std::size_t kGoneRangesMax = 1024;
 inline constexpr std::size_t kCountersMax = 128;

@@ -88,6 +88,8 @@ void describe(V& v, Of<LookupAnswer> auto& m) {
   v.number(7, m.lease_ms, kTimeMsMax);
   v.number(8, m.expected_bytes_per_second, UINT64_MAX);
   v.text(9, m.reason, kTextBytesMax);
+  v.bits(10, m.has_place, kKeysMax);
+  v.places(11, m.places, kKeysMax);
 }
 
 template <class V>
@@ -202,6 +204,15 @@ void describe(V& v, Of<FrameHeader> auto& m) {
   v.number(5, m.offset, kFramePayloadBytesMax);
   v.number(6, m.length, kFramePayloadBytesMax);
   v.digests(7, m.leaves, kFrameLeavesMax);
+}
+
+template <class V>
+void describe(V&, Of<DirectOpen> auto&) {}
+
+template <class V>
+void describe(V& v, Of<DirectTicket> auto& m) {
+  v.text(1, m.socket, kSocketNameBytesMax);
+  v.fixed(2, m.nonce);
 }
 
 }  // namespace kvp2p::wire

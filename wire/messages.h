@@ -27,6 +27,8 @@ using SessionId = std::array<std::uint8_t, 16>;
 inline constexpr std::uint64_t kCanServe = 1;
 inline constexpr std::uint64_t kCanTakePuts = 2;
 inline constexpr std::uint64_t kAnnounces = 4;
+/// Answers direct_open: peers of the same host may read its blocks in place.
+inline constexpr std::uint64_t kDirect = 8;
 
 /// What the sender of a hello accepts.
 struct PeerLimits {
@@ -79,6 +81,14 @@ struct Lookup {
   bool operator==(const Lookup&) const = default;
 };
 
+/// Where a block lies in memory that the owner has handed over on the direct path.
+struct Place {
+  std::uint64_t region = 0;
+  std::uint32_t slot = 0;
+  std::uint64_t generation = 0;
+  bool operator==(const Place&) const = default;
+};
+
 struct LookupAnswer {
   /// One a key asked for.
   std::vector<bool> present;
@@ -93,6 +103,9 @@ struct LookupAnswer {
   std::uint32_t lease_ms = 0;
   std::uint64_t expected_bytes_per_second = 0;
   std::string reason;
+  /// Empty, or one a block present: whether `places` has its place.
+  std::vector<bool> has_place;
+  std::vector<Place> places;
   bool operator==(const LookupAnswer&) const = default;
 };
 
@@ -243,10 +256,22 @@ struct FrameHeader {
   bool operator==(const FrameHeader&) const = default;
 };
 
+/// Asks for a way to the sender's memory, for a reader on the same host.
+struct DirectOpen {
+  bool operator==(const DirectOpen&) const = default;
+};
+
+struct DirectTicket {
+  /// Of a Unix socket in the abstract namespace.
+  std::string socket;
+  std::array<std::uint8_t, 32> nonce{};
+  bool operator==(const DirectTicket&) const = default;
+};
+
 /// In the order of the message numbers, which begin at 1 and are never reused.
 using Body = std::variant<Hello, HelloProof, HelloResult, Lookup, LookupAnswer, Get, Credit, Gone, GetEnd, Cancel, Busy,
                           ErrorMessage, Put, PutAnswer, PutEnd, Announce, Ping, Pong, Stats, StatsAnswer, Release,
-                          StreamOpen, FrameHeader>;
+                          StreamOpen, FrameHeader, DirectOpen, DirectTicket>;
 
 struct Message {
   /// Number of the request that it asks or answers; 0 where there is none.

@@ -23,7 +23,8 @@ struct Check {
   bool operator()(const LookupAnswer& m) const {
     const std::size_t blocks = count_of(m.present);
     return m.format.is_valid() && m.tiers.size() == blocks && m.has_root.size() == blocks &&
-           m.roots.size() == count_of(m.has_root) && m.lease.has_value() == (blocks > 0);
+           m.roots.size() == count_of(m.has_root) && m.lease.has_value() == (blocks > 0) &&
+           (m.has_place.empty() || m.has_place.size() == blocks) && m.places.size() == count_of(m.has_place);
   }
   bool operator()(const Get& m) const {
     if (!m.format.is_valid() || m.blocks == 0 || m.first_block + m.blocks > kKeysMax) return false;
@@ -50,6 +51,7 @@ struct Check {
   bool operator()(const Announce& m) const {
     return (m.stored.empty() || m.format.has_value()) && (!m.format || m.format->is_valid());
   }
+  bool operator()(const DirectTicket& m) const { return !m.socket.empty(); }
   bool operator()(const FrameHeader& m) const {
     return m.blocks > 0 && m.layers > 0 && (m.blocks == 1 || m.layers == 1) && m.first_block + m.blocks <= kKeysMax &&
            m.layer + m.layers <= kLayersMax && m.length > 0 && m.offset == 0 && !m.leaves.empty();

@@ -48,6 +48,7 @@ class FakeStream final : public libp2p::Stream {
     inner_->reset();
     changed_.notify_all();
   }
+  bool is_reset() const { return reset_; }
 
  private:
   std::unique_ptr<libp2p::Stream> inner_;
@@ -72,8 +73,12 @@ class FakeConnection final : public libp2p::Connection {
   bool is_dialler() const override { return dialler_; }
   bool is_closed() const override { return closed_; }
   bool muxer_by_handshake() const override { return true; }
-  bool is_superseded() const override { return false; }
-  std::size_t stream_count() const override { return streams_.size(); }
+  bool is_superseded() const override { return superseded_; }
+  /// As a muxer counts: a stream that was reset is gone, whoever still holds it.
+  std::size_t stream_count() const override {
+    const auto is_open = [](const FakeStream* stream) { return !stream->is_reset(); };
+    return static_cast<std::size_t>(std::count_if(streams_.begin(), streams_.end(), is_open));
+  }
 
   base::Task<base::Result<libp2p::NegotiatedStream>> new_stream(std::vector<std::string> protocols) override {
     auto remote = remote_.lock();
@@ -101,6 +106,10 @@ class FakeConnection final : public libp2p::Connection {
     if (auto remote = remote_.lock()) remote->end();
   }
 
+  void supersede() {
+    superseded_ = true;
+    if (auto remote = remote_.lock()) remote->superseded_ = true;
+  }
   void join(const std::shared_ptr<FakeConnection>& remote) { remote_ = remote; }
 
  private:
@@ -121,6 +130,7 @@ class FakeConnection final : public libp2p::Connection {
   multiformats::PeerId remote_peer_;
   bool dialler_;
   bool closed_ = false;
+  bool superseded_ = false;
   base::Signal changed_;
   multiformats::Multiaddr address_;
   std::weak_ptr<FakeConnection> remote_;
@@ -145,6 +155,12 @@ void FakeHost::dial(FakeHost& other) {
 }
 
 void FakeHost::disconnect(FakeHost& other) { disconnect(other.peer_id()); }
+
+void FakeHost::supersede_first(FakeHost& other) {
+  for (const auto& connection : connections_) {
+    if (connection->remote_peer() == other.peer_id()) return connection->supersede();
+  }
+}
 
 void FakeHost::set_stream_handler(std::string protocol, libp2p::StreamHandler handler) {
   handlers_[std::move(protocol)] = std::move(handler);

@@ -32,6 +32,8 @@ class FakeHost final : public libp2p::Host {
   /// A connection between the two; `this` has dialled.
   void dial(FakeHost& other);
   void disconnect(FakeHost& other);
+  /// The first connection to `other` is one of two that both sides have dialled at once, and the second one serves.
+  void supersede_first(FakeHost& other);
   /// Called for each stream that this host opens, with its number from 1; what it returns is done to this host's end.
   std::function<std::shared_ptr<StreamFaults>(int number)> faults_of_new_stream;
   int streams_opened = 0;

@@ -44,6 +44,8 @@ struct TestNodeOptions {
   std::size_t staging_slots = 16;
   std::size_t slot_bytes = 8192;
   std::size_t frame_bytes_max = 8192;
+  DirectServer* direct_server = nullptr;
+  DirectClient* direct_client = nullptr;
 };
 
 struct TestNode {

@@ -1,0 +1,160 @@
+// When a session opens the direct path, and when it does not. The sockets themselves are direct/'s.
+#include "direct/direct_client.h"
+#include "direct/direct_server.h"
+#include "direct/error.h"
+#include "exchange/exchange_error.h"
+#include "exchange/testing/raw_peer.h"
+#include "exchange/testing/test_node.h"
+
+namespace kvp2p::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TicketServer final : public DirectServer {
+ public:
+  void add_region(RegionId, std::uint32_t) override {}
+  void remove_region(RegionId) override {}
+  std::uint64_t generation(RegionId, Slot) const override { return 0; }
+  void raise(RegionId, std::span<const Slot>) override {}
+  bool has_old_reads() const override { return false; }
+  bool wait_readers(base::TimePoint) override { return true; }
+  DirectTicket issue_ticket(const multiformats::PeerId& peer) override {
+    asked.push_back(peer);
+    DirectTicket ticket{"socket", {}};
+    ticket.nonce.fill(7);
+    return ticket;
+  }
+  bool is_open_at(const multiformats::PeerId&, RegionId) const override { return false; }
+  base::Task<> close() override { co_return; }
+
+  std::vector<multiformats::PeerId> asked;
+};
+
+class RecordingClient final : public DirectClient {
+ public:
+  base::Task<base::Result<>> open(multiformats::PeerId peer, DirectTicket ticket, base::TimePoint) override {
+    opened.emplace_back(peer, ticket);
+    co_return outcome;
+  }
+  void set_why_not(const multiformats::PeerId& peer, std::string reason) override { reasons[peer] = std::move(reason); }
+  std::shared_ptr<PeerRegion> find(const multiformats::PeerId&, std::uint64_t) const override { return nullptr; }
+  std::string why_not(const multiformats::PeerId&, std::uint64_t) const override { return outcome.error().message(); }
+  void forget(const multiformats::PeerId& peer) override { forgotten.push_back(peer); }
+  base::Task<> close() override { co_return; }
+
+  base::Result<> outcome;
+  std::vector<std::pair<multiformats::PeerId, DirectTicket>> opened;
+  std::map<multiformats::PeerId, std::string> reasons;
+  std::vector<multiformats::PeerId> forgotten;
+};
+
+class DirectPathsTest : public ExchangeTest {
+ protected:
+  ~DirectPathsTest() override { close_all(); }
+  TicketServer server_;
+  RecordingClient client_;
+};
+
+TEST_F(DirectPathsTest, AnAuthorisedPeerGetsATicketAndOpens) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  ASSERT_EQ(client_.opened.size(), 1u);
+  EXPECT_EQ(client_.opened[0].first, owner.id());
+  EXPECT_EQ(client_.opened[0].second.socket_name, "socket");
+  EXPECT_EQ(client_.opened[0].second.nonce[31], 7);
+  EXPECT_EQ(server_.asked, std::vector{reader.id()});
+  EXPECT_TRUE(client_.reasons.empty());
+  reader.host.disconnect(owner.host);
+  poll();
+  EXPECT_EQ(client_.forgotten, std::vector{owner.id()});
+}
+
+TEST_F(DirectPathsTest, APeerWithoutTheCapabilityIsNotAsked) {
+  auto& owner = add_node();
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  EXPECT_TRUE(client_.opened.empty());
+  EXPECT_EQ(client_.reasons[owner.id()], "the peer offers no direct path");
+}
+
+TEST_F(DirectPathsTest, AnUnauthorisedPeerGetsNoTicket) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.cluster_key = base::Bytes(32, 1), .direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  EXPECT_TRUE(client_.opened.empty());
+  EXPECT_TRUE(server_.asked.empty());
+}
+
+TEST_F(DirectPathsTest, WhereItIsTurnedOffTheQuestionIsUnsupported) {
+  auto& node = add_node();
+  RawPeer peer(io_, 200);
+  peer.host.dial(node.host);
+  poll();
+  auto hello = peer.say_hello(node.host, test_cluster_key());
+  ASSERT_TRUE(hello.result && hello.result->authorised);
+  EXPECT_EQ(hello.theirs.capabilities & wire::kDirect, 0u);
+  peer.send(*hello.control, 5, wire::DirectOpen{});
+  std::optional<wire::Message> answer;
+  do {
+    answer = peer.receive(*hello.control);
+    ASSERT_TRUE(answer);
+  } while (answer->id != 5);
+  const auto* error = std::get_if<wire::ErrorMessage>(&answer->body);
+  ASSERT_NE(error, nullptr);
+  EXPECT_EQ(error->code, static_cast<std::uint32_t>(wire::ErrorCode::kUnsupported));
+}
+
+TEST_F(DirectPathsTest, ASecondConnectionOpensNothingAndForgetsNothing) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  owner.host.dial(reader.host);
+  poll();
+  EXPECT_EQ(client_.opened.size(), 1u);
+  reader.host.connection_to(owner.host)->close();
+  poll();
+  EXPECT_TRUE(client_.forgotten.empty());
+  EXPECT_EQ(reader.exchange->peers().size(), 1u);
+}
+
+TEST_F(DirectPathsTest, AFailureLeavesTheSessionAsItIs) {
+  client_.outcome = DirectError::kOtherUser;
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  owner.blocks.add(0);
+  reader.host.dial(owner.host);
+  poll();
+  EXPECT_EQ(client_.opened.size(), 1u);
+  EXPECT_TRUE(look_up(reader, owner.id(), request(0, 1)).blocks.at(0).present);
+}
+
+TEST_F(DirectPathsTest, TheSessionOfASupersededConnectionEnds) {
+  auto& a = add_node();
+  auto& b = add_node();
+  b.blocks.add(0);
+  a.host.dial(b.host);
+  poll();
+  auto superseded = a.host.connection_to(b.host);
+  a.host.supersede_first(b.host);
+  b.host.dial(a.host);
+  poll();
+  EXPECT_EQ(a.exchange->peers().size(), 1u);
+  EXPECT_GT(superseded->stream_count(), 0u) << "what was asked over it still has its time";
+  EXPECT_TRUE(look_up(a, b.id(), request(0, 1)).blocks.at(0).present);
+  advance(10s);
+  EXPECT_EQ(superseded->stream_count(), 0u);
+  EXPECT_EQ(a.exchange->peers().size(), 1u);
+  EXPECT_EQ(b.exchange->peers().size(), 1u);
+  EXPECT_TRUE(look_up(a, b.id(), request(0, 1)).blocks.at(0).present);
+  EXPECT_TRUE(look_up(b, a.id(), request(0, 1)).blocks.size() == 1);
+  advance(60s);
+  EXPECT_EQ(superseded->stream_count(), 0u) << "it is not opened again";
+}
+
+}  // namespace
+}  // namespace kvp2p::testing
