@@ -5,7 +5,7 @@
 #include "gpu/host_connector.h"
 #include "gpu/visible_devices.h"
 
-#ifdef KVP2P_HAS_CUDA_CONNECTOR
+#ifdef KVP2P_HAS_CUDA
 #include "gpu/cuda/kvcache.h"
 #include "gpu/cuda_connector.h"
 #endif
@@ -16,7 +16,7 @@ namespace kvp2p {
 
 namespace {
 
-#ifdef KVP2P_HAS_CUDA_CONNECTOR
+#ifdef KVP2P_HAS_CUDA
 
 void count_gpus(GpusFound& found) {
   const kvc_status status = kvc_device_count(&found.count);
