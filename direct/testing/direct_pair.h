@@ -66,6 +66,7 @@ class DirectPairTest : public ::testing::Test {
 
 template <class T>
 T DirectPairTest::run(base::Task<T> task) {
+  context.restart();
   std::optional<T> result;
   boost::asio::co_spawn(context, std::move(task), [&](std::exception_ptr error, T value) {
     if (error) std::rethrow_exception(error);
