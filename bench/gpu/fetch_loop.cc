@@ -181,10 +181,11 @@ class Loop {
     print_event("aborted", counts.to_json());
   }
 
-  /// Fetches what the board says is offered, while the owner takes it back and reuses it all the time.
+  /// Fetches what the board says is offered, while the owner takes it back and reuses it all the time. Look-ups that
+  /// come too late do not count.
   void read_reused(std::uint64_t count) {
     Counts counts;
-    while (counts.fetches < count && !commands_.any()) {
+    while (counts.good + counts.failed < count && !commands_.any()) {
       const std::uint64_t version = board_.version;
       if (version == 0) continue;
       const FetchOutcome outcome = node_.fetch(version);

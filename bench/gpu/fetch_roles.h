@@ -21,6 +21,7 @@ struct FetchOptions {
   double seconds = 3;
   // serve: reuse blocks all the time; loop: commands come on standard input.
   bool reuse = false;
+  std::uint64_t offered_us_max = 4000;
   bool commands = false;
   std::string board;
   std::uint64_t seed = 1;

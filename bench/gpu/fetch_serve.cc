@@ -16,14 +16,13 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Duration kRevokePatience = 10s;
-/// How long a version is offered, and how long its bytes are poison after that, at most.
-constexpr int kOfferedMicrosecondsMax = 4000;
-
 /// Offers one version after the other in the same memory, as fast as readers let go of it.
 class Reuse {
  public:
-  Reuse(FetchNode& node, BoardWords& board, std::uint64_t seed)
-      : node_(node), board_(board), random_(seed), thread_([this] { run(); }) {}
+  Reuse(FetchNode& node, BoardWords& board, const FetchOptions& options)
+      : node_(node), board_(board), offered_us_max_(options.offered_us_max), random_(options.seed), thread_([this] {
+          run();
+        }) {}
   ~Reuse() { stop(); }
 
   void stop() {
@@ -39,7 +38,7 @@ class Reuse {
       node_.fill(++version_);
       node_.offer(version_);
       board_.version = version_.load();
-      const auto time = std::chrono::microseconds(random_() % kOfferedMicrosecondsMax);
+      const auto time = std::chrono::microseconds(random_() % offered_us_max_);
       const auto until = std::chrono::steady_clock::now() + time;
       // The moment matters, to the microsecond: sleeping would favour some.
       while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
@@ -51,6 +50,7 @@ class Reuse {
 
   FetchNode& node_;
   BoardWords& board_;
+  const std::uint64_t offered_us_max_;
   std::minstd_rand random_;
   std::atomic<bool> stopped_{false};
   std::atomic<std::uint64_t> version_{0}, late_{0};
@@ -70,7 +70,7 @@ int run_serve(const FetchOptions& options) {
                           {"bytes", options.node.shape.bytes()},
                           {"pid", ::getpid()}});
   std::optional<Reuse> reuse;
-  if (options.reuse) reuse.emplace(node, open_board(options.board), options.seed);
+  if (options.reuse) reuse.emplace(node, open_board(options.board), options);
   if (!options.commands) {
     for (;;) ::pause();
   }

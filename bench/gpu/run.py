@@ -38,14 +38,15 @@ PARTS = {
     "fetch": (part_fetch.run, 420),
     "recompute": (part_recompute.run, 480),
     "e2e": (part_e2e.run_part, 300),
-    "survive": (part_survive.run, 540),
+    "kills": (part_survive.run_kills, 540),
+    "aborts": (part_survive.run_disturbances, 420),
     "torch": (part_torch.run_part, 180),
 }
 
 
 def default_programs():
     """A bundle's bin/ beside bench/, or the build folder of a checkout."""
-    for folder in (HERE.parents[1] / "bin", HERE.parents[1] / "build" / "bundle", HERE.parents[1] / "build" / "release"):
+    for folder in (HERE.parents[1] / "bin", HERE.parents[1] / "build" / "release"):
         if folder.is_dir():
             return folder
     return HERE
