@@ -40,6 +40,10 @@ class HostMemory final : public BenchMemory {
     }
     return {median(seconds), median(seconds), "memcpy, one thread"};
   }
+  std::optional<double> measure_paged_copy(const nlohmann::json&, const LayoutDesc&, const LayoutDesc&,
+                                           const std::vector<IndexPair>&, int) override {
+    return std::nullopt;
+  }
   std::optional<std::uint64_t> device_bytes_used() const override { return std::nullopt; }
 
  private:

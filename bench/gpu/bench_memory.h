@@ -4,10 +4,13 @@
 #include "base/bytes.h"
 #include "gpu/connector.h"
 
+#include <nlohmann/json.hpp>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace kvp2p::bench {
 
@@ -30,6 +33,13 @@ class BenchMemory {
   virtual void read(std::size_t offset, base::MutableBytes bytes) = 0;
   /// Copies `bytes` from memory of `from_gpu` (-1: of the same one) into memory of this one, `rounds` times.
   virtual PlainCopy measure_copy(std::size_t bytes, int rounds, int from_gpu) = 0;
+  /// What another process needs to open this memory by the C interface; null for host memory.
+  virtual nlohmann::json share() { return nullptr; }
+  /// Seconds by the device's events, median, of the direct path's copy alone: blocks of memory that another process has
+  /// shared into this memory, whose content is lost. Nothing for host memory.
+  virtual std::optional<double> measure_paged_copy(const nlohmann::json& shared, const LayoutDesc& from,
+                                                   const LayoutDesc& to, const std::vector<IndexPair>& slots,
+                                                   int rounds) = 0;
   /// What is in use of the device, by all processes; nothing for host memory.
   virtual std::optional<std::uint64_t> device_bytes_used() const = 0;
 };

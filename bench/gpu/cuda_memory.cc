@@ -1,6 +1,6 @@
 #include "bench/figures.h"
 #include "bench/gpu/bench_memory.h"
-#include "gpu/cuda/kvcache.h"
+#include "gpu/cuda_region.h"
 
 #include <algorithm>
 
@@ -24,6 +24,43 @@ class Allocation {
  private:
   int gpu_;
   void* start_ = nullptr;
+};
+
+/// A kvc_export of one CUDA IPC handle.
+nlohmann::json to_json(const kvc_export& exported) {
+  return {{"uuid", exported.device_uuid},
+          {"offset", exported.offset},
+          {"bytes", exported.bytes},
+          {"allocation_bytes", exported.pieces[0].bytes},
+          {"handle", exported.pieces[0].handle}};
+}
+
+/// Opens what to_json() has told; closed with it.
+class Imported {
+ public:
+  Imported(const nlohmann::json& shared, int gpu) {
+    kvc_piece piece = {};
+    kvc_export exported = {};
+    shared.at("uuid").get_to(exported.device_uuid);
+    shared.at("handle").get_to(piece.handle);
+    piece.fd = -1;
+    piece.bytes = shared.at("allocation_bytes");
+    exported.kind = KVC_MEMORY_IPC;
+    exported.offset = shared.at("offset");
+    exported.bytes = bytes_ = shared.at("bytes");
+    exported.piece_count = 1;
+    exported.pieces = &piece;
+    kvc_import* import = nullptr;
+    check(kvc_import_memory(&exported, gpu, &import, &start_), "import");
+    import_.reset(import);
+  }
+  void* start() const { return start_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  CudaImportHandle import_;
+  void* start_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 class CudaMemory final : public BenchMemory {
@@ -66,13 +103,53 @@ class CudaMemory final : public BenchMemory {
     };
     // Without peer access the driver would copy by way of the host.
     if (source != gpu_) check(kvc_enable_peer(gpu_, source), "peer access");
-    std::vector<double> events, wall;
+    std::vector<double> wall;
+    const double events = by_events(rounds, copy, wall);
+    const char* what = source == gpu_ ? "cudaMemcpy device to device" : "cudaMemcpyPeer";
+    return {events, median(wall), what};
+  }
+  nlohmann::json share() override {
+    kvc_export exported = {};
+    check(kvc_export_memory(memory_.get(), bytes_, &exported), "export");
+    nlohmann::json text = to_json(exported);
+    kvc_export_free(&exported);
+    return text;
+  }
+  std::optional<double> measure_paged_copy(const nlohmann::json& shared, const LayoutDesc& from, const LayoutDesc& to,
+                                           const std::vector<IndexPair>& slots, int rounds) override {
+    const Imported imported(shared, gpu_);
+    const auto source = value_or_exit(make_cuda_region(gpu_, imported.start(), imported.bytes(), from), "region");
+    const auto target = value_or_exit(make_cuda_region(gpu_, memory_.get(), bytes_, to), "region");
+    std::vector<kvc_pair> pairs, layers;
+    for (const IndexPair& pair : slots) pairs.push_back({pair.from, pair.to});
+    for (std::uint32_t layer = 0; layer < to.layers.size(); ++layer) layers.push_back({layer, layer});
+    std::vector<double> wall;
+    return by_events(
+        rounds,
+        [&] {
+          check(kvc_copy_blocks(source.get(), target.get(), pairs.data(), pairs.size(), layers.data(), layers.size(),
+                                stream_),
+                "paged copy");
+        },
+        wall);
+  }
+  std::optional<std::uint64_t> device_bytes_used() const override {
+    std::uint64_t free = 0, total = 0;
+    check(kvc_memory_info(gpu_, &free, &total), "memory info");
+    return total - free;
+  }
+
+ private:
+  /// The median by events; by the clock, waiting included, in `wall`.
+  template <class Queue>
+  double by_events(int rounds, Queue queue, std::vector<double>& wall) {
+    std::vector<double> events;
     for (int i = -2; i < rounds; ++i) {
       const double seconds = seconds_of([&] {
         check(kvc_event_record(begin_, stream_), "event");
-        copy();
+        queue();
         check(kvc_event_record(end_, stream_), "event");
-        check(kvc_event_synchronize(end_), "plain copy");
+        check(kvc_event_synchronize(end_), "a copy");
       });
       float milliseconds = 0;
       check(kvc_event_elapsed(begin_, end_, &milliseconds), "event");
@@ -80,24 +157,15 @@ class CudaMemory final : public BenchMemory {
       events.push_back(milliseconds / 1e3);
       wall.push_back(seconds);
     }
-    const char* what = source == gpu_ ? "cudaMemcpy device to device" : "cudaMemcpyPeer";
-    return {median(events), median(wall), what};
+    return median(events);
   }
-  std::optional<std::uint64_t> device_bytes_used() const override;
 
- private:
   int gpu_;
   std::size_t bytes_;
   Allocation memory_;
   kvc_stream stream_ = nullptr;
   kvc_event begin_ = nullptr, end_ = nullptr;
 };
-
-std::optional<std::uint64_t> CudaMemory::device_bytes_used() const {
-  std::uint64_t free = 0, total = 0;
-  check(kvc_memory_info(gpu_, &free, &total), "memory info");
-  return total - free;
-}
 
 }  // namespace
 

@@ -33,6 +33,8 @@ class Producer {
   }
   const std::string& address() const { return address_; }
   const std::string& device() const { return device_; }
+  /// For measure_copy_alone(); null if this is its process.
+  const nlohmann::json& shared() const { return shared_; }
 
  private:
   static FetchNodeConfig config_of(const FetchOptions& options) {
@@ -69,6 +71,7 @@ class Producer {
       if (!event.is_object() || event.value("event", "") != "serving") continue;
       address_ = event.value("address", "");
       device_ = event.value("device", "");
+      shared_ = event["shared"];
       return;
     }
     fail("producer", "its process did not start");
@@ -77,6 +80,7 @@ class Producer {
   std::unique_ptr<FetchNode> node_;
   std::optional<base::ChildProcess> child_;
   std::string address_, device_;
+  nlohmann::json shared_;
 };
 
 struct Series {
@@ -144,6 +148,30 @@ void check_all(FetchNode& consumer) {
   if (const std::string wrong = consumer.check(kVersion); !wrong.empty()) fail("WRONG BYTES", wrong);
 }
 
+nlohmann::json figure_of(const Series& series, const FetchNodeConfig& config, const FetchOptions& options) {
+  const PathTaken path = path_of(series.fetches.back());
+  return {{"shape", config.shape.name},
+          {"bytes", config.shape.bytes()},
+          {"blocks", config.shape.blocks},
+          {"order", config.shape.order},
+          {"peer_order", options.peer_order.empty() ? config.shape.order : options.peer_order},
+          {"direct_wanted", config.direct},
+          {"source", options.put ? "store" : "offer"},
+          {"processes", options.one_process ? 1 : 2},
+          {"path", path.path},
+          {"path_reason", path.reason},
+          {"direct", path.direct},
+          {"checked_bytes", config.shape.bytes()},
+          {"fetches", series.fetches.size()},
+          {"total_us", series.total_us(0.5)},
+          {"total_us_p10", series.total_us(0.1)},
+          {"total_us_p90", series.total_us(0.9)},
+          {"match_us", series.median_us([](const FetchOutcome& f) { return f.match_s; })},
+          {"copy_us", series.median_us([](const FetchOutcome& f) { return f.copy_s; })},
+          {"release_us", series.median_us([](const FetchOutcome& f) { return f.release_s; })},
+          {"stages_us", stages(series)}};
+}
+
 }  // namespace
 
 int run_measure(FetchOptions options) {
@@ -164,32 +192,20 @@ int run_measure(FetchOptions options) {
   const int source_gpu = options.peer_gpu == config.gpu ? -1 : options.peer_gpu;
   const PlainCopy before = consumer.memory().measure_copy(config.shape.bytes(), kPlainCopyRounds, source_gpu);
   const Series series = measure(consumer, options);
-  const PathTaken path = path_of(series.fetches.back());
-  print_event("figure", {{"shape", config.shape.name},
-                         {"bytes", config.shape.bytes()},
-                         {"blocks", config.shape.blocks},
-                         {"order", config.shape.order},
-                         {"peer_order", options.peer_order.empty() ? config.shape.order : options.peer_order},
-                         {"backend", consumer.node().device_description()},
-                         {"producer_backend", producer.device()},
-                         {"direct_wanted", config.direct},
-                         {"source", options.put ? "store" : "offer"},
-                         {"processes", options.one_process ? 1 : 2},
-                         {"path", path.path},
-                         {"path_reason", path.reason},
-                         {"direct", path.direct},
-                         {"checked_bytes", config.shape.bytes()},
-                         {"fetches", series.fetches.size()},
-                         {"total_us", series.total_us(0.5)},
-                         {"total_us_p10", series.total_us(0.1)},
-                         {"total_us_p90", series.total_us(0.9)},
-                         {"match_us", series.median_us([](const FetchOutcome& f) { return f.match_s; })},
-                         {"copy_us", series.median_us([](const FetchOutcome& f) { return f.copy_s; })},
-                         {"release_us", series.median_us([](const FetchOutcome& f) { return f.release_s; })},
-                         {"stages_us", stages(series)},
-                         {"plain_copy_events_us", before.events_s * 1e6},
-                         {"plain_copy_wall_us", before.wall_s * 1e6},
-                         {"plain_copy", before.what}});
+  nlohmann::json figure = figure_of(series, config, options);
+  figure["backend"] = consumer.node().device_description();
+  figure["producer_backend"] = producer.device();
+  figure["plain_copy_events_us"] = before.events_s * 1e6;
+  figure["plain_copy_wall_us"] = before.wall_s * 1e6;
+  figure["plain_copy"] = before.what;
+  // Last: it overwrites what was fetched.
+  if (figure["direct"] && !producer.shared().is_null()) {
+    FetchShape from = config.shape;
+    if (!options.peer_order.empty()) from.order = options.peer_order;
+    const auto alone = consumer.measure_copy_alone(producer.shared(), from.layout(), kPlainCopyRounds);
+    if (alone) figure["copy_alone_events_us"] = *alone * 1e6;
+  }
+  print_event("figure", figure);
   return 0;
 }
 

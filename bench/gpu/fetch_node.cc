@@ -288,6 +288,13 @@ FetchOutcome FetchNode::match_only(std::uint64_t version) {
   return outcome;
 }
 
+std::optional<double> FetchNode::measure_copy_alone(const nlohmann::json& shared, const LayoutDesc& from, int rounds) {
+  const std::vector<Slot> from_slots = scattered_slots(shape_.blocks, 1);
+  std::vector<IndexPair> pairs;
+  for (std::size_t i = 0; i < slots_.size(); ++i) pairs.push_back({from_slots[i], slots_[i]});
+  return memory_->measure_paged_copy(shared, from, layout_, pairs, rounds);
+}
+
 nlohmann::json FetchNode::stats() {
   nlohmann::json counters;
   for (const auto& [name, value] : node_->core().stats().counters) counters[name] = value;

@@ -69,6 +69,9 @@ class FetchNode {
   FetchOutcome fetch(std::uint64_t version, double cancel_after_s = -1);
   /// A look-up alone.
   FetchOutcome match_only(std::uint64_t version);
+  /// The copy alone, out of what the owner of such a layout has shared, by the device's events; the memory's content is
+  /// lost. Nothing for host memory.
+  std::optional<double> measure_copy_alone(const nlohmann::json& shared, const LayoutDesc& from, int rounds);
   /// Overwrites all of the memory.
   void poison();
   /// Where the memory differs from the version's bytes; empty: nowhere. Reads all of it back.

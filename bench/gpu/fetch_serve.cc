@@ -68,6 +68,7 @@ int run_serve(const FetchOptions& options) {
   print_event("serving", {{"address", node.address()},
                           {"device", node.node().device_description()},
                           {"bytes", options.node.shape.bytes()},
+                          {"shared", node.memory().share()},
                           {"pid", ::getpid()}});
   std::optional<Reuse> reuse;
   if (options.reuse) reuse.emplace(node, open_board(options.board), options);

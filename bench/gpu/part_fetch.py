@@ -17,19 +17,21 @@ STAGES = ("network", "verify", "scatter")
 
 @dataclass(frozen=True)
 class Case:
-    """One size: its name for people, and the bars of its whole fetch by the direct path and by the staged one."""
+    """One size: its name for people, and the bars of its whole fetch by the direct path, of that path's copy alone, and of
+    its whole fetch by the staged path."""
 
     shape: str
     text: str
     rounds: int
     direct_bar: str | None = None
+    copy_bar: str | None = None
     staged_bar: str | None = None
 
 
 FIXED = Case("fixed", "one block of 32 KiB", 2000, direct_bar="fixed_cost")
 MIB_8 = Case("mib:8", "8 MiB in 32 KiB blocks", 1000, direct_bar="direct_8mib", staged_bar="staged_8mib")
-MIB_64 = Case("mib:64", "64 MiB in 32 KiB blocks", 300)
-MIB_512 = Case("mib:512", "512 MiB in 32 KiB blocks", 100)
+MIB_64 = Case("mib:64", "64 MiB in 32 KiB blocks", 300, copy_bar="direct_copy")
+MIB_512 = Case("mib:512", "512 MiB in 32 KiB blocks", 100, copy_bar="direct_copy")
 GIB_1 = Case("8b:8192", "1 GiB (Llama-3-8B, 8,192 tokens)", 20)
 
 
@@ -63,12 +65,22 @@ def add_whole(context, name, figure, bar):
                 details=figure)
 
 
+def add_copy_alone(context, name, figure, bar):
+    """The kernel over the other process's memory, opened by CUDA IPC."""
+    if "copy_alone_events_us" not in figure:
+        return
+    alone, floor = figure["copy_alone_events_us"], figure["plain_copy_events_us"]
+    context.add(name, figure["bytes"] / alone / 1e3, "GB/s", bar=bar, floor=figure["bytes"] / floor / 1e3,
+                floor_name=figure["plain_copy"] + ", by events", ratio=floor / alone, note=f"{alone:.1f} µs")
+
+
 def measure_direct(context, case):
     name = f"direct, {case.text}: whole fetch"
     with context.row(name):
         figure = fetch(context, case.shape, rounds=case.rounds)
         expect_path(figure, True)
         add_whole(context, name, figure, case.direct_bar)
+        add_copy_alone(context, f"direct, {case.text}: the copy alone, by events", figure, case.copy_bar)
         copy = figure["stages_us"]["direct"]
         context.add(f"direct, {case.text}: the copy as the transfer times it", copy, "µs",
                     floor=figure["plain_copy_events_us"], floor_name=figure["plain_copy"] + ", by events",
@@ -109,6 +121,7 @@ def measure_between_gpus(context, case, *flags, what):
         figure = fetch(context, case.shape, "--gpu=1", "--peer-gpu=0", *flags, rounds=case.rounds)
         expect_path(figure, True)
         add_whole(context, name, figure, None)
+        add_copy_alone(context, f"{what}, {case.text}: the copy alone, by events", figure, None)
 
 
 @contextlib.contextmanager
