@@ -44,11 +44,8 @@ class BenchMemory {
   virtual std::optional<std::uint64_t> device_bytes_used() const = 0;
 };
 
-/// `cuda`: of the GPU of that number, as this process counts them.
-std::unique_ptr<BenchMemory> make_bench_memory(bool cuda, int gpu, std::size_t bytes);
-/// How many GPUs this process sees; says why if none.
-int visible_gpus(std::string& why_none);
-
+/// `gpu`: as this process counts them; nothing: host memory.
+std::unique_ptr<BenchMemory> make_bench_memory(std::optional<int> gpu, std::size_t bytes);
 std::unique_ptr<BenchMemory> make_cuda_memory(int gpu, std::size_t bytes);
 
 [[noreturn]] void fail(const char* what, const std::string& why);

@@ -173,10 +173,4 @@ std::unique_ptr<BenchMemory> make_cuda_memory(int gpu, std::size_t bytes) {
   return std::make_unique<CudaMemory>(gpu, bytes);
 }
 
-int visible_gpus(std::string& why_none) {
-  int count = 0;
-  if (kvc_device_count(&count) != KVC_OK) why_none = kvc_last_error();
-  return count;
-}
-
 }  // namespace kvp2p::bench

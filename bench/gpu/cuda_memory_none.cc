@@ -5,9 +5,4 @@ namespace kvp2p::bench {
 
 std::unique_ptr<BenchMemory> make_cuda_memory(int, std::size_t) { fail("--device=cuda", "this build has no CUDA"); }
 
-int visible_gpus(std::string& why_none) {
-  why_none = "this build has no CUDA";
-  return 0;
-}
-
 }  // namespace kvp2p::bench

@@ -2,6 +2,7 @@
 // path, in GPU or host memory. Every byte is checked once in each configuration.
 #include "base/log.h"
 #include "bench/gpu/fetch_roles.h"
+#include "gpu/connector_factory.h"
 
 #include <CLI/CLI.hpp>
 
@@ -21,37 +22,28 @@ std::string random_key() {
   return base::to_hex(key);
 }
 
-}  // namespace
-
-int run_info(const FetchOptions&) {
-  std::string why_none;
-  const int gpus = visible_gpus(why_none);
-  print_event("info", {{"gpus", gpus}, {"why_none", why_none}});
+int run_info() {
+  const GpusFound found = find_gpus();
+  print_event("info", {{"gpus", found.count}, {"why_none", found.why_none}});
   return 0;
 }
 
-namespace {
-
 int run_role(const std::string& role, const FetchOptions& options) {
-  if (role == "info") return run_info(options);
   if (role == "serve") return run_serve(options);
   if (role == "loop") return run_loop(options);
   return run_measure(options);
 }
 
-/// "auto" and "cuda" by what this process sees; false: asked for and not there.
+/// "auto" by what this process sees; false: asked for and not there.
 bool choose_device(const std::string& device, FetchOptions& options) {
-  std::string why_none;
-  const int gpus = device == "host" ? 0 : visible_gpus(why_none);
-  options.node.cuda = gpus > 0;
-  const int wanted = std::max(options.node.gpu, options.peer_gpu);
-  if (gpus > 0 && wanted >= gpus) {
-    std::cout << "not run: GPU " << wanted << " is not there: " << (gpus == 1 ? "one GPU" : std::to_string(gpus))
-              << "\n";
+  const GpusFound found = find_gpus();
+  options.node.device = device != "host" && found.count > 0 ? "cuda" : "host";
+  if (options.node.device == "cuda" && options.peer_gpu >= found.count && found.count == 1) {
+    std::cout << "not run: one GPU\n";
     return false;
   }
-  if (device == "cuda" && gpus == 0) std::cout << "not run: " << why_none << "\n";
-  return device != "cuda" || gpus > 0;
+  if (device == "cuda" && found.count == 0) std::cout << "not run: " << found.why_none << "\n";
+  return device != "cuda" || found.count > 0;
 }
 
 }  // namespace
@@ -61,7 +53,7 @@ bool choose_device(const std::string& device, FetchOptions& options) {
 int main(int argc, char** argv) {
   using namespace kvp2p::bench;
   FetchOptions options;
-  std::string role = "measure", shape = "mib:64", device = "auto", order = "nhd";
+  std::string role = "measure", shape = "mib:64", device = "auto", order = "nhd", log_level = "error";
   bool no_direct = false;
   CLI::App app("Fetches KV from another process of this host, checks it, and times it", "fetch_bench");
   app.add_option("--role", role)->check(CLI::IsMember({"measure", "serve", "loop", "info"}))->capture_default_str();
@@ -71,7 +63,7 @@ int main(int argc, char** argv) {
   app.add_option("--peer-order", options.peer_order, "the producer's, if another")
       ->check(CLI::IsMember({"nhd", "hnd"}));
   app.add_option("--device", device)->check(CLI::IsMember({"auto", "host", "cuda"}))->capture_default_str();
-  app.add_option("--gpu", options.node.gpu, "as this process counts them")->check(CLI::Range(0, 63));
+  app.add_option("--gpu", options.node.gpu, "as counted without CUDA_VISIBLE_DEVICES")->check(CLI::Range(0, 63));
   app.add_option("--peer-gpu", options.peer_gpu, "the producer's, if another")->check(CLI::Range(0, 63));
   app.add_flag("--no-direct", no_direct, "the consumer takes the network path");
   app.add_flag("--put", options.put, "the producer puts the blocks into its store; it offers them in place otherwise");
@@ -88,15 +80,17 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed);
   app.add_option("--cluster-key", options.node.cluster_key);
   app.add_option("--config-dir", options.node.config_dir);
+  app.add_option("--log-level", log_level)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  base::set_up_logging("error");
+  base::set_up_logging(log_level);
 
   auto parsed = parse_shape(shape);
   if (!parsed) return std::cerr << "fetch_bench: no such shape: " << shape << "\n", 2;
   options.node.shape = std::move(*parsed);
   options.node.shape.order = order;
   options.node.direct = !no_direct;
-  if (role != "info" && !choose_device(device, options)) return kNotRun;
+  if (role == "info") return run_info();
+  if (!choose_device(device, options)) return kNotRun;
   if (options.node.cluster_key.empty()) options.node.cluster_key = random_key();
   if (!options.node.config_dir.empty()) return run_role(role, options);
   char folder[] = "/tmp/fetch_bench.XXXXXX";

@@ -60,7 +60,7 @@ class Producer {
     std::vector<std::string> arguments = {"--role=serve",
                                           "--shape=" + config.shape.name,
                                           "--order=" + config.shape.order,
-                                          std::string("--device=") + (config.cuda ? "cuda" : "host"),
+                                          "--device=" + config.device,
                                           "--gpu=" + std::to_string(config.gpu),
                                           "--cluster-key=" + config.cluster_key,
                                           "--config-dir=" + config.config_dir};

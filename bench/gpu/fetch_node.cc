@@ -1,6 +1,7 @@
 #include "bench/gpu/fetch_node.h"
 
 #include "bench/figures.h"
+#include "gpu/connector_factory.h"
 #include "gpu/strided_copy.h"
 
 #include <algorithm>
@@ -52,8 +53,15 @@ NodeConfig node_config(const FetchNodeConfig& config) {
   node.mdns = false;
   node.listen_addresses = {*multiformats::Multiaddr::from_text("/ip4/127.0.0.1/tcp/0")};
   node.store_bytes_max = (config.store ? config.shape.bytes() : 0) + kStoreSpareBytes;
-  node.device = config.cuda ? "cuda:" + std::to_string(config.gpu) : "host";
+  node.device = config.device;
+  if (config.device == "cuda") node.gpu = config.gpu;
+  node.direct = config.direct;
   return node;
+}
+
+std::unique_ptr<BenchMemory> memory_of(const FetchNodeConfig& config) {
+  const auto device = value_or_exit(choose_device(DeviceChoice{config.device, config.gpu}), "device");
+  return make_bench_memory(device.cuda, config.shape.bytes());
 }
 
 std::string describe_difference(FetchNode::Sample at, const std::vector<std::uint8_t>& got,
@@ -83,7 +91,7 @@ std::uint64_t resident_bytes() {
 FetchNode::FetchNode(const FetchNodeConfig& config)
     : shape_(config.shape),
       layout_(config.shape.layout()),
-      memory_(make_bench_memory(config.cuda, config.gpu, config.shape.bytes())),
+      memory_(memory_of(config)),
       slots_(scattered_slots(shape_.blocks, static_cast<std::uint32_t>(::getpid()))) {
   node_ = value_or_exit(Node::start(node_config(config)), "cannot start a node");
   region_ = value_or_exit(node_->core().register_region(memory_->region(), layout_), "register_region");

@@ -17,7 +17,9 @@ namespace kvp2p::bench {
 
 struct FetchNodeConfig {
   FetchShape shape;
-  bool cuda = false;
+  /// "host" or "cuda".
+  std::string device = "host";
+  /// As counted without CUDA_VISIBLE_DEVICES.
   int gpu = 0;
   bool direct = true;
   /// The local store has room for all blocks: for puts.

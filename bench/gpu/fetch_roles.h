@@ -39,7 +39,5 @@ int run_measure(FetchOptions options);
 int run_serve(const FetchOptions& options);
 /// A consumer that lives long: fetches as it is told.
 int run_loop(const FetchOptions& options);
-/// Backend and GPUs.
-int run_info(const FetchOptions& options);
 
 }  // namespace kvp2p::bench
