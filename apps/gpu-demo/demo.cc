@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -45,7 +46,6 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
       "--model=" + options.model,
       "--layout=" + options.layout,
       "--device=" + options.device,
-      "--chunk-tokens=" + std::to_string(options.chunk_tokens),
       "--generate=" + std::to_string(options.generate_tokens),
       "--deadline-ms=" + std::to_string(options.deadline_ms),
       "--store-mib=" + std::to_string(options.store_mib),
@@ -53,6 +53,7 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
   };
   if (options.gpu) arguments.push_back("--gpu=" + std::to_string(*options.gpu));
   if (!options.direct) arguments.push_back("--no-direct");
+  if (options.chunk_tokens > 0) arguments.push_back("--chunk-tokens=" + std::to_string(options.chunk_tokens));
   if (!options.token_file.empty()) arguments.push_back("--token-file=" + options.token_file);
   if (options.prompt_tokens > 0) arguments.push_back("--prompt-tokens=" + std::to_string(options.prompt_tokens));
   if (!options.cluster_key.empty()) arguments.push_back("--cluster-key=" + options.cluster_key);
@@ -83,16 +84,21 @@ std::optional<double> milliseconds_from(const json& counters, const char* nanose
 void print_table(const json& listening, const json& published, const json& producer_stats,
                  const ConsumerResult& result) {
   const std::size_t bytes = result.bytes_fetched;
+  const std::size_t staged = bytes - std::min(bytes, result.bytes_direct);
+  const bool gpu = listening.value("gpu_memory", false);
   std::printf("\nhardware: %s; %s\n", listening.value("hardware", "").c_str(), listening.value("device", "").c_str());
-  std::printf("prompt: %zu tokens; the consumer fetched %zu and computed %zu\n\n", result.prompt_tokens,
+  std::printf("engine: %s\n", listening.value("engine", "").c_str());
+  std::printf("prompt: %zu tokens; the consumer fetched %zu and computed %zu\n", result.prompt_tokens,
               result.fetched_tokens, result.computed_tokens);
+  std::printf("path: %s\n\n", result.path.empty() ? "nothing was fetched" : result.path.c_str());
   std::fputs(format_stages(
                  {{"GPU -> pinned (D2H)", published.value("gather_ms", 0.0), published.value("bytes", std::size_t{0})},
-                  {"Pinned -> libp2p serialise", milliseconds_from(producer_stats, "serialise_ns"), bytes},
-                  {"Network transfer", result.network_ms, bytes},
-                  {"libp2p -> pinned deserialise", result.deserialise_ms, bytes},
-                  {"Check digests", result.verify_ms, bytes},
-                  {"Pinned -> GPU (H2D)", result.scatter_ms, bytes},
+                  staged_row("Pinned -> libp2p serialise", milliseconds_from(producer_stats, "serialise_ns"), staged),
+                  staged_row("Network transfer", result.network_ms, staged),
+                  staged_row("libp2p -> pinned deserialise", result.deserialise_ms, staged),
+                  staged_row("Check digests", result.verify_ms, staged),
+                  staged_row("Pinned -> GPU (H2D)", result.scatter_ms, staged),
+                  direct_row(result),
                   {"Total P2P transfer", result.total_ms, bytes},
                   {"Recompute (baseline)", result.recompute_ms, bytes}})
                  .c_str(),
@@ -101,11 +107,13 @@ void print_table(const json& listening, const json& published, const json& produ
     std::printf("%-34s %10.1f x\n", "Speedup", result.recompute_ms / result.total_ms);
   }
   std::printf(
-      "\nOn this machine \"GPU\" and \"pinned\" are host memory. Stages overlap: their sum is more than the total.\n");
+      "\n%s Stages overlap: their sum is more than the total.\n",
+      gpu ? "\"Pinned\" is page-locked host memory: the producer's copy of its KV, for peers that cannot read its "
+            "GPU in place."
+          : "On this machine \"GPU\" and \"pinned\" are host memory.");
   if (!result.reason.empty()) std::printf("not everything was fetched: %s\n", result.reason.c_str());
   if (!result.text.empty()) std::printf("generated: %s\n", result.text.c_str());
-  std::printf("output of %zu tokens %s\n", result.generated.size(),
-              result.matches_local ? "equals a local run's" : "DIFFERS from a local run's");
+  if (result.verified) std::printf("%zu tokens generated: %s\n", result.generated.size(), verdict_of(result).c_str());
 }
 
 }  // namespace

@@ -97,9 +97,9 @@ int parse_options(int argc, char** argv, Options& options) {
       ->check(CLI::IsMember({"nhd", "hnd"}))
       ->capture_default_str()
       ->group(more);
-  app.add_option("--chunk-tokens", options.chunk_tokens, "tokens of one prefill chunk, a multiple of 16")
-      ->check(CLI::Range(std::size_t{16}, std::size_t{4096}))
-      ->capture_default_str()
+  app.add_option("--chunk-tokens", options.chunk_tokens,
+                 "tokens of one prefill chunk, a multiple of 16; default: what suits the device")
+      ->check(CLI::Range(std::size_t{16}, std::size_t{65536}))
       ->group(more);
   app.add_option("--generate", options.generate_tokens, "tokens to generate after the prompt")
       ->check(CLI::Range(std::size_t{0}, std::size_t{65536}))

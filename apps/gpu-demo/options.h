@@ -26,7 +26,7 @@ struct Options {
   bool json = false;
 
   std::string layout = "nhd";
-  std::size_t chunk_tokens = 192;
+  std::size_t chunk_tokens = 0;  // 0: what suits the device
   std::size_t generate_tokens = 64;
   std::uint32_t deadline_ms = 2000;
   std::uint32_t find_peer_ms = 10000;

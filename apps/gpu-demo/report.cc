@@ -12,18 +12,23 @@ nlohmann::json to_json(const ConsumerResult& r) {
           {"restarts", r.restarts},
           {"reason", r.reason},
           {"bytes_fetched", r.bytes_fetched},
+          {"bytes_direct", r.bytes_direct},
+          {"path", r.path},
           {"match_ms", r.match_ms},
           {"network_ms", r.network_ms},
           {"deserialise_ms", r.deserialise_ms},
           {"verify_ms", r.verify_ms},
           {"scatter_ms", r.scatter_ms},
+          {"direct_ms", r.direct_ms},
           {"total_ms", r.total_ms},
           {"prefill_ms", r.prefill_ms},
           {"recompute_ms", r.recompute_ms},
           {"generated", r.generated},
           {"text", r.text},
           {"verified", r.verified},
-          {"matches_local", r.matches_local}};
+          {"matches_local", r.matches_local},
+          {"kv_verified", r.kv_verified},
+          {"kv_matches_local", r.kv_matches_local}};
 }
 
 ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
@@ -34,11 +39,14 @@ ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
   r.restarts = json.at("restarts");
   r.reason = json.at("reason");
   r.bytes_fetched = json.at("bytes_fetched");
+  r.bytes_direct = json.at("bytes_direct");
+  r.path = json.at("path");
   r.match_ms = json.at("match_ms");
   r.network_ms = json.at("network_ms");
   r.deserialise_ms = json.at("deserialise_ms");
   r.verify_ms = json.at("verify_ms");
   r.scatter_ms = json.at("scatter_ms");
+  r.direct_ms = json.at("direct_ms");
   r.total_ms = json.at("total_ms");
   r.prefill_ms = json.at("prefill_ms");
   r.recompute_ms = json.at("recompute_ms");
@@ -46,6 +54,8 @@ ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
   r.text = json.at("text");
   r.verified = json.at("verified");
   r.matches_local = json.at("matches_local");
+  r.kv_verified = json.at("kv_verified");
+  r.kv_matches_local = json.at("kv_matches_local");
   return r;
 }
 

@@ -1,6 +1,6 @@
 // What the demo's processes tell: events, one JSON object a line with --json, sentences otherwise.
 //
-//   listening   peer_id, addresses (array of multiaddrs with /p2p), device, hardware
+//   listening   peer_id, addresses (array of multiaddrs with /p2p), device, engine, gpu_memory, hardware
 //   computing   model, prompt_tokens
 //   published   blocks, bytes, gather_ms, digest_ms, prefill_ms, tokens (computed)          producer
 //   peer        peer_id, address                                                            consumer
@@ -24,12 +24,17 @@ struct ConsumerResult {
   /// Why not everything was fetched, for people; empty if it was.
   std::string reason;
   std::size_t bytes_fetched = 0;
+  /// Of them, read in place out of a peer's memory; the others went through staging and a stream.
+  std::size_t bytes_direct = 0;
+  /// How they came, with the reason where it was not the direct path: TransferReport::path.
+  std::string path;
 
   double match_ms = 0;
   double network_ms = 0;
   double deserialise_ms = 0;
   double verify_ms = 0;
   double scatter_ms = 0;
+  double direct_ms = 0;
   /// From asking until the KV is in place.
   double total_ms = 0;
   /// Prefill with the cache: fetching and computing the rest.
@@ -40,7 +45,13 @@ struct ConsumerResult {
   std::vector<std::uint32_t> generated;
   std::string text;
   bool verified = false;
+  /// The generated tokens are those of a run with the cache off.
   bool matches_local = false;
+  /// K and V of the whole prompt were compared bit by bit, too: where the local run has the chunks of whoever computed.
+  bool kv_verified = false;
+  bool kv_matches_local = false;
+
+  bool is_right() const { return !verified || (matches_local && (!kv_verified || kv_matches_local)); }
 };
 
 nlohmann::json to_json(const ConsumerResult& result);

@@ -2,10 +2,10 @@
 
 #include "apps/gpu-demo/hardware.h"
 #include "base/log.h"
-#include "engine/matmul.h"
-#include "engine/model_loader.h"
+#include "engine/engine_error.h"
 #include "engine/synthetic_model.h"
 #include "engine/token_file.h"
+#include "gpu/connector_factory.h"
 
 #include <nlohmann/json.hpp>
 
@@ -68,7 +68,8 @@ Session::Session(const Options& options, const Reporter& reporter, StopSignal& s
     : options_(options), reporter_(reporter), stop_(stop) {
   // Until a role waits for the signal itself: say goodbye to peers and leave, whatever is being computed.
   stop_.on_signal([] { _exit(130); });
-  exit_code_ = load_model_and_prompt();
+  exit_code_ = load_model();
+  if (!exit_code_) exit_code_ = load_prompt();
   if (!exit_code_) exit_code_ = start_node();
   if (!exit_code_) exit_code_ = start_engine();
 }
@@ -78,19 +79,33 @@ Session::~Session() {
   if (node_) node_->stop();
 }
 
-std::optional<int> Session::load_model_and_prompt() {
-  progress_.show("loading " + options_.model);
-  engine::set_blas_threads(0);
+std::optional<int> Session::load_model() {
   const std::string name = options_.model == "synthetic" ? kDefaultSynthetic : options_.model;
-  auto model = engine::load_model(name);
-  if (!model) return fail("cannot load the model " + options_.model + ": " + model.error().message());
-  model_.emplace(std::move(*model));
+  // The node chooses the same: the engine's memory and the connector belong to one device.
+  const auto chosen = choose_device({options_.device, options_.gpu});
+  if (!chosen) return fail("--device=" + options_.device + ": " + chosen.error().message());
+  device_ = options_.device;
+  progress_.show("loading " + options_.model);
+  auto engines = chosen->cuda ? make_cuda_engines(*chosen->cuda, name) : make_host_engines(name);
+  if (!engines && engines.error() == engine::EngineError::kNoCublas && options_.device == "auto") {
+    progress_.clear();
+    LOG_WARN("there is a GPU, but the engine cannot use it: {}; using the processor and host memory",
+             engines.error().message());
+    device_ = "host";
+    engines = make_host_engines(name);
+  }
+  if (!engines) return fail("cannot load the model " + options_.model + ": " + engines.error().message());
+  engines_ = std::move(*engines);
   if (auto vocab = engine::Vocab::read((std::filesystem::path(name) / "vocab.json").string()))
     vocab_ = std::move(*vocab);
+  progress_.clear();
+  return std::nullopt;
+}
 
+std::optional<int> Session::load_prompt() {
   const std::size_t wanted = options_.prompt_tokens;
   if (options_.token_file.empty()) {
-    prompt_ = random_prompt(wanted ? wanted : kSyntheticPromptTokens, model_->config.vocab);
+    prompt_ = random_prompt(wanted ? wanted : kSyntheticPromptTokens, engines_->config().vocab);
   } else {
     auto tokens = engine::read_token_file(options_.token_file);
     if (!tokens) return fail("cannot read " + options_.token_file + ": " + tokens.error().message());
@@ -101,7 +116,7 @@ std::optional<int> Session::load_model_and_prompt() {
     }
     if (wanted > 0) prompt_.resize(wanted);
   }
-  progress_.clear();
+  if (prompt_.empty()) return fail("the prompt is empty");
   return std::nullopt;
 }
 
@@ -119,7 +134,9 @@ std::optional<int> Session::start_node() {
   config.open = options_.open;
   config.mdns = !options_.no_mdns;
   config.store_bytes_max = options_.store_mib << 20;
-  config.device = "host";
+  config.device = device_;
+  config.gpu = options_.gpu;
+  config.direct = options_.direct;
   auto node = Node::start(std::move(config));
   if (!node) {
     return fail("cannot start the node on port " + std::to_string(options_.port) + ": " + node.error().message());
@@ -131,7 +148,8 @@ std::optional<int> Session::start_node() {
   });
 
   std::vector<std::string> addresses;
-  std::string sentence = "node " + node_->peer_id().to_text() + ", " + node_->device_description();
+  std::string sentence = "node " + node_->peer_id().to_text() + ", " + node_->device_description() +
+                         "\n  engine: " + engines_->description();
   for (const Multiaddr& address : node_->addresses()) {
     addresses.push_back(address.to_text());
     sentence += "\n  listening on " + addresses.back();
@@ -140,6 +158,8 @@ std::optional<int> Session::start_node() {
                   {{"peer_id", node_->peer_id().to_text()},
                    {"addresses", addresses},
                    {"device", node_->device_description()},
+                   {"engine", engines_->description()},
+                   {"gpu_memory", engines_->is_on_gpu()},
                    {"hardware", hardware_description()}},
                   sentence);
   return std::nullopt;
@@ -151,7 +171,8 @@ engine::EngineOptions Session::engine_options() const {
   options.tokens_max = tokens;
   options.kv_tokens = tokens + kBlockTokens;
   options.layout = options_.layout == "hnd" ? engine::KvLayout::kHnd : engine::KvLayout::kNhd;
-  options.chunk_tokens = options_.chunk_tokens;
+  options.chunk_tokens = options_.chunk_tokens > 0 ? options_.chunk_tokens : engines_->chunk_tokens();
+  options.extra_cuts = {last_cut()};
   options.stop_at_end_token = false;
   options.cache_budget = milliseconds(options_.deadline_ms);
   return options;
@@ -160,7 +181,10 @@ engine::EngineOptions Session::engine_options() const {
 std::optional<int> Session::start_engine() {
   engine::EngineOptions options = engine_options();
   options.on_prefill = [this](std::size_t done, std::size_t all) { progress_.show("prefill", done, all); };
-  engine_ = std::make_unique<engine::Engine>(*model_, std::move(options));
+  auto engine = engines_->make(std::move(options));
+  if (!engine) return fail("cannot start the engine: " + engine.error().message());
+  engine_ = std::move(*engine);
+  if (auto ok = warm_up(); !ok) return fail("cannot start the engine: " + ok.error().message());
   provider_ = KVCacheProvider::create(node_->core());
   progress_.show("hashing the weights (once)");
   auto used = engine_->use_cache(*provider_, cache_folder());
@@ -169,6 +193,19 @@ std::optional<int> Session::start_engine() {
   reporter_.event("computing", {{"model", short_name(options_.model)}, {"prompt_tokens", prompt_.size()}},
                   "model " + short_name(options_.model) + ", prompt of " + std::to_string(prompt_.size()) + " tokens");
   return std::nullopt;
+}
+
+/// A GPU's first run of each size loads code, which is none of the times that are told. With other tokens than the
+/// prompt's: so no page holds its KV already.
+base::Result<> Session::warm_up() {
+  if (!engines_->is_on_gpu()) return {};
+  std::vector<engine::Token> other = prompt_;
+  for (engine::Token& token : other) token = (token + 1) % engines_->config().vocab;
+  progress_.show("warming the GPU up");
+  auto sequence = engine_->prefill(std::move(other));
+  progress_.clear();
+  if (!sequence) return sequence.error();
+  return {};
 }
 
 std::string Session::text_of(const std::vector<engine::Token>& tokens) const {

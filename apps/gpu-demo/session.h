@@ -1,6 +1,7 @@
 // What a producer and a consumer have in common: a model, a prompt, a node, an engine on it.
 #pragma once
 
+#include "apps/gpu-demo/engine_maker.h"
 #include "apps/gpu-demo/options.h"
 #include "apps/gpu-demo/progress.h"
 #include "apps/gpu-demo/report.h"
@@ -33,12 +34,15 @@ class Session {
   StopSignal& stop() { return stop_; }
   Node& node() { return *node_; }
   Progress& progress() { return progress_; }
-  const engine::Model& model() const { return *model_; }
+  const EngineMaker& engines() const { return *engines_; }
   const std::vector<engine::Token>& prompt() const { return prompt_; }
 
   /// The engine that uses the shared cache.
   engine::Engine& engine() { return *engine_; }
   engine::EngineOptions engine_options() const;
+  /// Where prompts are cut besides the chunks: after the last block that can be fetched. A GPU's bits depend on the
+  /// cuts, and with this one a prompt has the same whether that much of it is computed or fetched.
+  std::size_t last_cut() const { return (prompt_.size() - 1) / kBlockTokens * kBlockTokens; }
   /// The text of tokens, or nothing where the model has no vocabulary.
   std::string text_of(const std::vector<engine::Token>& tokens) const;
 
@@ -48,15 +52,19 @@ class Session {
   int fail(const std::string& message);
 
  private:
-  std::optional<int> load_model_and_prompt();
+  std::optional<int> load_model();
+  std::optional<int> load_prompt();
   std::optional<int> start_node();
   std::optional<int> start_engine();
+  base::Result<> warm_up();
 
   const Options& options_;
   const Reporter& reporter_;
   StopSignal& stop_;
   Progress progress_;
-  std::optional<engine::Model> model_;
+  /// As of --device, or "host" where "auto" found a GPU that the engine cannot use.
+  std::string device_;
+  std::unique_ptr<EngineMaker> engines_;
   std::optional<engine::Vocab> vocab_;
   std::vector<engine::Token> prompt_;
   std::unique_ptr<engine::Engine> engine_;

@@ -1,6 +1,8 @@
 // The seed's table: what each stage took.
 #pragma once
 
+#include "apps/gpu-demo/report.h"
+
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -13,7 +15,17 @@ struct StageRow {
   /// Absent: not known here (the other side measures it).
   std::optional<double> milliseconds;
   std::size_t bytes = 0;  // 0: no rate
+  /// Nothing went this way.
+  bool is_unused = false;
 };
+
+/// What a consumer knows, from asking to having. `gpu_memory`: the engine's KV is in a GPU's memory.
+std::vector<StageRow> consumer_rows(const ConsumerResult& result, bool gpu_memory);
+/// The row of the direct path, and one of the staged path: `bytes` on the way where any went it.
+StageRow direct_row(const ConsumerResult& result);
+StageRow staged_row(std::string name, std::optional<double> milliseconds, std::size_t bytes);
+/// Of a result that was verified: "output and KV equal a run with the cache off".
+std::string verdict_of(const ConsumerResult& result);
 
 /// Rows as aligned text: name, time, bytes, GB/s.
 std::string format_stages(const std::vector<StageRow>& rows);
