@@ -19,7 +19,7 @@ void fill_prefill(ConsumerResult& result, const engine::PrefillReport& prefill, 
   result.restarts = prefill.restarts;
   result.reason = prefill.reason;
   result.prefill_ms = milliseconds_of(prefill.total);
-  result.bytes_fetched = transfer.bytes_from_peers;
+  result.bytes_fetched = transfer.bytes_from_peers + transfer.bytes_direct;
   result.match_ms = milliseconds_of(transfer.match);
   result.network_ms = milliseconds_of(transfer.network);
   result.deserialise_ms = milliseconds_of(transfer.deserialise);

@@ -43,10 +43,11 @@ int run_producer(Session& session) {
   }
   auto published = sequence->cache().wait_published(std::chrono::steady_clock::now() + kPublishTimeout);
   if (!published) return session.fail("publish: " + published.error().message());
+  // Whoever reads that it is published may send the signal at once, and wants a clean end.
+  session.stop().on_signal({});
   report_published(session, *sequence);
   if (!session.reporter().json()) std::printf("serving; end with Ctrl-C\n");
   std::fflush(stdout);
-  session.stop().on_signal({});
   session.stop().wait();
   session.report_stats();
   session.node().stop();

@@ -42,7 +42,7 @@ class CommandLine(E2eTest):
             "port out of range": ([role, "--port=70000"], "--port"),
             "chunk that is no multiple of a block": ([role, "--chunk-tokens=100"], "--chunk-tokens"),
             "token file that is not there": ([role, "--token-file=/nowhere"], "--token-file"),
-            "device that this build lacks": ([role, "--device=cuda"], "cuda"),
+            "unknown device": ([role, "--device=abacus"], "--device"),
             "cluster key that is no key": ([role, "--cluster-key=secret"], "cluster"),
             "peer that is no multiaddr": ([role, "--peer=localhost:9100"], "peer"),
         }
@@ -52,6 +52,13 @@ class CommandLine(E2eTest):
                 code, process = self.run_demo(*arguments, config)
                 self.assertEqual(code, 2)
                 self.assertIn(word, process.log)
+
+    def test_a_gpu_that_is_not_there_is_a_clear_error(self):
+        code, process = self.run_demo("--role=consumer", "--device=cuda", "--gpu=1023", f"--config-dir={self.path('config')}")
+        # A build without CUDA calls it wrong usage; with it, it is the machine that lacks the GPU.
+        _, described = self.run_demo("--help")
+        self.assertEqual(code, 2 if "no CUDA backend" in "\n".join(described.output) else 1)
+        self.assertRegex(process.log, "--device=cuda|--gpu")
 
     def test_a_model_that_is_not_there_is_a_clear_error(self):
         process = self.start("consumer", flags=["--model=/nowhere", "--prompt-tokens=64"])
