@@ -1,3 +1,4 @@
+#include "bench/figures.h"
 #include "bench/gpu/fetch_roles.h"
 
 #include <condition_variable>
@@ -16,6 +17,9 @@ using namespace std::chrono_literals;
 
 /// Where an abort may fall, in parts of an undisturbed copy.
 constexpr double kAbortSpan = 1.3;
+constexpr int kUndisturbedFetches = 21;
+/// Fetches begun for each abort wanted: some have ended by the time that they are to be cancelled.
+constexpr std::uint64_t kTriesPerAbort = 10;
 constexpr base::Duration kGoodFetchPatience = 20s;
 
 /// Lines of standard input, read on a thread of its own, so that a running loop can see that one has come.
@@ -144,7 +148,6 @@ class Loop {
                             {"direct", path.direct},
                             {"copy_us", outcome.copy_s * 1e6},
                             {"reason", outcome.reason}});
-    if (outcome.good) copy_s_ = outcome.copy_s;
   }
 
   /// Fetches, and checks a piece of each good one, until a command comes or a fetch is not good.
@@ -163,12 +166,14 @@ class Loop {
     print_event("ran", counts.to_json());
   }
 
-  /// Cancels fetches at random moments. What is poisoned once cancel() has returned stays poisoned.
-  void abort_many(std::uint64_t count) {
+  /// Until so many fetches have been cancelled under way, at random moments. What is poisoned once cancel() has
+  /// returned stays poisoned.
+  void abort_many(std::uint64_t wanted) {
     Counts counts;
-    for (std::uint64_t i = 0; i < count; ++i) {
+    const double copy_s = undisturbed_copy_s(counts);
+    for (std::uint64_t i = 0; counts.cancelled < wanted && i < wanted * kTriesPerAbort; ++i) {
       const double part = static_cast<double>(random_() % 10000) / 10000;
-      const FetchOutcome outcome = node_.fetch(1, part * kAbortSpan * copy_s_);
+      const FetchOutcome outcome = node_.fetch(1, part * kAbortSpan * copy_s);
       counts.add(outcome, node_.shape().blocks);
       if (!outcome.cancelled) continue;
       const auto sample = random_sample();
@@ -179,6 +184,16 @@ class Loop {
       if (whole.matched < node_.shape().blocks) ++counts.missed;
     }
     print_event("aborted", counts.to_json());
+  }
+
+  double undisturbed_copy_s(Counts& counts) {
+    std::vector<double> seconds;
+    for (int i = 0; i < kUndisturbedFetches; ++i) {
+      const FetchOutcome outcome = node_.fetch(1);
+      counts.add(outcome, node_.shape().blocks);
+      seconds.push_back(outcome.copy_s);
+    }
+    return median(seconds);
   }
 
   /// Fetches what the board says is offered, while the owner takes it back and reuses it all the time. Look-ups that
@@ -200,7 +215,6 @@ class Loop {
   BoardWords& board_;
   std::minstd_rand random_;
   Commands commands_;
-  double copy_s_ = 1e-3;
 };
 
 }  // namespace
