@@ -59,9 +59,22 @@ class E2eTest(unittest.TestCase):
 
     @classmethod
     def start(
-        cls, role, model=None, tokens=None, namespace=None, key=CLUSTER_KEY, config_dir=None, mdns=False, flags=()
+        cls,
+        role,
+        model=None,
+        tokens=None,
+        namespace=None,
+        key=CLUSTER_KEY,
+        config_dir=None,
+        mdns=False,
+        direct=False,
+        flags=(),
     ):
-        """Starts gpu-demo with --json. Without `tokens` the flags say what the prompt is."""
+        """Starts gpu-demo with --json. Without `tokens` the flags say what the prompt is.
+
+        Processes of one host would read each other's memory in place. Most tests are of what crosses a network, so
+        that is off unless `direct` is set.
+        """
         arguments = [f"--role={role}", "--json", f"--config-dir={config_dir or cls.path('config')}"]
         if key:
             arguments.append(f"--cluster-key={key}")
@@ -71,6 +84,8 @@ class E2eTest(unittest.TestCase):
             arguments.append(f"--token-file={cls.token_file(tokens)}")
         if not mdns:
             arguments.append("--no-mdns")
+        if not direct:
+            arguments.append("--no-direct")
         return DemoProcess(role, [*arguments, *flags], netns=namespace, environment=cls.environment())
 
     @classmethod

@@ -20,13 +20,14 @@ class Fetch(E2eTest):
         cls.tokens = models.real_tokens()[:PROMPT_TOKENS]
         assert len(cls.tokens) == PROMPT_TOKENS, "the model's text is too short"
         cls.dump = cls.path("producer-kv")
-        cls.nhd = cls.producer(cls.model, cls.tokens, flags=["--layout=nhd", f"--kv-dump={cls.dump}"])
+        cls.nhd = cls.producer(cls.model, cls.tokens, direct=True, flags=["--layout=nhd", f"--kv-dump={cls.dump}"])
         cls.peer = address_of(cls.nhd)
 
-    def fetch(self, tokens, peers, fetched, layout="nhd"):
+    def fetch(self, tokens, peers, fetched, layout="nhd", direct=False):
         """Runs a consumer that is to fetch so many tokens; returns its result. Its fetched KV is the producer's."""
         dump = self.path("consumer-kv")
-        consumer = self.consume(self.model, tokens, peers, flags=[f"--layout={layout}", f"--kv-dump={dump}"])
+        flags = [f"--layout={layout}", f"--kv-dump={dump}"]
+        consumer = self.consume(self.model, tokens, peers, direct=direct, flags=flags)
         result = self.check_result(consumer, fetched, len(tokens))
         blocks = fetched // BLOCK_TOKENS
         self.assert_same_kv(self.dump, dump, blocks, self.model)
@@ -46,6 +47,19 @@ class Fetch(E2eTest):
 
     def test_an_hnd_engine_fetches_from_an_nhd_engine(self):
         self.fetch(self.tokens, [self.peer], fetched=512, layout="hnd")
+
+    def test_on_one_host_the_producers_memory_is_read_in_place(self):
+        for layout in ("nhd", "hnd"):
+            with self.subTest(layout):
+                result = self.fetch(self.tokens, [self.peer], fetched=512, layout=layout, direct=True)
+                self.assertTrue(result["path"].startswith("direct"), result["path"])
+                self.assertEqual(result["bytes_direct"], result["bytes_fetched"])
+                self.assertTrue(result["kv_matches_local"])
+
+    def test_without_the_direct_path_the_result_says_why(self):
+        result = self.fetch(self.tokens, [self.peer], fetched=512)
+        self.assertRegex(result["path"], "^staged: .+")
+        self.assertEqual(result["bytes_direct"], 0)
 
 
 class FourProcesses(E2eTest):
