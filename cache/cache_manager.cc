@@ -316,14 +316,17 @@ base::Result<OfferId> CacheManager::offer(PutRequest request) {
       if (!offer->revoked() && !stopping_) local_->add_offer(offer);
     });
   };
-  // No peer can wait for an event of this process: the blocks are shown once they are written.
-  const auto show_when_written = [connector = context_.connector, region = offer->request().region, ready, show] {
+  // No peer can wait for an event of this process: the blocks are shown once they are written, which a copy of one
+  // slice tells that comes after the event.
+  const auto show_when_written = [connector = context_.connector, offer, ready, show] {
     if (ready.device == nullptr) return show();
+    auto slice = std::make_shared<std::vector<std::uint8_t>>(offer->format().layer_slice_bytes());
     ReadyEvent device_only;
     device_only.device = ready.device;
-    connector->gather(region, {}, device_only, [show](base::Result<> written) {
-      if (written) show();
-    });
+    connector->gather(offer->request().region, {SliceCopy{offer->request().slots.front(), 0, slice->data()}},
+                      device_only, [show, slice](base::Result<> written) {
+                        if (written) show();
+                      });
   };
   if (ready.host) {
     ready.host->when_signalled(show_when_written);
