@@ -37,6 +37,7 @@ def _processor():
 
 def describe(device, commit):
     found = gpus()
+    now = datetime.datetime.now(datetime.timezone.utc)
     names = ", ".join(f"{gpu['name']} ({gpu['memory.total']})" for gpu in found)
     return {
         "device": names if device == "cuda" and names else "host memory (no GPU)" if device == "host" else "a GPU",
@@ -45,6 +46,7 @@ def describe(device, commit):
         "processor": _processor(),
         "cores": os.cpu_count(),
         "kernel": platform.release(),
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "date": now.strftime("%Y-%m-%d %H:%M UTC"),
+        "time": now.timestamp(),
         "commit": commit,
     }

@@ -43,6 +43,8 @@ class Results:
         self.machine = machine
         self.device = device
         self.rows = []
+        # The machine that each part ran on, and when: not one and the same where results were merged.
+        self.machines = {}
         self.on_row = lambda row: None
 
     def add(self, part, name, figure=None, unit="", *, bar=None, **more):
@@ -58,6 +60,7 @@ class Results:
 
     def _keep(self, row):
         self.rows.append(row)
+        self.machines[row.part] = self.machine
         self.on_row(row)
         return row
 
@@ -69,19 +72,14 @@ class Results:
 
     @staticmethod
     def merged(paths):
-        """Rows of several JSON files in the order given; where two name the same row, the later file's counts."""
-        results, rows, machines = None, {}, []
-        for path in paths:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if results is None:
-                results = Results(kept["machine"], kept["device"])
-            if kept["machine"] not in machines:
-                machines.append(kept["machine"])
-            for fields in kept["rows"]:
-                rows[fields["part"], fields["name"]] = Row(**fields)
-        results.machine = {**machines[-1], "others": machines[:-1]} if len(machines) > 1 else machines[0]
-        order = list(dict.fromkeys(part for part, _ in rows))
-        results.rows = sorted(rows.values(), key=lambda row: order.index(row.part))
+        """Several JSON files in one table. Of a part that was run more than once, the latest run counts."""
+        kept = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda run: run["machine"]["time"])
+        results = Results(kept[-1]["machine"], kept[-1]["device"])
+        for run in kept:
+            parts = {row["part"] for row in run["rows"]}
+            results.rows = [row for row in results.rows if row.part not in parts]
+            results.rows += [Row(**fields) for fields in run["rows"]]
+            results.machines.update({part: run["machine"] for part in parts})
         return results
 
 
@@ -132,18 +130,17 @@ def as_markdown(results, command):
         "",
         "Written by `bench/gpu/run.py`; do not edit. Floors were measured in the same run as the figure beside them.",
         "",
-        f"- device: {machine.get('device', '')}",
-        f"- driver: {machine.get('driver', '')}",
-        f"- processor: {machine.get('processor', '')}, {machine.get('cores', '')} cores; kernel {machine.get('kernel', '')}",
-        f"- date: {machine.get('date', '')}",
-        f"- commit: {machine.get('commit', 'not known')}",
+        f"- device: {machine['device']}, driver {machine['driver']}",
+        f"- processor: {machine['processor']}, {machine['cores']} cores; kernel {machine['kernel']}",
+        f"- date: {machine['date']}, commit {machine['commit']}",
         f"- command: `{command}`",
     ]
-    if machine.get("others"):
-        lines.append("- rows of several runs, each on a machine of its own kind: "
-                     + "; ".join(f"{other.get('device')}, {other.get('date')}" for other in machine["others"]))
     for part in dict.fromkeys(row.part for row in results.rows):
-        lines += ["", f"## {part}", "", "| " + " | ".join(HEADS[1:]) + " | note |", "|---|" + "---|" * (len(HEADS) - 1)]
+        ran = results.machines[part]
+        lines += ["", f"## {part}", ""]
+        if any(ran[key] != machine[key] for key in ("device", "driver", "date", "commit")):
+            lines += [f"{ran['device']}, driver {ran['driver']}, {ran['date']}, commit {ran['commit']}", ""]
+        lines += ["| " + " | ".join(HEADS[1:]) + " | note |", "|---|" + "---|" * (len(HEADS) - 1)]
         for row in results.rows:
             if row.part == part:
                 note = row.note if row.verdict not in (NOT_RUN, FAILED) else ""

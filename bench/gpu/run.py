@@ -5,7 +5,7 @@ One command for all of it, or parts of it where a command's time is bounded:
 
   run.py --out=FOLDER                            every part
   run.py --out=FOLDER --only=kernels,copy        some parts; each writes FOLDER/<parts>.json
-  run.py --merge FOLDER/*.json --markdown=FILE   one table of several runs
+  run.py --merge FOLDER/*.json --markdown=FILE   one table of several runs, of each part the latest
 
 What cannot run here is a row "not run: <reason>" and stops nothing; a part that fails stops no other. Exit code 1 if
 anything failed or is below its bar. With --device=host everything that can runs on host memory (no speed is judged).
@@ -114,12 +114,13 @@ def save(results, arguments, stem):
 
 def command_text():
     """Without what differs from machine to machine."""
-    words = [re.sub(r"=.*/", "=", word) for word in sys.argv[1:] if not word.startswith("--programs")]
+    words = [re.sub(r"(^|=).*/", r"\1", word) for word in sys.argv[1:] if not word.startswith("--programs")]
     return " ".join(["bench/gpu/run.py", *words])
 
 
 def merge(arguments):
     results = Results.merged(arguments.merge)
+    results.rows.sort(key=lambda row: list(PARTS).index(row.part))
     print(as_table(results))
     if arguments.out:
         arguments.out.mkdir(parents=True, exist_ok=True)
