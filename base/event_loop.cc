@@ -1,6 +1,7 @@
 #include "base/event_loop.h"
 
 #include "base/clock.h"
+#include "base/spin_time.h"
 
 namespace base {
 
@@ -8,8 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What waking a sleeping thread takes on a virtual machine, about.
-constexpr Duration kSpinMax = 50us;
 constexpr Duration kSpinMin = 1us;
 
 TimePoint now() { return std::chrono::steady_clock::now(); }
@@ -18,14 +17,14 @@ TimePoint now() { return std::chrono::steady_clock::now(); }
 class SpinTime {
  public:
   Duration get() const { return time_; }
-  void found_work() { time_ = kSpinMax; }
+  void found_work() { time_ = spin_time_max(); }
   void found_none() { time_ = time_ / 2 < kSpinMin ? Duration(0) : time_ / 2; }
   void slept(Duration time) {
-    if (time < kSpinMax) time_ = kSpinMax;
+    if (time < spin_time_max()) time_ = spin_time_max();
   }
 
  private:
-  Duration time_ = kSpinMax;
+  Duration time_ = spin_time_max();
 };
 
 /// Whether anything was run within `time`.

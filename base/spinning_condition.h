@@ -4,7 +4,7 @@
 // fetch of a few megabytes. What is waited for here often comes sooner than that.
 #pragma once
 
-#include "base/clock.h"
+#include "base/spin_time.h"
 
 #include <algorithm>
 #include <atomic>
@@ -14,9 +14,6 @@
 #include <thread>
 
 namespace base {
-
-/// How long a waiter looks: longer than a look-up or a small direct copy takes, too short to be missed by anybody else.
-inline constexpr Duration kSpinTime = std::chrono::microseconds(50);
 
 /// As std::condition_variable: notify with what has changed already visible under the waiters' mutex.
 class SpinningCondition {
@@ -43,7 +40,7 @@ class SpinningCondition {
     static const bool one_core = std::thread::hardware_concurrency() < 2;
     if (ready()) return true;
     if (one_core) return false;
-    const TimePoint end = std::min(deadline, std::chrono::steady_clock::now() + kSpinTime);
+    const TimePoint end = std::min(deadline, std::chrono::steady_clock::now() + spin_time_max());
     while (std::chrono::steady_clock::now() < end) {
       const std::uint32_t seen = version_.load(std::memory_order_acquire);
       lock.unlock();
