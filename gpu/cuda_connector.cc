@@ -157,7 +157,11 @@ base::Result<RegionExport> CudaConnector::export_region(RegionId id) {
     exported.pieces.push_back(std::move(piece));
   }
   kvc_export_free(&raw);
-  CudaLocalExports::instance().add(region.get(), exported.address, exported.bytes);
+  CudaLocalExports::instance().add(region.get(), exported);
+  if (!find(id)) {  // unregistered meanwhile, and perhaps before it was added
+    CudaLocalExports::instance().remove(region.get());
+    return GpuError::kUnknownRegion;
+  }
   return exported;
 }
 

@@ -5,27 +5,42 @@
 #include "gpu/direct_copy.h"
 #include "gpu/error.h"
 
-#include <algorithm>
 #include <cstring>
 
 namespace kvp2p {
 
-bool CudaImport::begin_use() {
+bool CudaUses::begin() {
   std::lock_guard lock(mutex_);
   if (closed_) return false;
   ++uses_;
   return true;
 }
 
-void CudaImport::end_use() {
+void CudaUses::end() {
   std::lock_guard lock(mutex_);
   if (--uses_ == 0) idle_.notify_all();
 }
 
-void CudaImport::close() {
+void CudaUses::close() {
   std::unique_lock lock(mutex_);
   closed_ = true;
   idle_.wait(lock, [this] { return uses_ == 0; });
+}
+
+bool CudaImport::begin_use() {
+  if (!uses_.begin()) return false;
+  if (owner_ == nullptr || owner_->begin()) return true;
+  uses_.end();
+  return false;
+}
+
+void CudaImport::end_use() {
+  if (owner_ != nullptr) owner_->end();
+  uses_.end();
+}
+
+void CudaImport::close() {
+  uses_.close();
   region_.reset();
   mapping_.reset();
 }
@@ -80,16 +95,18 @@ base::Result<DirectLink> link_to(int device, int peer) {
 struct Mapped {
   CudaImportHandle mapping;
   void* start = nullptr;
+  std::shared_ptr<CudaUses> owner;
 };
 
 base::Result<Mapped> map_own(const RegionExport& exported, int device, int owner) {
-  if (!CudaLocalExports::instance().contains(exported.address, exported.bytes)) return GpuError::kNotReachable;
+  Mapped mapped;
+  mapped.owner = CudaLocalExports::instance().find(exported);
+  if (mapped.owner == nullptr) return GpuError::kNotReachable;
   if (device != owner) {
     if (const kvc_status status = kvc_enable_peer(device, owner); status != KVC_OK) {
       return cuda_error(status, "reach another GPU");
     }
   }
-  Mapped mapped;
   mapped.start = reinterpret_cast<void*>(static_cast<std::uintptr_t>(exported.address));
   return mapped;
 }
@@ -134,7 +151,8 @@ base::Result<ImportId> CudaImportTable::open(const RegionExport& exported) {
   if (!mapped) return mapped.error();
   auto region = make_cuda_region(device_, mapped->start, exported.bytes, exported.layout);
   if (!region) return region.error();
-  auto import = std::make_shared<CudaImport>(std::move(mapped->mapping), std::move(*region), exported.layout, *link);
+  auto import = std::make_shared<CudaImport>(std::move(mapped->mapping), std::move(*region), exported.layout, *link,
+                                             std::move(mapped->owner));
   std::lock_guard lock(mutex_);
   const ImportId id{next_id_++};
   imports_.emplace(id, std::move(import));
@@ -185,21 +203,31 @@ CudaLocalExports& CudaLocalExports::instance() {
   return exports;
 }
 
-void CudaLocalExports::add(const void* region, std::uint64_t address, std::uint64_t bytes) {
+void CudaLocalExports::add(const void* region, const RegionExport& exported) {
   std::lock_guard lock(mutex_);
-  ranges_[region] = {address, bytes};
+  ranges_.try_emplace(region, Range{exported.device, exported.address, exported.bytes, std::make_shared<CudaUses>()});
 }
 
 void CudaLocalExports::remove(const void* region) {
-  std::lock_guard lock(mutex_);
-  ranges_.erase(region);
+  std::shared_ptr<CudaUses> uses;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = ranges_.find(region);
+    if (found == ranges_.end()) return;
+    uses = std::move(found->second.uses);
+    ranges_.erase(found);
+  }
+  uses->close();
 }
 
-bool CudaLocalExports::contains(std::uint64_t address, std::uint64_t bytes) const {
+std::shared_ptr<CudaUses> CudaLocalExports::find(const RegionExport& exported) const {
   std::lock_guard lock(mutex_);
-  return std::any_of(ranges_.begin(), ranges_.end(), [&](const auto& known) {
-    return known.second == std::pair{address, bytes};
-  });
+  for (const auto& [region, range] : ranges_) {
+    if (range.device == exported.device && range.address == exported.address && range.bytes == exported.bytes) {
+      return range.uses;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace kvp2p

@@ -11,17 +11,39 @@
 
 namespace kvp2p {
 
+/// Counts the copies that use some memory, so that it can be taken away between them. Thread-safe.
+class CudaUses {
+ public:
+  /// False once it is closed.
+  bool begin();
+  void end();
+  /// Waits for the uses under way; there are no later ones.
+  void close();
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t uses_ = 0;
+  bool closed_ = false;
+};
+
 /// One open import. Thread-safe. Shared by the copies that use it.
 class CudaImport {
  public:
-  CudaImport(CudaImportHandle mapping, CudaRegionHandle region, LayoutDesc layout, DirectLink link)
-      : mapping_(std::move(mapping)), region_(std::move(region)), layout_(std::move(layout)), link_(link) {}
+  /// `owner`: the uses of the region of this process that it is; null for another process's.
+  CudaImport(CudaImportHandle mapping, CudaRegionHandle region, LayoutDesc layout, DirectLink link,
+             std::shared_ptr<CudaUses> owner)
+      : mapping_(std::move(mapping)),
+        region_(std::move(region)),
+        layout_(std::move(layout)),
+        link_(link),
+        owner_(std::move(owner)) {}
 
   const kvc_region* region() const { return region_.get(); }
   const LayoutDesc& layout() const { return layout_; }
   DirectLink link() const { return link_; }
 
-  /// False once it is closed. Between the two the mapping stays.
+  /// False once it is closed, or its region unregistered in this process. Between the two the memory stays.
   bool begin_use();
   void end_use();
   /// Waits for the uses under way and unmaps.
@@ -33,10 +55,8 @@ class CudaImport {
   CudaRegionHandle region_;
   const LayoutDesc layout_;
   const DirectLink link_;
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  std::size_t uses_ = 0;
-  bool closed_ = false;
+  const std::shared_ptr<CudaUses> owner_;
+  CudaUses uses_;
 };
 
 /// Thread-safe.
@@ -62,18 +82,26 @@ base::Result<> check_direct(const LayoutDesc& from, const LayoutDesc& to, const 
                             const std::vector<IndexPair>& layers);
 
 /// What this process has exported, by connectors of any device. An export that comes back and names this process is
-/// used by its address, so it must be one of these: a peer could make one up.
+/// used by its address, so it must be one of these, on that very device: a peer could make one up. Thread-safe.
 class CudaLocalExports {
  public:
   static CudaLocalExports& instance();
-  /// `region` names it, and is not looked into.
-  void add(const void* region, std::uint64_t address, std::uint64_t bytes);
+  /// `region` names it, and is not looked into. A second time changes nothing.
+  void add(const void* region, const RegionExport& exported);
+  /// Before the region's memory may go: waits for the copies out of it by its address, and there are no later ones.
   void remove(const void* region);
-  bool contains(std::uint64_t address, std::uint64_t bytes) const;
+  /// Null: it is none of these.
+  std::shared_ptr<CudaUses> find(const RegionExport& exported) const;
 
  private:
+  struct Range {
+    DeviceUuid device{};
+    std::uint64_t address = 0;
+    std::uint64_t bytes = 0;
+    std::shared_ptr<CudaUses> uses;
+  };
   mutable std::mutex mutex_;
-  std::map<const void*, std::pair<std::uint64_t, std::uint64_t>> ranges_;
+  std::map<const void*, Range> ranges_;
 };
 
 }  // namespace kvp2p

@@ -398,6 +398,30 @@ std::string direct_copy_converts_the_layout(int device) {
   return {};
 }
 
+/// In one process the memory is used by its address, and the engine may free it once it is unregistered.
+std::string an_unregistered_region_is_read_no_more(int device) {
+  const auto owner = connector_of(device);
+  const auto reader = connector_of(device);
+  DeviceMemory from(device, nhd({}), 4), to(device, nhd({}), 0);
+  const RegionId source = *owner->register_region(from.memory(), from.layout());
+  const RegionId target = *reader->register_region(to.memory(), to.layout());
+  const auto import = reader->import_region(*owner->export_region(source));
+  if (!import) return "import: " + import.error().message();
+  auto later = *owner->export_region(source);
+  std::vector<std::future<base::Result<>>> copies;
+  for (int i = 0; i < 8; ++i) copies.push_back(start_direct(*reader, *import, target, {{1, 2}}, pairs_of(2)));
+  owner->unregister_region(source);
+  for (auto& copy : copies) {
+    const auto outcome = copy.get();
+    if (!outcome && outcome.error() != GpuError::kUnknownImport) return outcome.error().message();
+  }
+  auto late = start_direct(*reader, *import, target, {{0, 0}}, pairs_of(2));
+  if (late.get().error() != GpuError::kUnknownImport) return "an unregistered region was read";
+  if (reader->import_region(std::move(later))) return "an unregistered region was opened";
+  reader->close_import(*import);
+  return {};
+}
+
 std::string false_exports_are_refused(int device) {
   const auto connector = connector_of(device);
   DeviceMemory memory(device, nhd({}), 3);
@@ -457,6 +481,7 @@ const std::vector<CudaCase>& cuda_cases() {
       {"DestructionEndsQueuedWork", destruction_ends_queued_work},
       {"ManyThreadsAskAtOnce", many_threads_ask_at_once},
       {"DirectCopyConvertsTheLayout", direct_copy_converts_the_layout},
+      {"AnUnregisteredRegionIsReadNoMore", an_unregistered_region_is_read_no_more},
       {"FalseExportsAreRefused", false_exports_are_refused},
       {"BadRequestsFail", bad_requests_fail},
   };
