@@ -87,7 +87,7 @@ class GpuConnector {
   /// Opens it for reading. Slow, up to 10 ms: not on the node thread, and kept. `exported` is hostile: its layout is
   /// checked against what was mapped. GpuError::kNotReachable if this device cannot get there.
   virtual base::Result<ImportId> import_region(RegionExport exported) = 0;
-  /// Waits for the import's copies under way; later ones fail.
+  /// Waits for the import's copies under way; later ones fail. From inside a CopyDone only if no other copy uses it.
   virtual void close_import(ImportId import) = 0;
   virtual base::Result<DirectLink> link_of(ImportId import) const = 0;
   /// Copies every layer pair of every slot pair, layouts converted: one pass. REQUIRES, checked: equal format but for

@@ -256,6 +256,14 @@ void HostCopyQueue::move_bytes(const Region& region, const Job& job) {
                direct.layers);
 }
 
+/// Before the completion is called: it may be what closes the import.
+void HostCopyQueue::release_import(Job& job) {
+  const std::shared_ptr<Import> import = std::move(job.import);  // unmapped, if this is the last, after the lock
+  std::lock_guard lock(mutex_);
+  --import->running;
+  idle_.notify_all();
+}
+
 void HostCopyQueue::run_front_job(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Region>& region) {
   const std::shared_ptr<Job> job = std::move(region->jobs.front());
   region->jobs.pop_front();
@@ -263,11 +271,11 @@ void HostCopyQueue::run_front_job(std::unique_lock<std::mutex>& lock, const std:
   if (job->import) ++job->import->running;
   lock.unlock();
   move_bytes(*region, *job);
+  if (job->import) release_import(*job);
   CopyDone done = std::move(job->done);
   done({});
   done = nullptr;
   lock.lock();
-  if (job->import) --job->import->running;
   region->running = false;
   region->scheduled = false;
   schedule(region);

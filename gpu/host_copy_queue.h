@@ -33,7 +33,7 @@ struct DirectWork {
 };
 using CopyWork = std::variant<SliceWork, DirectWork>;
 
-/// Thread-safe. Its lock is taken twice a copy, never while bytes move.
+/// Thread-safe. Its lock is taken two or three times a copy, never while bytes move.
 class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
  public:
   void start(unsigned threads);
@@ -84,6 +84,7 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   };
 
   void run();
+  void release_import(Job& job);
   void run_front_job(std::unique_lock<std::mutex>& lock, const std::shared_ptr<Region>& region);
   void schedule(const std::shared_ptr<Region>& region);
   void mark_ready(RegionId id, Job& job);
