@@ -79,6 +79,11 @@ bool ClientImpl::has_session(const multiformats::PeerId& peer) const {
   return session != sessions_.end() && !session->second->owner->link.has_ended();
 }
 
+void ClientImpl::on_session_ended(std::function<void()> call) {
+  std::lock_guard lock(mutex_);
+  on_session_ended_ = std::move(call);
+}
+
 std::string ClientImpl::why_not(const multiformats::PeerId& peer, std::uint64_t region) const {
   std::lock_guard lock(mutex_);
   auto session = sessions_.find(peer);

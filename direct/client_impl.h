@@ -6,6 +6,7 @@
 #include "direct/owner_session.h"
 #include "direct/waker.h"
 
+#include <map>
 #include <thread>
 
 namespace kvp2p::direct {
@@ -50,6 +51,7 @@ class ClientImpl final : public DirectClient {
   void set_why_not(const multiformats::PeerId& peer, std::string reason) override;
   std::shared_ptr<PeerRegion> find(const multiformats::PeerId& peer, std::uint64_t region) const override;
   bool has_session(const multiformats::PeerId& peer) const override;
+  void on_session_ended(std::function<void()> call) override;
   std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const override;
   void forget(const multiformats::PeerId& peer) override;
   base::Task<> close() override;
@@ -71,7 +73,7 @@ class ClientImpl final : public DirectClient {
   base::Result<std::shared_ptr<OpenRegion>> import(OwnerSession& session, const Region& region, RegionExport exported,
                                                    int generations);
   void end_session(OwnerSession& session, base::Error why, std::string detail = {});
-  void close_unused();
+  void tell_closed();
   void answer(std::shared_ptr<OpenCall>& call, base::Result<> outcome);
 
   void stop();
@@ -88,6 +90,7 @@ class ClientImpl final : public DirectClient {
   /// Changed by the client's thread only.
   std::map<multiformats::PeerId, std::shared_ptr<OwnerSession>> sessions_;
   std::map<multiformats::PeerId, std::string> reasons_;
+  std::function<void()> on_session_ended_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -6,6 +6,8 @@
 
 #include <poll.h>
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 
 namespace kvp2p::direct {
@@ -41,7 +43,7 @@ void ClientImpl::run() {
     begin_calls();
     // A copy: sessions end while they are served.
     for (const auto& [peer, session] : std::map(sessions_)) serve(*session);
-    close_unused();
+    tell_closed();
   }
   for (const auto& [peer, session] : std::map(sessions_)) end_session(*session, DirectError::kClosing);
   std::vector<std::shared_ptr<OpenCall>> calls;
@@ -203,6 +205,7 @@ void ClientImpl::import_coming(OwnerSession& session) {
 base::Result<std::shared_ptr<OpenRegion>> ClientImpl::import(OwnerSession& session, const Region& region,
                                                              RegionExport exported, int generations) {
   if (exported.layout.slots() > region.slots) return GpuError::kLayoutOutOfBounds;
+  if (closer_->is_full()) return DirectError::kTooManyCloses;
   auto view = GenerationView::open(generations, region.slots);
   if (!view) return view.error();
   LayoutDesc layout = exported.layout;
@@ -232,21 +235,22 @@ base::Result<> ClientImpl::on_taken_back(OwnerSession& session, std::uint64_t id
 void ClientImpl::end_session(OwnerSession& session, base::Error why, std::string detail) {
   session.owner->link.end();
   note_reason(session.peer, detail.empty() ? why.message() : std::move(detail));
-  answer(session.call, why);
   std::map<std::uint64_t, std::shared_ptr<OpenRegion>> regions;  // let go of after the lock
   std::shared_ptr<OwnerSession> self;
-  std::lock_guard lock(mutex_);
-  regions = std::move(session.regions);
-  auto found = sessions_.find(session.peer);
-  self = std::move(found->second);
-  sessions_.erase(found);
+  {
+    std::lock_guard lock(mutex_);
+    regions = std::move(session.regions);
+    auto found = sessions_.find(session.peer);
+    self = std::move(found->second);
+    sessions_.erase(found);
+    if (on_session_ended_) boost::asio::post(executor_, on_session_ended_);
+  }
+  // Whoever is answered finds the session gone, and the reason there.
+  answer(session.call, why);
 }
 
-void ClientImpl::close_unused() {
-  for (const ClosedRegion& region : closer_->take()) {
-    connector_.close_import(region.import);
-    region.owner->link.send(Closed{region.id, ""});
-  }
+void ClientImpl::tell_closed() {
+  for (const ClosedRegion& region : closer_->take_closed()) region.owner->link.send(Closed{region.id, ""});
 }
 
 }  // namespace kvp2p::direct

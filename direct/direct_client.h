@@ -8,6 +8,7 @@
 #include "gpu/connector.h"
 #include "multiformats/peer_id.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -64,6 +65,9 @@ class DirectClient {
   virtual std::shared_ptr<PeerRegion> find(const multiformats::PeerId& peer, std::uint64_t region) const = 0;
   /// Whether the peer has been met and is there: then it hands over what it can, if not at once.
   virtual bool has_session(const multiformats::PeerId& peer) const = 0;
+  /// `call` is called each time that a session has ended, whoever ended it. The last one set; it may outlive the
+  /// caller.
+  virtual void on_session_ended(std::function<void()> call) = 0;
   /// Why find() gives nothing, for people: "the peer is on another host".
   virtual std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const = 0;
   virtual void forget(const multiformats::PeerId& peer) = 0;

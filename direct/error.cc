@@ -26,6 +26,8 @@ const char* text_of(DirectError error) {
       return "this node is closing";
     case DirectError::kForgotten:
       return "the session with it ended";
+    case DirectError::kTooManyCloses:
+      return "too many peers' regions wait to be closed here";
   }
   return "unknown error";
 }

@@ -16,6 +16,7 @@ enum class DirectError {
   kNoDescriptors,
   kClosing,
   kForgotten,
+  kTooManyCloses,
 };
 
 base::Error make_error_code(DirectError error);

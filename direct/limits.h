@@ -14,6 +14,9 @@ inline constexpr std::size_t kDirectOwnersMax = 64;
 inline constexpr std::size_t kDirectReasonsMax = 4096;
 /// Regions of one node. More are served by the normal path.
 inline constexpr std::size_t kDirectRegionsMax = 64;
+/// Imports that wait to be closed before no more are opened: peers that take their memory back faster than this device
+/// lets go of it.
+inline constexpr std::size_t kDirectClosesMax = 256;
 /// Slots of one region: 128 MiB of generations.
 inline constexpr std::uint32_t kDirectSlotsMax = 1u << 24;
 
@@ -34,6 +37,10 @@ inline constexpr std::size_t kDirectPiecesPerMessage = kDirectDescriptorsMax;
 inline constexpr std::size_t kDirectReasonBytesMax = 512;
 /// Encoded messages waiting for a reader that is slow to take them; then its session ends.
 inline constexpr std::size_t kDirectQueueBytesMax = 8u << 20;
+/// The same for an owner that is slow to take what its reader says, which is little.
+inline constexpr std::size_t kDirectAnswerBytesMax = 256u << 10;
+/// What a waiting message takes beside its bytes.
+inline constexpr std::size_t kDirectWaitingBytes = 256;
 /// Messages taken from one socket before the others have their turn.
 inline constexpr int kDirectMessagesPerTurn = 16;
 

@@ -16,7 +16,7 @@ namespace kvp2p::direct {
 
 /// Reader → owner, first.
 struct Hello {
-  std::uint32_t version = 1;
+  std::uint32_t version = 0;  // 1; what is not said is 0
   std::array<std::uint8_t, 32> nonce{};
   bool operator==(const Hello&) const = default;
 };

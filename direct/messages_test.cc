@@ -51,6 +51,12 @@ TEST(DirectMessages, EachSurvivesARoundTrip) {
   }
 }
 
+TEST(DirectMessages, AVersionThatIsNotSaidIsNotTakenForOne) {
+  auto message = decode(encode(Hello{0, {1, 2, 3}}));  // zeros are not written
+  ASSERT_TRUE(message);
+  EXPECT_EQ(std::get<Hello>(*message).version, 0u);
+}
+
 TEST(DirectMessages, EveryCutIsRefused) {
   for (const auto& message : all_messages()) {
     const auto bytes = encode(message);

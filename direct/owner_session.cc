@@ -39,31 +39,54 @@ bool OpenRegion::has_generation(const SlotGeneration& slot) const {
   return slot.generation != 0 && slot.slot < generations_.slots() && generations_.get(slot.slot) == slot.generation;
 }
 
+ImportCloser::ImportCloser(GpuConnector& connector, std::function<void()> wake)
+    : connector_(connector), wake_(std::move(wake)), thread_([this] { run(); }) {}
+
 void ImportCloser::close_later(ClosedRegion region) {
   {
     std::lock_guard lock(mutex_);
     if (!stopped_) {
-      regions_.push_back(std::move(region));
-      wake_();
+      waiting_.push_back(std::move(region));
+      changed_.notify_one();
       return;
     }
   }
   connector_.close_import(region.import);
 }
 
-std::vector<ClosedRegion> ImportCloser::take() {
+bool ImportCloser::is_full() const {
   std::lock_guard lock(mutex_);
-  return std::exchange(regions_, {});
+  return waiting_.size() >= kDirectClosesMax;
+}
+
+std::vector<ClosedRegion> ImportCloser::take_closed() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(closed_, {});
 }
 
 void ImportCloser::stop() {
-  std::vector<ClosedRegion> left;
   {
     std::lock_guard lock(mutex_);
     stopped_ = true;
-    left = std::exchange(regions_, {});
+    changed_.notify_one();
   }
-  for (const ClosedRegion& region : left) connector_.close_import(region.import);
+  if (thread_.joinable()) thread_.join();
+  take_closed();  // there is nobody to tell
+}
+
+void ImportCloser::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return stopped_ || !waiting_.empty(); });
+    if (waiting_.empty()) return;
+    ClosedRegion region = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    connector_.close_import(region.import);
+    lock.lock();
+    closed_.push_back(std::move(region));
+    wake_();
+  }
 }
 
 }  // namespace kvp2p::direct

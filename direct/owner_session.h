@@ -7,8 +7,10 @@
 #include "direct/packet_link.h"
 #include "direct/read_marks.h"
 
-#include <map>
+#include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <thread>
 
 namespace kvp2p::direct {
 
@@ -16,7 +18,7 @@ class ImportCloser;
 
 /// What regions and their reads share of a connection. The link is the client thread's but for what any thread may.
 struct OwnerLink {
-  explicit OwnerLink(base::UniqueFd fd) : link(std::move(fd)) {}
+  explicit OwnerLink(base::UniqueFd fd) : link(std::move(fd), kDirectAnswerBytesMax) {}
   PacketLink link;
   MarkSet marks;  // set before any region is there
 };
@@ -56,23 +58,34 @@ struct ClosedRegion {
   ImportId import{};
 };
 
-/// Closes imports on the client's thread while there is one, and at once when there is none. Thread-safe.
+/// Closes imports on a thread of its own: a device may first finish all that it has been given, whoever gave it, and no
+/// other peer waits for that. After stop() on the thread of whoever lets go of the region. Thread-safe.
 class ImportCloser {
  public:
-  ImportCloser(GpuConnector& connector, std::function<void()> wake) : connector_(connector), wake_(std::move(wake)) {}
-  /// May be called inside any lock but the closer's.
+  /// `wake` is called when take_closed() has something to give.
+  ImportCloser(GpuConnector& connector, std::function<void()> wake);
+  /// stop() has been called.
+  ~ImportCloser() = default;
+  /// May be called inside any lock but the closer's. Never waits before stop().
   void close_later(ClosedRegion region);
-  /// What is to be closed now.
-  std::vector<ClosedRegion> take();
-  /// No thread takes any more.
+  /// So many imports wait that none should be opened.
+  bool is_full() const;
+  /// What has been closed since.
+  std::vector<ClosedRegion> take_closed();
+  /// Closes what waits, and ends the thread.
   void stop();
 
  private:
+  void run();
+
   GpuConnector& connector_;
   std::function<void()> wake_;
-  std::mutex mutex_;
-  std::vector<ClosedRegion> regions_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<ClosedRegion> waiting_;
+  std::vector<ClosedRegion> closed_;
   bool stopped_ = false;
+  std::thread thread_;
 };
 
 }  // namespace kvp2p::direct

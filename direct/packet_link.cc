@@ -1,7 +1,5 @@
 #include "direct/packet_link.h"
 
-#include "direct/limits.h"
-
 #include <sys/socket.h>
 
 namespace kvp2p::direct {
@@ -9,8 +7,9 @@ namespace kvp2p::direct {
 void PacketLink::send(const Message& message, std::vector<int> descriptors, std::shared_ptr<const void> keep) {
   if (has_ended()) return;
   Waiting packet{encode(message), std::move(descriptors), std::move(keep)};
-  if (waiting_bytes_ + packet.bytes.size() > kDirectQueueBytesMax) return end();
-  waiting_bytes_ += packet.bytes.size();
+  const std::size_t more = packet.bytes.size() + kDirectWaitingBytes;
+  if (waiting_bytes_ + more > queue_bytes_max_) return end();
+  waiting_bytes_ += more;
   waiting_.push_back(std::move(packet));
   flush();
 }
@@ -21,7 +20,7 @@ void PacketLink::flush() {
     const Waiting& next = waiting_.front();
     switch (send_packet(fd_.get(), next.bytes, next.descriptors)) {
       case SendOutcome::kSent:
-        waiting_bytes_ -= next.bytes.size();
+        waiting_bytes_ -= next.bytes.size() + kDirectWaitingBytes;
         waiting_.pop_front();
         break;
       case SendOutcome::kWouldBlock:

@@ -1,6 +1,7 @@
 // One end of a connected Unix socket: takes messages, and keeps those that the other end is slow to take.
 #pragma once
 
+#include "direct/limits.h"
 #include "direct/messages.h"
 #include "direct/unix_socket.h"
 
@@ -13,7 +14,8 @@ namespace kvp2p::direct {
 /// Used by one thread, but for end(), has_ended() and is_alive().
 class PacketLink {
  public:
-  explicit PacketLink(base::UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit PacketLink(base::UniqueFd fd, std::size_t queue_bytes_max = kDirectQueueBytesMax)
+      : fd_(std::move(fd)), queue_bytes_max_(queue_bytes_max) {}
 
   int fd() const { return fd_.get(); }
   /// `keep` keeps the descriptors open until they have been sent. Ends the link if more waits than may.
@@ -42,6 +44,7 @@ class PacketLink {
   };
 
   base::UniqueFd fd_;
+  const std::size_t queue_bytes_max_;
   std::atomic<bool> ended_{false};
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
