@@ -1,4 +1,4 @@
-// Opens the direct path to each peer that offers one, once for all sessions with it.
+// Opens the direct path to each peer that offers one, once for all sessions with it, and again when it has ended.
 #pragma once
 
 #include "exchange/node_context.h"
@@ -6,13 +6,14 @@
 
 #include <map>
 #include <memory>
+#include <vector>
 
 namespace kvp2p {
 
 /// Node thread only. Does nothing where the direct path is turned off.
 class DirectPaths {
  public:
-  explicit DirectPaths(std::shared_ptr<NodeContext> context) : context_(std::move(context)) {}
+  explicit DirectPaths(std::shared_ptr<NodeContext> context);
 
   /// A session has come up. A second one with the same run of the peer changes nothing.
   void on_session_up(const std::shared_ptr<Session>& session);
@@ -20,14 +21,26 @@ class DirectPaths {
   void on_peer_gone(const multiformats::PeerId& peer);
 
  private:
-  /// What coroutines hold: they may outlive this by the time that it takes them to notice the exchange's end.
-  using Asked = std::map<multiformats::PeerId, std::uint64_t>;
-  static base::Task<> open(std::shared_ptr<NodeContext> context, std::shared_ptr<Asked> asked,
-                           std::shared_ptr<Session> session);
+  /// One run of a peer, for as long as there is a session with it. Shared with the coroutine that keeps its path open,
+  /// which may outlive this by the time that it takes it to notice.
+  struct Path {
+    multiformats::PeerId peer;
+    std::uint64_t epoch = 0;
+    std::vector<std::weak_ptr<Session>> sessions;  // the last one to come up last
+    bool gone = false;
+  };
+
+  void drop(const multiformats::PeerId& peer);
+  static base::Task<> keep_open(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path);
+  /// False: asking again would not help.
+  static base::Task<bool> open(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path);
+  /// Until the path has ended, or is not wanted any more.
+  static base::Task<> wait_ended(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path);
+  static base::Task<> wait(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path, base::Duration time);
+  static std::shared_ptr<Session> session_of(Path& path);
 
   std::shared_ptr<NodeContext> context_;
-  /// The run of each peer that has been asked: one entry a peer with a session.
-  std::shared_ptr<Asked> asked_ = std::make_shared<Asked>();
+  std::map<multiformats::PeerId, std::shared_ptr<Path>> paths_;
 };
 
 }  // namespace kvp2p

@@ -35,15 +35,25 @@ class RecordingClient final : public DirectClient {
  public:
   base::Task<base::Result<>> open(multiformats::PeerId peer, DirectTicket ticket, base::TimePoint) override {
     opened.emplace_back(peer, ticket);
+    alive = !outcome.has_error();
     co_return outcome;
   }
   void set_why_not(const multiformats::PeerId& peer, std::string reason) override { reasons[peer] = std::move(reason); }
   std::shared_ptr<PeerRegion> find(const multiformats::PeerId&, std::uint64_t) const override { return nullptr; }
+  bool has_session(const multiformats::PeerId&) const override { return alive; }
+  void on_session_ended(std::function<void()> call) override { on_ended = std::move(call); }
   std::string why_not(const multiformats::PeerId&, std::uint64_t) const override { return outcome.error().message(); }
   void forget(const multiformats::PeerId& peer) override { forgotten.push_back(peer); }
+  /// As an owner does that has waited for a slow read.
+  void end_session() {
+    alive = false;
+    on_ended();
+  }
   base::Task<> close() override { co_return; }
 
   base::Result<> outcome;
+  bool alive = false;
+  std::function<void()> on_ended;
   std::vector<std::pair<multiformats::PeerId, DirectTicket>> opened;
   std::map<multiformats::PeerId, std::string> reasons;
   std::vector<multiformats::PeerId> forgotten;
@@ -52,6 +62,19 @@ class RecordingClient final : public DirectClient {
 class DirectPathsTest : public ExchangeTest {
  protected:
   ~DirectPathsTest() override { close_all(); }
+  void end_session() {
+    client_.end_session();
+    poll();
+  }
+  /// How often the path was opened after each second.
+  std::vector<std::size_t> opened_each_second(int seconds) {
+    std::vector<std::size_t> counts;
+    for (int i = 0; i < seconds; ++i) {
+      advance(1s);
+      counts.push_back(client_.opened.size());
+    }
+    return counts;
+  }
   TicketServer server_;
   RecordingClient client_;
 };
@@ -131,6 +154,92 @@ TEST_F(DirectPathsTest, AFailureLeavesTheSessionAsItIs) {
   poll();
   EXPECT_EQ(client_.opened.size(), 1u);
   EXPECT_TRUE(look_up(reader, owner.id(), request(0, 1)).blocks.at(0).present);
+}
+
+TEST_F(DirectPathsTest, APathThatHasEndedIsOpenedAgain) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  advance(60s);
+  ASSERT_EQ(client_.opened.size(), 1u) << "not while it is open";
+  end_session();
+  EXPECT_EQ(client_.opened.size(), 1u);
+  advance(1s);
+  ASSERT_EQ(client_.opened.size(), 2u);
+  EXPECT_EQ(server_.asked.size(), 2u) << "with another ticket";
+  end_session();
+  EXPECT_EQ(opened_each_second(3), (std::vector<std::size_t>{2, 3, 3})) << "later, if it held only for a moment";
+  advance(60s);
+  end_session();
+  EXPECT_EQ(opened_each_second(3), (std::vector<std::size_t>{4, 4, 4})) << "soon, if it held for a while";
+}
+
+TEST_F(DirectPathsTest, AnOwnerThatRefusesIsAskedLessAndLessOften) {
+  client_.outcome = DirectError::kRefused;
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  EXPECT_EQ(opened_each_second(8), (std::vector<std::size_t>{2, 2, 3, 3, 3, 3, 4, 4}));
+  for (int i = 0; i < 600; ++i) advance(1s);
+  const std::size_t before = client_.opened.size();
+  for (int i = 0; i < 300; ++i) advance(1s);
+  EXPECT_EQ(client_.opened.size() - before, 10u) << "every 30 s";
+  client_.outcome = {};
+  for (int i = 0; i < 30; ++i) advance(1s);
+  EXPECT_TRUE(client_.alive);
+}
+
+TEST_F(DirectPathsTest, APeerThatIsGoneOrElsewhereIsNotAskedAgain) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  poll();
+  reader.host.disconnect(owner.host);
+  end_session();
+  advance(60s);
+  EXPECT_EQ(client_.opened.size(), 1u);
+  client_.outcome = DirectError::kNoListener;
+  reader.host.dial(owner.host);
+  poll();
+  EXPECT_EQ(client_.opened.size(), 2u) << "each time that it comes";
+  advance(60s);
+  EXPECT_EQ(client_.opened.size(), 2u);
+}
+
+TEST_F(DirectPathsTest, AnotherSessionAsksWhereTheFirstHasEnded) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  reader.host.dial(owner.host);
+  owner.host.dial(reader.host);
+  poll();
+  reader.host.connection_to(owner.host)->close();
+  end_session();
+  advance(1s);
+  EXPECT_EQ(client_.opened.size(), 2u);
+  EXPECT_TRUE(client_.forgotten.empty());
+}
+
+TEST_F(DirectPathsTest, ALookupsAnswerCarriesThePlaces) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  for (std::uint32_t i = 0; i < 4; ++i) owner.blocks.add(i);
+  const DevicePlace first{7, 0, 1};
+  const DevicePlace last{UINT64_MAX, UINT32_MAX, UINT64_MAX};
+  owner.blocks.places[test_key(0)] = first;
+  owner.blocks.places[test_key(3)] = last;
+  reader.host.dial(owner.host);
+  poll();
+  const auto answer = look_up(reader, owner.id(), request(0, 5));
+  ASSERT_EQ(answer.blocks.size(), 5u);
+  EXPECT_EQ(answer.blocks[0].place, first);
+  EXPECT_EQ(answer.blocks[0].tier, Tier::kDevice);
+  EXPECT_EQ(answer.blocks[1].place, std::nullopt);
+  EXPECT_EQ(answer.blocks[1].tier, Tier::kHostMemory);
+  EXPECT_EQ(answer.blocks[2].place, std::nullopt);
+  EXPECT_EQ(answer.blocks[3].place, last);
+  EXPECT_FALSE(answer.blocks[4].present);
 }
 
 TEST_F(DirectPathsTest, TheSessionOfASupersededConnectionEnds) {

@@ -58,6 +58,10 @@ LookupAnswer FakeBlocks::lookup(const multiformats::PeerId&, const LookupRequest
     if (at == blocks.end() || !at->second.format.shard.covers(request.format.shard)) continue;
     any = true;
     answer.blocks[i].present = true;
+    if (auto place = places.find(request.keys[i]); place != places.end()) {
+      answer.blocks[i].tier = Tier::kDevice;
+      answer.blocks[i].place = place->second;
+    }
     if (i % 2 == 0) answer.blocks[i].root = root_of(at->second.leaves);
   }
   if (any) {

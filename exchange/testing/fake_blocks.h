@@ -45,6 +45,8 @@ class FakeBlocks final : public LocalBlocks {
   ModelFields model = test_model();
   std::map<BlockKey, Block> blocks;
   std::map<std::uint64_t, LookupRequest> leases;
+  /// Of blocks that are offered in place: in the device tier, there.
+  std::map<BlockKey, DevicePlace> places;
   /// Asked for when reading, reported as gone.
   std::set<BlockKey> gone;
   bool wants_puts = true;
