@@ -17,6 +17,11 @@ class DirectTest : public DirectCacheTest {
  protected:
   using DirectCacheTest::DirectCacheTest;
   std::shared_ptr<TransferState> transfer() { return start_get(decided_match(), kBlocks); }
+  /// Has all blocks stored, and is not the first choice.
+  multiformats::PeerId add_slower_peer() {
+    exchange_->scripts[owner_id_].rate = 1000;
+    return add_peer(0, kBlocks, false);
+  }
   void expect_staged(const TransferState& state, const std::string& why) {
     EXPECT_NE(state.report().path.find("staged: " + why), std::string::npos) << state.report().path;
     expect_right(state, kBlocks);
@@ -203,9 +208,11 @@ TEST_F(MoreHeadsTest, PartOfTheOwnersHeadsComesTheNormalWay) {
 
 // Blocks that are taken back ------------------------------------------------------------------------------------------
 
+enum class When : std::uint8_t { kBefore, kAmid, kAfter };
+
 struct Moment {
   const char* name;
-  bool after_copy;
+  When when;
   /// The owner waits for its readers, cuts them off, and writes other blocks.
   bool reused;
 };
@@ -224,13 +231,19 @@ TEST_P(TakenBackTest, IsNoticedWheneverItHappens) {
       owner_->revoke(offered);
     }
   };
-  if (GetParam().after_copy) {
-    connector_.after_copy = take;
-  } else {
-    connector_.before_copy = [&] {
-      take();
-      return base::Result<>();
-    };
+  switch (GetParam().when) {
+    case When::kBefore:
+      connector_.before_copy = [&] {
+        take();
+        return base::Result<>();
+      };
+      break;
+    case When::kAmid:
+      connector_.amid_copy = take;
+      break;
+    case When::kAfter:
+      connector_.after_copy = take;
+      break;
   }
   auto state = transfer();
   run_until_done(state);
@@ -245,10 +258,12 @@ TEST_P(TakenBackTest, IsNoticedWheneverItHappens) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Moments, TakenBackTest,
-                         ::testing::Values(Moment{"BeforeTheCopy", false, false},
-                                           Moment{"BeforeTheCopyAndReused", false, true},
-                                           Moment{"AfterTheCopy", true, false},
-                                           Moment{"AfterTheCopyAndReused", true, true}),
+                         ::testing::Values(Moment{"BeforeTheCopy", When::kBefore, false},
+                                           Moment{"BeforeTheCopyAndReused", When::kBefore, true},
+                                           Moment{"AmidTheCopy", When::kAmid, false},
+                                           Moment{"AmidTheCopyAndReused", When::kAmid, true},
+                                           Moment{"AfterTheCopy", When::kAfter, false},
+                                           Moment{"AfterTheCopyAndReused", When::kAfter, true}),
                          [](const auto& moment) { return std::string(moment.param.name); });
 
 TEST_F(DirectTest, BlocksTakenBackBeforeTheLookUpAreNotFound) {
@@ -336,6 +351,94 @@ TEST_F(SteppedTest, LayersAfterTheBlocksWereTakenBackComeTheNormalWay) {
   expect_staged(*state, "the owner took blocks back during the copy");
   EXPECT_EQ(state->report().bytes_direct, kBlocks * engine_.format().layer_slice_bytes());
   EXPECT_EQ(exchange_->fetches[0]->request.layers, (std::vector<std::uint32_t>{1, 2}));
+}
+
+/// The owner has stored copies beside what it offers, and takes its offer back when the first layer is there.
+class HalfInPlaceTest : public SteppedTest {
+ protected:
+  void start() {
+    open();
+    offered_ = offer(0, kBlocks);
+    const auto from_owner = exchange_->on_answer;
+    exchange_->on_answer = [from_owner](const auto& peer, const LookupRequest& request, LookupAnswer& answer) {
+      const std::vector<FoundBlock> stored = answer.blocks;
+      from_owner(peer, request, answer);
+      for (std::size_t i = 0; i < stored.size(); ++i) answer.blocks[i].root = stored[i].root;
+    };
+    connector_.after_copy = [this] {
+      if (++copied_ == 2) owner_->revoke(offered_);
+    };
+    state_ = transfer();
+    run_until([&] { return exchange_->fetches.size() == 1; });
+    EXPECT_TRUE(state_->layer_ready(0)) << "the engine may be reading it";
+    EXPECT_EQ(fetch(0).request.layers, (std::vector<std::uint32_t>{0})) << "what came in place is compared first";
+  }
+  testing::ScriptedExchange::FetchCall& fetch(std::size_t i) { return *exchange_->fetches.at(i); }
+
+  OfferId offered_{};
+  int copied_ = 0;
+  std::shared_ptr<TransferState> state_;
+};
+
+TEST_F(HalfInPlaceTest, StoredCopyCompletesWhatItIsEqualTo) {
+  start();
+  run_until_done(state_);
+  ASSERT_EQ(exchange_->fetches.size(), 2u);
+  EXPECT_EQ(fetch(1).request.layers, (std::vector<std::uint32_t>{1, 2}));
+  EXPECT_EQ(fetch(1).request.blocks, kBlocks);
+  expect_right(*state_, kBlocks);
+}
+
+TEST_F(HalfInPlaceTest, LayersOfTwoComputationsNeverMakeUpABlock) {
+  // What is offered differs from the stored copy from block 7 on.
+  other_from_ = 7;
+  start();
+  run_until_done(state_);
+  EXPECT_EQ(state_->status().good_blocks, 7u);
+  EXPECT_NE(state_->status().reason.find("another computation"), std::string::npos) << state_->status().reason;
+  expect_right(*state_, 7);
+  ASSERT_EQ(exchange_->fetches.size(), 2u);
+  EXPECT_EQ(fetch(1).request.blocks, 7u);
+  for (Slot slot = 7; slot < kBlocks; ++slot) {
+    EXPECT_FALSE(engine_.holds(keys_[slot], 1, slot)) << "a layer of the stored copy beside the offered one's";
+  }
+}
+
+TEST_F(HalfInPlaceTest, AnotherPeerWithTheSameCopyCompletesIt) {
+  const auto other = add_slower_peer();
+  start();
+  ASSERT_EQ(fetch(0).request.peer, owner_id_);
+  exchange_->send(fetch(0), 0, 0, 5);
+  exchange_->end(fetch(0), GpuError::kStopping);
+  run_until_done(state_);
+  expect_right(*state_, kBlocks);
+  EXPECT_TRUE(std::any_of(exchange_->fetches.begin(), exchange_->fetches.end(),
+                          [&](const auto& call) { return call->request.peer == other; }));
+}
+
+TEST_F(HalfInPlaceTest, CancelDuringTheComparisonLeavesNothing) {
+  start();
+  exchange_->send(fetch(0), 0, 0, kBlocks);
+  state_->cancel("cancelled");
+  settle();
+  EXPECT_EQ(exchange_->fetches.size(), 1u);
+  EXPECT_EQ(staging_->free_slots(), staging_->slots());
+  EXPECT_FALSE(manager_->holds_peer_regions());
+}
+
+TEST_F(DirectTest, WhatTheOwnerNoLongerHasAnotherPeerServes) {
+  open();
+  const OfferId offered = offer(0, kBlocks);
+  const auto other = add_slower_peer();
+  const MatchId match = decided_match();
+  take_back_and_reuse(offered);
+  auto state = start_get(match, kBlocks);
+  run_until([&] { return exchange_->fetches.size() == 1; });
+  ASSERT_EQ(exchange_->fetches[0]->request.peer, owner_id_);
+  exchange_->fetches[0]->sink->on_gone(0, kBlocks);
+  run_until_done(state);
+  expect_right(*state, kBlocks);
+  EXPECT_EQ(exchange_->fetches.back()->request.peer, other);
 }
 
 TEST_F(DirectTest, CancelWaitsForTheCopyAndNothingIsWrittenAfterwards) {

@@ -148,18 +148,20 @@ void TransferOperation::verify(std::shared_ptr<Delivery> delivery) {
 void TransferOperation::on_verified(std::shared_ptr<Delivery> delivery) {
   if (ended_ || state_->ended()) return;
   state_->update_report([&](TransferReport& report) { report.verify += delivery->verify_time; });
-  enum class Fate : std::uint8_t { kUnwanted, kGood, kCorrupt, kWrongBlock };
+  enum class Fate : std::uint8_t { kUnwanted, kGood, kInPlace, kCorrupt, kWrongBlock };
   const std::size_t count = delivery->slices.size();
   const auto fate_of = [&](std::size_t i) {
     if (delivery->slices[i] == nullptr) return Fate::kUnwanted;
     if (!delivery->good[i]) return Fate::kCorrupt;
-    return root_fits(*delivery, i) ? Fate::kGood : Fate::kWrongBlock;
+    if (!root_fits(*delivery, i)) return Fate::kWrongBlock;
+    return in_place(delivery->layer, delivery->first + i) ? Fate::kInPlace : Fate::kGood;
   };
   std::vector<Fate> fates;
   for (std::size_t i = 0; i < count; ++i) fates.push_back(fate_of(i));
   for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
     while (end < count && fates[end] == fates[begin]) ++end;
     if (fates[begin] == Fate::kGood) scatter(delivery, begin, end - begin);
+    if (fates[begin] == Fate::kInPlace) compare(delivery, begin, end - begin);
     if (fates[begin] == Fate::kCorrupt) on_corrupt(*delivery, begin, end - begin);
   }
 }

@@ -31,7 +31,8 @@ struct TransferPlan {
 /// Node thread only. Every layer of every block goes: bytes in host memory → digests checked on a worker → (last layer:
 /// root checked) → scattered by the connector → counted. Nothing is written that has not been verified, and nothing
 /// once the TransferState says no. What a peer of this host has offered in place goes another way: copied from memory
-/// to memory and counted if the blocks' generations are unchanged afterwards; if not, it comes as above.
+/// to memory and counted if the blocks' generations are unchanged afterwards; if not, it comes as above. No block is
+/// made up of layers of two computations.
 ///
 /// Blocks from peers are not kept in the local store: serving them on would need the producer's signature.
 class TransferOperation : public std::enable_shared_from_this<TransferOperation> {
@@ -80,6 +81,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void start_direct(const std::shared_ptr<const PeerAnswer>& answer, std::shared_ptr<PeerRegion> region,
                     std::size_t first, std::size_t end);
   void on_direct_end(const std::shared_ptr<const PeerAnswer>& answer, DirectCopy& copy);
+  /// What the copy did not bring is to be brought by somebody.
+  void reopen(const PeerAnswer& answer, const DirectCopy& copy);
   /// States why blocks come over the network.
   void note_staged(const PeerAnswer& answer, const std::string& why);
   void start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end);
@@ -107,6 +110,16 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
   bool log_first(const PeerAnswer* answer, const char* what);
   void scatter(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count);
+  bool in_place(std::uint32_t layer, std::size_t block) const {
+    return !in_place_.empty() && in_place_[layer * blocks() + block] != 0;
+  }
+  /// Verified slices of layers that came in place, with what the engine's memory holds.
+  void compare(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count);
+  void on_read_back(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count,
+                    std::shared_ptr<std::vector<std::uint8_t>> placed);
+  void on_compared(const Delivery& delivery, std::size_t first_index, const std::vector<std::uint8_t>& equal);
+  /// All its layers that came in place are the stored copy's: the others may come.
+  void reopen_rest(std::size_t block);
   void open_gate();
   void on_deadline();
 
@@ -120,6 +133,10 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   std::vector<std::uint32_t> layers_to_come_;
   /// Whose layers a block was begun with; null if none has come.
   std::vector<const PeerAnswer*> begun_by_;
+  /// Of blocks whose rest comes another way (transfer_compare.cc): [layer][block] that came in place, and how many of a
+  /// block are still to be compared. Empty until there is one.
+  std::vector<std::uint8_t> in_place_;
+  std::vector<std::uint32_t> to_compare_;
   std::vector<std::unique_ptr<PeerFetch>> fetches_;
   std::set<const PeerAnswer*> failed_answers_;
   /// The next local work: position in layer_order, block.

@@ -83,8 +83,8 @@ void TransferOperation::on_direct_end(const std::shared_ptr<const PeerAnswer>& a
   if (ended_ || state_->ended() || copy.missing().empty()) return;
   note_staged(*answer, copy.failure());
   std::size_t first = blocks(), end = 0;
+  reopen(*answer, copy);
   for (const DirectCopy::Missing& missing : copy.missing()) {
-    claim(missing.layer, missing.block, false);
     first = std::min(first, missing.block);
     end = std::max(end, missing.block + 1);
   }

@@ -64,7 +64,8 @@ OfferId DirectCacheTest::offer(std::size_t first, std::size_t end) {
   request.fingerprint = fingerprint_;
   request.region = owner_region_;
   for (std::size_t block = first; block < end; ++block) {
-    owner_engine_.compute(keys_[block], static_cast<Slot>(block));
+    const std::size_t content = block < other_from_ ? block : (block + 1) % kBlocks;
+    owner_engine_.compute(keys_[content], static_cast<Slot>(block));
     request.keys.push_back(keys_[block]);
     request.slots.push_back(static_cast<Slot>(block));
   }

@@ -16,7 +16,8 @@ class DirectCacheTest : public CacheTest {
 
   /// The owner's region is opened at the reader.
   void open();
-  /// Offers blocks [first, end), which it "computes", out of the owner's slots of the same numbers.
+  /// Offers blocks [first, end), which it "computes", out of the owner's slots of the same numbers; from block
+  /// other_from_ on another computation than the one that peers have stored.
   OfferId offer(std::size_t first, std::size_t end);
   /// The owner wants its blocks back and writes other ones there.
   void take_back_and_reuse(OfferId offer);
@@ -34,6 +35,7 @@ class DirectCacheTest : public CacheTest {
   RegionId owner_region_{};
   multiformats::PeerId owner_id_ = new_peer_id();
   multiformats::PeerId reader_id_ = new_peer_id();
+  std::size_t other_from_ = kBlocks;
 
  private:
   std::size_t fetches_sent_ = 0;

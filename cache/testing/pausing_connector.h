@@ -15,6 +15,8 @@ class PausingConnector final : public GpuConnector {
   std::function<base::Result<>()> before_copy;
   /// Called on the connector's thread when the bytes are in place, before anybody is told. It may wait.
   std::function<void()> after_copy;
+  /// Set: each copy is made in two halves of its slots, and this is called between them, on the connector's thread.
+  std::function<void()> amid_copy;
   std::atomic<int> direct_copies{0};
 
   std::string description() const override { return host_.description(); }
@@ -44,11 +46,23 @@ class PausingConnector final : public GpuConnector {
     if (before_copy) {
       if (auto go_on = before_copy(); !go_on) return done(go_on);
     }
-    host_.copy_direct(from, to, std::move(slots), std::move(layers), std::move(ready),
-                      [this, done = std::move(done)](base::Result<> outcome) {
-                        if (after_copy) after_copy();
-                        done(outcome);
-                      });
+    auto copied = [this, done = std::move(done)](base::Result<> outcome) {
+      if (after_copy) after_copy();
+      done(outcome);
+    };
+    if (!amid_copy) {
+      return host_.copy_direct(from, to, std::move(slots), std::move(layers), std::move(ready), std::move(copied));
+    }
+    const auto middle = slots.begin() + static_cast<std::ptrdiff_t>(slots.size() / 2);
+    std::vector<IndexPair> rest(middle, slots.end());
+    slots.erase(middle, slots.end());
+    auto half_done = [this, from, to, rest = std::move(rest), layers,
+                      copied = std::move(copied)](base::Result<> outcome) {
+      if (!outcome) return copied(outcome);
+      amid_copy();
+      host_.copy_direct(from, to, rest, layers, ReadyEvent(), copied);
+    };
+    host_.copy_direct(from, to, std::move(slots), std::move(layers), std::move(ready), std::move(half_done));
   }
   base::Result<> stream_wait(RegionId region, void* stream) override { return host_.stream_wait(region, stream); }
 
