@@ -15,23 +15,28 @@ using kvp2p::testing::Shape;
 /// Does what paged_copy.cuh does, lane by lane.
 class HostLauncher final : public kvc::PagedLauncher {
  public:
-  kvc_status launch(const kvc::SmallTable& table, kvc::CopyMode mode, std::uint32_t unit) override {
-    return run(table, mode, unit);
-  }
-  kvc_status launch(const kvc::LargeTable& table, kvc::CopyMode mode, std::uint32_t unit) override {
-    return run(table, mode, unit);
-  }
+  bool has_bulk() const override { return bulk; }
+  kvc_status launch(const kvc::SmallSlices& table, const kvc::CopyKind& kind) override { return run(table, kind); }
+  kvc_status launch(const kvc::MediumSlices& table, const kvc::CopyKind& kind) override { return run(table, kind); }
+  kvc_status launch(const kvc::LargeSlices& table, const kvc::CopyKind& kind) override { return run(table, kind); }
+  kvc_status launch(const kvc::SmallSlots& table, const kvc::CopyKind& kind) override { return run(table, kind); }
+  kvc_status launch(const kvc::MediumSlots& table, const kvc::CopyKind& kind) override { return run(table, kind); }
+  kvc_status launch(const kvc::LargeSlots& table, const kvc::CopyKind& kind) override { return run(table, kind); }
 
+  bool bulk = true;
+  int bulk_launches = 0;
   int launches = 0;
   std::uint32_t smallest_unit = 16;
   kvc::CopyMode last_mode = kvc::CopyMode::kPlain;
 
  private:
   template <class Table>
-  kvc_status run(const Table& table, kvc::CopyMode mode, std::uint32_t unit) {
+  kvc_status run(const Table& table, const kvc::CopyKind& kind) {
+    const auto [mode, unit, in_bulk] = kind;
     ++launches;
     smallest_unit = std::min(smallest_unit, unit);
     last_mode = mode;
+    if (in_bulk) return run_bulk(table);
     const bool generic = unit != 16 || mode == kvc::CopyMode::kBothWalk;
     const bool same = !generic && mode == kvc::CopyMode::kSameWalk;
     const bool from_walks = generic || same || mode == kvc::CopyMode::kFromWalks;
@@ -47,6 +52,25 @@ class HostLauncher final : public kvc::PagedLauncher {
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(at.from + from) % unit, 0u);
         EXPECT_EQ(reinterpret_cast<std::uintptr_t>(at.to + to) % unit, 0u);
         std::memcpy(at.to + to, at.from + from, unit);
+      }
+    }
+    return KVC_OK;
+  }
+
+  /// Does what paged_bulk.cuh does, warp by warp.
+  template <class Table>
+  kvc_status run_bulk(const Table& table) {
+    ++bulk_launches;
+    for (std::uint32_t chunk = 0; chunk < table.head.chunks; ++chunk) {
+      const kvc::Chunk at = kvc::locate(table, chunk);
+      const kvc::Shape& shape = table.shapes[at.shape];
+      std::uint8_t held[kvc::kBulkBytes];
+      const std::uint32_t in = kvc::bulk_run_bytes(shape.from), out = kvc::bulk_run_bytes(shape.to);
+      for (std::uint32_t i = 0; i < kvc::kBulkBytes; i += in) {
+        std::memcpy(held + i, at.from + shape.from.offset(at.first_unit + i / 16, 16), in);
+      }
+      for (std::uint32_t i = 0; i < kvc::kBulkBytes; i += out) {
+        std::memcpy(at.to + shape.to.offset(at.first_unit + i / 16, 16), held + i, out);
       }
     }
     return KVC_OK;
@@ -195,7 +219,7 @@ TEST(PagedPlan, LongTablesAreCutIntoLaunches) {
   std::vector<std::uint8_t> wire(12000 * region.slice_bytes);
   HostLauncher launcher;
   ASSERT_EQ(kvc::plan_gather(region, slices.data(), slices.size(), wire.data(), launcher), KVC_OK);
-  EXPECT_EQ(launcher.launches, (12000 + 1319) / 1320);
+  EXPECT_EQ(launcher.launches, (12000 + 1599) / 1600);
   for (std::uint32_t i = 0; i < 12000; ++i) {
     const auto bytes = kvp2p::testing::naive_gather(named.layout, memory.data(), 0, 11999 - i);
     ASSERT_EQ(std::memcmp(wire.data() + i * region.slice_bytes, bytes.data(), bytes.size()), 0) << i;
@@ -261,6 +285,39 @@ TEST(PagedPlan, UsualCopiesAreOneLaunchInUnitsOf16Bytes) {
   EXPECT_EQ(launcher.launches, 1);
   EXPECT_EQ(launcher.smallest_unit, 16u);
   EXPECT_EQ(launcher.last_mode, kvc::CopyMode::kSameWalk);
+}
+
+/// bf16, 4 heads of 128: NHD has runs of 256 bytes, wire order one of 32 KiB.
+TEST(PagedPlan, LongRunsAreCopiedInBulkWhereTheDeviceCan) {
+  std::mt19937 random(6);
+  Shape shape;
+  shape.heads = 4;
+  shape.head_dim = 128;
+  shape.element = kvp2p::ElementType::kBf16;
+  shape.engine_blocks = 5;
+  const NamedLayout nhd = kvp2p::testing::nhd(shape);
+  const NamedLayout wire = kvp2p::testing::wire_order(shape);
+  for (const bool bulk : {true, false}) {
+    for (const NamedLayout* a : {&nhd, &wire}) {
+      for (const NamedLayout* b : {&nhd, &wire}) {
+        std::vector<std::uint8_t> from_memory = random_bytes(a->region_bytes, random);
+        std::vector<std::uint8_t> to_memory(b->region_bytes);
+        const kvc_region from = region_of(a->layout, from_memory);
+        const kvc_region to = region_of(b->layout, to_memory);
+        const std::vector<kvc_pair> slots = {{0, 4}, {3, 1}, {2, 2}};
+        const kvc_pair layer = {0, 0};
+        HostLauncher launcher;
+        launcher.bulk = bulk;
+        ASSERT_EQ(kvc::plan_blocks(from, to, slots.data(), slots.size(), &layer, 1, launcher), KVC_OK);
+        EXPECT_EQ(launcher.bulk_launches, bulk ? 1 : 0);
+        for (const kvc_pair& slot : slots) {
+          EXPECT_EQ(kvp2p::testing::naive_gather(a->layout, from_memory.data(), 0, slot.from),
+                    kvp2p::testing::naive_gather(b->layout, to_memory.data(), 0, slot.to))
+              << a->name << " to " << b->name;
+        }
+      }
+    }
+  }
 }
 
 TEST(PagedPlan, AlikeNhdWalksWholePlanes) {

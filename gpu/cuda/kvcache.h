@@ -148,7 +148,7 @@ typedef struct kvc_pair {
 
 /* Region → region, every layer pair of every slot pair, converting the layout, in one pass: the direct path. Runs on
  * `to`'s device. REQUIRES: equal slice_bytes; what is written does not overlap what is read. Asynchronous. One launch
- * for up to 1,320 slot pairs times 128 layer pairs. */
+ * for up to 3,400 slot pairs times 128 layer pairs. */
 kvc_status kvc_copy_blocks(const kvc_region* from, const kvc_region* to, const kvc_pair* slots, size_t slot_count,
                            const kvc_pair* layers, size_t layer_count, kvc_stream stream);
 

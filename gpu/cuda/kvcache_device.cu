@@ -12,6 +12,7 @@ namespace {
 constexpr int kDevicesMax = 64;
 
 std::atomic<int> multiprocessors_of[kDevicesMax];
+std::atomic<int> compute_major_of[kDevicesMax];
 /// Peer access is enabled once a process and never taken back.
 std::atomic<bool> peer_enabled[kDevicesMax][kDevicesMax];
 
@@ -20,6 +21,18 @@ kvc_status check_device(int device) {
   KVC_TRY(kvc_device_count(&count));
   if (device < 0 || device >= count) return fail(KVC_ERROR_NO_DEVICE, "no GPU %d: there are %d", device, count);
   return KVC_OK;
+}
+
+int attribute(std::atomic<int> (&cache)[kDevicesMax], int device, cudaDeviceAttr which) {
+  if (device < 0 || device >= kDevicesMax) return 0;
+  int known = cache[device].load(std::memory_order_relaxed);
+  if (known != 0) return known;
+  if (cudaDeviceGetAttribute(&known, which, device) != cudaSuccess) {
+    cudaGetLastError();
+    return 0;
+  }
+  cache[device].store(known, std::memory_order_relaxed);
+  return known;
 }
 
 }  // namespace
@@ -70,17 +83,9 @@ int any_device() {
   return current;
 }
 
-int multiprocessors(int device) {
-  if (device < 0 || device >= kDevicesMax) return 0;
-  int known = multiprocessors_of[device].load(std::memory_order_relaxed);
-  if (known != 0) return known;
-  if (cudaDeviceGetAttribute(&known, cudaDevAttrMultiProcessorCount, device) != cudaSuccess) {
-    cudaGetLastError();
-    return 0;
-  }
-  multiprocessors_of[device].store(known, std::memory_order_relaxed);
-  return known;
-}
+int multiprocessors(int device) { return attribute(multiprocessors_of, device, cudaDevAttrMultiProcessorCount); }
+
+int compute_major(int device) { return attribute(compute_major_of, device, cudaDevAttrComputeCapabilityMajor); }
 
 kvc_status reach(int device, const void* pointer, const char* name, Memory* memory) {
   if (pointer == nullptr) return fail(KVC_ERROR_ARGUMENT, "%s is null", name);

@@ -31,6 +31,8 @@ int any_device();
 
 /// Multiprocessors of a device, remembered. 0 if there is no such device.
 int multiprocessors(int device);
+/// 8 for sm_80 and sm_86, 9 for sm_90. Remembered; 0 if there is no such device.
+int compute_major(int device);
 
 struct Memory {
   bool host = false;

@@ -2,10 +2,12 @@
 #include "gpu/cuda/kvcache_device.h"
 #include "gpu/cuda/kvcache_launch.cuh"
 #include "gpu/cuda/kvcache_region.h"
+#include "gpu/cuda/paged_bulk.cuh"
 #include "gpu/cuda/paged_copy.cuh"
 #include "gpu/cuda/paged_plan.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace kvc {
 
@@ -14,26 +16,30 @@ namespace {
 /// Enough warps to fill PCIe with reads from host memory (a block has 16 KiB under way), few enough that the engine
 /// does not miss the multiprocessors.
 constexpr unsigned kHostCopyBlocks = 32;
-constexpr unsigned kBlocksPerMultiprocessor = 8;
 
 class KernelLauncher final : public PagedLauncher {
  public:
   KernelLauncher(int device, bool host, cudaStream_t stream)
-      : multiprocessors_(std::max(multiprocessors(device), 1)), host_(host), stream_(stream) {}
+      : multiprocessors_(std::max(multiprocessors(device), 1)),
+        host_(host),
+        bulk_(!host && compute_major(device) >= 9),
+        stream_(stream) {}
 
-  kvc_status launch(const SmallTable& table, CopyMode mode, std::uint32_t unit_bytes) override {
-    return dispatch(table, mode, unit_bytes);
-  }
-  kvc_status launch(const LargeTable& table, CopyMode mode, std::uint32_t unit_bytes) override {
-    return dispatch(table, mode, unit_bytes);
-  }
+  bool has_bulk() const override { return bulk_; }
+  kvc_status launch(const SmallSlices& table, const CopyKind& kind) override { return dispatch(table, kind); }
+  kvc_status launch(const MediumSlices& table, const CopyKind& kind) override { return dispatch(table, kind); }
+  kvc_status launch(const LargeSlices& table, const CopyKind& kind) override { return dispatch(table, kind); }
+  kvc_status launch(const SmallSlots& table, const CopyKind& kind) override { return dispatch(table, kind); }
+  kvc_status launch(const MediumSlots& table, const CopyKind& kind) override { return dispatch(table, kind); }
+  kvc_status launch(const LargeSlots& table, const CopyKind& kind) override { return dispatch(table, kind); }
 
  private:
   template <class Table>
-  kvc_status dispatch(const Table& table, CopyMode mode, std::uint32_t unit_bytes) {
-    switch (unit_bytes) {
+  kvc_status dispatch(const Table& table, const CopyKind& kind) {
+    if (kind.bulk) return start_bulk(table);
+    switch (kind.unit_bytes) {
       case 16:
-        switch (mode) {
+        switch (kind.mode) {
           case CopyMode::kPlain:
             return start(paged_copy<uint4, false, false, false, Table>, table);
           case CopyMode::kFromWalks:
@@ -58,18 +64,35 @@ class KernelLauncher final : public PagedLauncher {
     }
   }
 
+  /// Small copies are spread over all multiprocessors by smaller blocks.
+  unsigned warps_for(unsigned chunks, unsigned most) const {
+    unsigned warps = most;
+    while (warps > 2 && chunks / warps < multiprocessors_) warps /= 2;
+    return warps;
+  }
+
   template <class Table>
   kvc_status start(void (*kernel)(Table), const Table& table) {
-    // Small copies are spread over all multiprocessors by smaller blocks, large ones take several chunks a warp.
-    unsigned warps = kCopyThreads / 32;
-    while (warps > 2 && table.head.chunks / warps < multiprocessors_) warps /= 2;
+    const unsigned warps = warps_for(table.head.chunks, kCopyThreads / 32);
     const unsigned needed = (table.head.chunks + warps - 1) / warps;
-    const unsigned most = host_ ? kHostCopyBlocks : multiprocessors_ * kBlocksPerMultiprocessor;
-    return kvc::launch("launching a paged copy", kernel, std::min(needed, most), warps * 32, stream_, table);
+    return kvc::launch("launching a paged copy", kernel, host_ ? std::min(needed, kHostCopyBlocks) : needed, warps * 32,
+                       stream_, table);
+  }
+
+  template <class Table>
+  kvc_status start_bulk(const Table& table) {
+    const unsigned warps = warps_for(table.head.chunks, kBulkWarps);
+    const unsigned blocks = (table.head.chunks + warps - 1) / warps;
+    const bool first = std::exchange(first_, false);
+    return first ? kvc::launch("launching a paged copy", paged_bulk<Table>, blocks, warps * 32, stream_, table)
+                 : launch_early("launching a paged copy", paged_bulk<Table>, blocks, warps * 32, stream_, table);
   }
 
   unsigned multiprocessors_;
   bool host_;
+  bool bulk_;
+  /// No grid of this call is in the stream yet, whatever is: the next one waits for that.
+  bool first_ = true;
   cudaStream_t stream_;
 };
 

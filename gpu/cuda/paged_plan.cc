@@ -21,12 +21,13 @@ kvc_status write_slices(const kvc_region& region, const kvc_slice* slices, std::
                         std::uint8_t* to, bool gather, std::uint32_t unit, PagedLauncher& launcher) {
   TableWriter<Table> writer(region.slice_bytes, unit, from, to, launcher);
   writer.add_layer(0, 0, 0);
+  const std::uint32_t items_max = writer.items_max();
   for (std::size_t i = 0; i < count; ++i) {
     const kvc_slice& slice = slices[i];
     const kvc_region::LayerShape* shape = &region.shapes[region.shape_of_layer[slice.layer]];
     const auto find = [&] { return gather ? writer.shape(shape, nullptr) : writer.shape(nullptr, shape); };
     int index = find();
-    if (writer.items_full() || index < 0) {
+    if (writer.items() == items_max || index < 0) {
       KVC_TRY(writer.flush_items());
       if (index < 0) {
         writer.forget_shapes();
@@ -34,7 +35,8 @@ kvc_status write_slices(const kvc_region& region, const kvc_slice* slices, std::
       }
     }
     const std::uint64_t paged = region.offset_of(slice.layer, slice.slot);
-    writer.add_item(gather ? paged : slice.offset, gather ? slice.offset : paged, index);
+    const std::uint64_t shape_bits = static_cast<std::uint64_t>(index) << kOffsetBits;
+    writer.add_item({(gather ? paged : slice.offset) | shape_bits, gather ? slice.offset : paged});
   }
   return writer.flush_items();
 }
@@ -47,10 +49,19 @@ kvc_status plan_slices(const kvc_region& region, const kvc_slice* slices, std::s
             (address(wire) + slices[i].offset);
   }
   const std::uint32_t unit = unit_of(bits);
-  if (count <= SmallTable::kItemsMax && region.shapes.size() <= SmallTable::kShapesMax) {
-    return write_slices<SmallTable>(region, slices, count, from, to, gather, unit, launcher);
+  const bool few_shapes = region.shapes.size() <= SmallSlices::kShapesMax;
+  if (few_shapes && count <= SmallSlices::kItemsMax) {
+    return write_slices<SmallSlices>(region, slices, count, from, to, gather, unit, launcher);
   }
-  return write_slices<LargeTable>(region, slices, count, from, to, gather, unit, launcher);
+  if (few_shapes && count <= MediumSlices::kItemsMax) {
+    return write_slices<MediumSlices>(region, slices, count, from, to, gather, unit, launcher);
+  }
+  return write_slices<LargeSlices>(region, slices, count, from, to, gather, unit, launcher);
+}
+
+SlotRule rule_of(const kvc_slice_plan& plan) {
+  // Slots are below 2^31, so that a block of more than 2^30 is divided by as one that holds them all.
+  return {divide_by(std::min(plan.slots_per_block, 0x7fffffffu)), plan.block_stride, plan.slot_stride};
 }
 
 bool same_slots(const kvc_slice_plan& a, const kvc_slice_plan& b) {
@@ -76,10 +87,11 @@ kvc_status write_blocks(const kvc_region& from, const kvc_region& to, const kvc_
       if (shape < 0) break;
       writer.add_layer(from.plans[layer.from].base, to.plans[layer.to].base, shape);
     }
+    writer.slot_rules(rule_of(from_slots), rule_of(to_slots));
+    const std::uint32_t items_max = writer.items_max();
     for (std::size_t i = 0; i < slot_count; ++i) {
-      if (writer.items_full()) KVC_TRY(writer.flush_items());
-      writer.add_item(kvc_region::slot_offset(from_slots, slots[i].from),
-                      kvc_region::slot_offset(to_slots, slots[i].to));
+      if (writer.items() == items_max) KVC_TRY(writer.flush_items());
+      writer.add_item({slots[i].from, slots[i].to});
     }
     KVC_TRY(writer.flush_items());
   }
@@ -169,11 +181,15 @@ kvc_status plan_blocks(const kvc_region& from, const kvc_region& to, const kvc_p
     if (b.slots_per_block > 1) bits |= b.slot_stride;
   }
   const std::uint32_t unit = unit_of(bits);
-  if (slot_count <= SmallTable::kItemsMax && layer_count <= SmallTable::kLayersMax &&
-      from.shapes.size() * to.shapes.size() <= SmallTable::kShapesMax) {
-    return write_blocks<SmallTable>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
+  const bool few =
+      layer_count <= SmallSlots::kLayersMax && from.shapes.size() * to.shapes.size() <= SmallSlots::kShapesMax;
+  if (few && slot_count <= SmallSlots::kItemsMax) {
+    return write_blocks<SmallSlots>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
   }
-  return write_blocks<LargeTable>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
+  if (few && slot_count <= MediumSlots::kItemsMax) {
+    return write_blocks<MediumSlots>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
+  }
+  return write_blocks<LargeSlots>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
 }
 
 }  // namespace kvc

@@ -19,11 +19,25 @@ enum class CopyMode {
   kBothWalk    // both, differently
 };
 
-/// Takes one launch. `unit_bytes` divides every address, stride and run in the table.
+struct CopyKind {
+  CopyMode mode = CopyMode::kPlain;
+  /// Divides every address, stride and run in the table.
+  std::uint32_t unit_bytes = 1;
+  /// Every chunk is kBulkBytes made of whole runs, none shorter than kBulkRunBytesMin.
+  bool bulk = false;
+};
+
+/// Takes one launch.
 class PagedLauncher {
  public:
-  virtual kvc_status launch(const SmallTable& table, CopyMode mode, std::uint32_t unit_bytes) = 0;
-  virtual kvc_status launch(const LargeTable& table, CopyMode mode, std::uint32_t unit_bytes) = 0;
+  /// Whether it takes bulk copies.
+  virtual bool has_bulk() const = 0;
+  virtual kvc_status launch(const SmallSlices& table, const CopyKind& kind) = 0;
+  virtual kvc_status launch(const MediumSlices& table, const CopyKind& kind) = 0;
+  virtual kvc_status launch(const LargeSlices& table, const CopyKind& kind) = 0;
+  virtual kvc_status launch(const SmallSlots& table, const CopyKind& kind) = 0;
+  virtual kvc_status launch(const MediumSlots& table, const CopyKind& kind) = 0;
+  virtual kvc_status launch(const LargeSlots& table, const CopyKind& kind) = 0;
 
  protected:
   ~PagedLauncher() = default;

@@ -59,6 +59,7 @@ const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::u
                         kvc_region* region) {
   if (layers > kLayersMax) return "more than 65536 layers";
   if (bytes >= kOffsetMax) return "a region of 2^48 bytes or more";
+  if (slots > 0x7fffffff) return "2^31 slots or more";
   region->bytes = bytes;
   region->slots = slots;
   region->slice_bytes = plans[0].slice_bytes;
