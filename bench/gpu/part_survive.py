@@ -22,6 +22,10 @@ LEASE_BOUND_S = 75
 TRIES_PER_KILL = 6
 
 
+# Partners started ahead where a kill needs a new one each: starting takes seconds, dying none.
+SPARES = 4
+
+
 class Bench:
     """Starts fetch_bench processes that can fetch from each other."""
 
@@ -32,21 +36,36 @@ class Bench:
         self.key = secrets.token_hex(32)
         self.board = Board(self.folder / "board")
         self.program = context.programs.find("fetch_bench")
+        self.spares = []
 
-    def start(self, role, *flags):
+    def start(self, role, board, *flags):
         config = self.folder / secrets.token_hex(6)
-        return FetchProcess(self.program, role, self.context.device, self.shape, f"--board={self.board.path}", *flags,
-                            cluster_key=self.key, config_dir=config)
+        process = FetchProcess(self.program, role, self.context.device, self.shape, f"--board={board.path}", *flags,
+                               cluster_key=self.key, config_dir=config)
+        process.board = board
+        return process
+
+    def spare(self, role, *flags):
+        """One of those that were started ahead, with a page of its own, and another started in its place."""
+        while len(self.spares) < (1 if self.context.device == "host" else SPARES):
+            self.spares.append(self.start(role, Board(self.folder / secrets.token_hex(6)), *flags))
+        return self.spares.pop(0)
+
+    def end_spares(self):
+        for process in self.spares:
+            process.end()
+        self.spares = []
 
     @contextlib.contextmanager
-    def owner(self, *flags):
-        with self.start("serve", "--commands", *flags) as owner:
+    def owner(self, *flags, spare=False):
+        flags = ("--commands", *flags)
+        with self.spare("serve", *flags) if spare else self.start("serve", self.board, *flags) as owner:
             owner.address = owner.wait("serving")["address"]
             yield owner
 
     @contextlib.contextmanager
-    def reader(self):
-        with self.start("loop") as reader:
+    def reader(self, spare=False):
+        with self.spare("loop") if spare else self.start("loop", self.board) as reader:
             reader.wait("ready")
             yield reader
 
@@ -83,18 +102,20 @@ def leases_of(stats):
     return stats["counters"].get("leases_granted_now", 0)
 
 
-def settled(survivor, baseline, what, leases_too=True):
-    """Polls until leases are back to none and descriptors and device memory to the baseline; Failed at the bound."""
-    give_up = time.monotonic() + (LEASE_BOUND_S if leases_too else SETTLE_BOUND_S)
+def settled(survivor, baseline, what, alone=True):
+    """Polls until leases are back to none and descriptors and device memory to the baseline; Failed at the bound.
+
+    `alone`: no partner is there any more, so that no lease may be, and the device's memory is the survivor's."""
+    give_up = time.monotonic() + (LEASE_BOUND_S if alone else SETTLE_BOUND_S)
     while True:
         stats = survivor.stats()
         wrong = []
-        if leases_too and leases_of(stats):
+        if alone and leases_of(stats):
             wrong.append(f"{leases_of(stats)} leases are still held")
         if baseline and stats["fds"] > baseline["fds"]:
             wrong.append(f"{stats['fds']} descriptors are open, {baseline['fds']} before")
         grown = stats.get("device_bytes_used", 0) - (baseline or stats).get("device_bytes_used", 0)
-        if grown > DEVICE_GROWTH_BYTES_MAX:
+        if alone and grown > DEVICE_GROWTH_BYTES_MAX:
             wrong.append(f"{grown >> 20} MiB more device memory in use than before")
         if not wrong:
             return stats
@@ -142,18 +163,17 @@ def kill_copying(victim, board, rng, copy_us):
 
 
 def reader_dies(bench, owner, rng):
-    bench.board.clear()
-    with bench.reader() as reader:
+    with bench.reader(spare=True) as reader:
         connect(reader, owner)
         copy_us = good_fetch(reader, "the new reader")
         reader.ask("run", "running")
-        kill_copying(reader, bench.board, rng, copy_us)
+        kill_copying(reader, reader.board, rng, copy_us)
         # The page says where it was when it died.
-        return bench.board.state == Board.COPIES
+        return reader.board.state == Board.COPIES
 
 
 def owner_dies(bench, reader, rng):
-    with bench.owner() as owner:
+    with bench.owner(spare=True) as owner:
         connect(reader, owner)
         copy_us = good_fetch(reader, "from the new owner")
         reader.ask("run", "running")
@@ -179,9 +199,10 @@ def kill_many(context, bench, survivor, one_death, wanted, what):
             raise Failed(f"{what}: the survivor has died")
         # What the first partners made it allocate for good (pools, threads) is not a leak.
         if tries <= 2:
+            bench.end_spares()
             baseline = steady(survivor)
         else:
-            settled(survivor, baseline, f"{what}, kill {tries}", leases_too=False)
+            settled(survivor, baseline, f"{what}, kill {tries}", alone=False)
     return baseline, tries
 
 
@@ -190,7 +211,10 @@ def run_reader_kills(context, shape, count):
     with context.row(name), tempfile.TemporaryDirectory() as folder:
         bench = Bench(context, shape, folder)
         with bench.owner() as owner:
-            baseline, tries = kill_many(context, bench, owner, reader_dies, count, name)
+            try:
+                baseline, tries = kill_many(context, bench, owner, reader_dies, count, name)
+            finally:
+                bench.end_spares()
             bench.board.clear()
             with bench.reader() as reader:
                 connect(reader, owner)
@@ -204,7 +228,10 @@ def run_owner_kills(context, shape, count):
     with context.row(name), tempfile.TemporaryDirectory() as folder:
         bench = Bench(context, shape, folder)
         with bench.reader() as reader:
-            baseline, tries = kill_many(context, bench, reader, owner_dies, count, name)
+            try:
+                baseline, tries = kill_many(context, bench, reader, owner_dies, count, name)
+            finally:
+                bench.end_spares()
             with bench.owner() as owner:
                 connect(reader, owner)
                 good_fetch(reader, "after all kills")
@@ -266,7 +293,7 @@ def run_kills(context):
 
 def run_disturbances(context):
     on_host = context.device == "host"
-    run_aborts(context, "mib:8" if on_host else "mib:64", 100 if context.quick else 1000)
+    run_aborts(context, "mib:8" if on_host else "mib:1024", 100 if context.quick else 1000)
     # Offered for a few fetches' time: so every second or third is disturbed.
     run_reuse(context, "mib:2", 500 if context.quick else 5000, offered_us_max=4000)
     run_reuse(context, "mib:8" if on_host else "mib:64", 50 if context.quick else 300, offered_us_max=50000 if on_host else 10000)
