@@ -26,6 +26,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   parts.staging = std::move(serving_staging);
   parts.workers = workers_.get();
   parts.models = &models_;
+  parts.counters = &context_.counters;
   parts.direct = direct.server;
   parts.store_bytes_max = config.store_bytes_max;
   local_ = std::make_unique<LocalBlockSet>(std::move(parts));
@@ -368,6 +369,8 @@ CoreStats CacheManager::stats() const {
       {"blocks_published", c.blocks_published},
       {"blocks_dropped", c.blocks_dropped},
       {"offers", c.offers},
+      {"serve_gather_ns", c.serve_gather_ns},
+      {"serve_digest_ns", c.serve_digest_ns},
       {"direct_transfers", c.direct_transfers},
       {"direct_bytes", c.direct_bytes},
       {"direct_fallbacks", c.direct_fallbacks},

@@ -15,6 +15,8 @@ struct CacheCounters {
   std::atomic<std::uint64_t> frames_corrupt{0}, blocks_failed{0}, fetches_retried{0};
   std::atomic<std::uint64_t> puts{0}, blocks_published{0}, blocks_dropped{0};
   std::atomic<std::uint64_t> offers{0};
+  // Reads of offered blocks for peers, layer by layer; several run at once, so this is more than the time that passed.
+  std::atomic<std::uint64_t> serve_gather_ns{0}, serve_digest_ns{0};
   std::atomic<std::uint64_t> direct_transfers{0}, direct_bytes{0}, direct_fallbacks{0}, direct_stale_blocks{0};
 };
 

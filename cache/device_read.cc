@@ -115,6 +115,7 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     held->slices.push_back(held->staging[i / per_slot].bytes().data() + i % per_slot * slice_bytes);
   }
+  const base::TimePoint gather_start = std::chrono::steady_clock::now();
   // One gather a region; nearly always there is one.
   for (std::size_t begin = 0, end = 0; begin < blocks.size(); begin = end) {
     const RegionId region = blocks[begin].offer->request().region;
@@ -137,6 +138,7 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
     if (!outcome) co_return ExchangeError::kBlockGone;
   }
 
+  const base::TimePoint digest_start = std::chrono::steady_clock::now();
   SliceRead read;
   const std::uint32_t heads = head_end - head_begin;
   std::size_t head_slice_bytes = 0;
@@ -155,6 +157,11 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
     arrive(executor, digested, {});
   });
   co_await wait_for(digested);
+  if (parts.counters != nullptr && !*parts.stopped) {
+    const auto nanoseconds = [](base::Duration time) { return static_cast<std::uint64_t>(time.count()); };
+    parts.counters->serve_gather_ns += nanoseconds(digest_start - gather_start);
+    parts.counters->serve_digest_ns += nanoseconds(std::chrono::steady_clock::now() - digest_start);
+  }
 
   if (!readers.end()) co_return ExchangeError::kBlockGone;
   read.leaves = held->leaves;

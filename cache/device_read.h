@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/task.h"
+#include "cache/counters.h"
 #include "cache/offer.h"
 #include "cache/worker_pool.h"
 #include "exchange/local_blocks.h"
@@ -20,6 +21,8 @@ struct DeviceReadParts {
   GpuConnector* connector = nullptr;
   std::shared_ptr<StagingPool> staging;
   WorkerPool* workers = nullptr;
+  /// Null: nobody counts.
+  CacheCounters* counters = nullptr;
   /// True once the node stops.
   std::shared_ptr<bool> stopped;
 };

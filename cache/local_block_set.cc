@@ -237,7 +237,8 @@ base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId pee
   }
   SliceRead from_device;
   if (!offered.empty()) {
-    DeviceReadParts parts{parts_.executor, parts_.clock, parts_.connector, parts_.staging, parts_.workers, stopped_};
+    DeviceReadParts parts{parts_.executor, parts_.clock,    parts_.connector, parts_.staging,
+                          parts_.workers,  parts_.counters, stopped_};
     auto read = co_await read_offered(std::move(parts), std::move(offered), layer, head_begin, head_end);
     if (!read) co_return read.error();
     from_device = std::move(*read);

@@ -1,6 +1,7 @@
 // What this node serves to peers: its stored blocks and its engines' offers, by lease.
 #pragma once
 
+#include "cache/counters.h"
 #include "cache/lease_table.h"
 #include "cache/model_registry.h"
 #include "cache/offer.h"
@@ -29,6 +30,7 @@ class LocalBlockSet final : public LocalBlocks {
     std::shared_ptr<StagingPool> staging;
     WorkerPool* workers = nullptr;
     ModelRegistry* models = nullptr;
+    CacheCounters* counters = nullptr;
     /// Null: the direct path is off.
     DirectServer* direct = nullptr;
     std::size_t store_bytes_max = 0;
