@@ -35,6 +35,12 @@ class Producer {
   const std::string& device() const { return device_; }
   /// For measure_copy_alone(); null if this is its process.
   const nlohmann::json& shared() const { return shared_; }
+  /// Ends it; its core's counters. Null if this is its process.
+  nlohmann::json end() {
+    if (!child_) return nullptr;
+    child_->terminate();
+    return read_event("stats").value("counters", nlohmann::json());
+  }
 
  private:
   static FetchNodeConfig config_of(const FetchOptions& options) {
@@ -66,15 +72,18 @@ class Producer {
                                           "--config-dir=" + config.config_dir};
     if (options.put) arguments.push_back("--put");
     if (auto child = base::ChildProcess::start_self(arguments)) child_.emplace(std::move(*child));
+    const nlohmann::json event = read_event("serving");
+    address_ = event.value("address", "");
+    device_ = event.value("device", "");
+    shared_ = event.at("shared");
+  }
+
+  nlohmann::json read_event(const char* name) {
     while (auto line = child_ ? child_->read_line() : std::nullopt) {
-      const auto event = nlohmann::json::parse(*line, nullptr, false);
-      if (!event.is_object() || event.value("event", "") != "serving") continue;
-      address_ = event.value("address", "");
-      device_ = event.value("device", "");
-      shared_ = event["shared"];
-      return;
+      auto event = nlohmann::json::parse(*line, nullptr, false);
+      if (event.is_object() && event.value("event", "") == name) return event;
     }
-    fail("producer", "its process did not start");
+    fail("producer", std::string("its process ended before it said ") + name);
   }
 
   std::unique_ptr<FetchNode> node_;
@@ -172,10 +181,19 @@ nlohmann::json figure_of(const Series& series, const FetchNodeConfig& config, co
           {"stages_us", stages(series)}};
 }
 
+/// Means over all the fetches that were made.
+void add_stages_at_the_producer(nlohmann::json& figure, const nlohmann::json& counters, std::size_t fetches) {
+  if (counters.is_null() || fetches == 0) return;
+  for (const auto& [stage, counter] : {std::pair("gather", "serve_gather_ns"), std::pair("digest", "serve_digest_ns"),
+                                       std::pair("send", "serialise_ns")}) {
+    figure["producer_us"][stage] = counters.value(counter, 0.0) / 1e3 / static_cast<double>(fetches);
+  }
+}
+
 }  // namespace
 
 int run_measure(FetchOptions options) {
-  const Producer producer(options);
+  Producer producer(options);
   FetchNodeConfig config = options.node;
   config.config_dir += "/consumer";
   FetchNode consumer(config);
@@ -190,14 +208,15 @@ int run_measure(FetchOptions options) {
     std::getline(std::cin, line);
   }
   const int source_gpu = options.peer_gpu == config.gpu ? -1 : options.peer_gpu;
-  const PlainCopy before = consumer.memory().measure_copy(config.shape.bytes(), kPlainCopyRounds, source_gpu);
+  const PlainCopy plain = consumer.memory().measure_copy(config.shape.bytes(), kPlainCopyRounds, source_gpu);
   const Series series = measure(consumer, options);
+  const std::size_t fetches = consumer.fetches();
   nlohmann::json figure = figure_of(series, config, options);
   figure["backend"] = consumer.node().device_description();
   figure["producer_backend"] = producer.device();
-  figure["plain_copy_events_us"] = before.events_s * 1e6;
-  figure["plain_copy_wall_us"] = before.wall_s * 1e6;
-  figure["plain_copy"] = before.what;
+  figure["plain_copy_events_us"] = plain.events_s * 1e6;
+  figure["plain_copy_wall_us"] = plain.wall_s * 1e6;
+  figure["plain_copy"] = plain.what;
   // Last: it overwrites what was fetched.
   if (figure["direct"] && !producer.shared().is_null()) {
     FetchShape from = config.shape;
@@ -205,6 +224,7 @@ int run_measure(FetchOptions options) {
     const auto alone = consumer.measure_copy_alone(producer.shared(), from.layout(), kPlainCopyRounds);
     if (alone) figure["copy_alone_events_us"] = *alone * 1e6;
   }
+  add_stages_at_the_producer(figure, producer.end(), fetches);
   print_event("figure", figure);
   return 0;
 }

@@ -270,6 +270,7 @@ FetchOutcome FetchNode::fetch(std::uint64_t version, double cancel_after_s) {
   auto keys = keys_from_tokens(fingerprint_, shape_.tokens(version));
   std::optional<TransferId> transfer;
   MatchId match_id{};
+  ++fetches_;
   if (board_ != nullptr) ++board_->fetches;
   show(ReaderState::kLooksUp);
   outcome.match_s = seconds_of([&] { match(outcome, match_id, std::move(keys)); });

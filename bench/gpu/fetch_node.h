@@ -69,6 +69,8 @@ class FetchNode {
   void show_on(BoardWords& board) { board_ = &board; }
   /// Match and get of all blocks. `cancel_after_s` < 0: to the end; otherwise cancelled so long after the get.
   FetchOutcome fetch(std::uint64_t version, double cancel_after_s = -1);
+  /// How often that was called.
+  std::size_t fetches() const { return fetches_; }
   /// A look-up alone.
   FetchOutcome match_only(std::uint64_t version);
   /// The copy alone, out of what the owner of such a layout has shared, by the device's events; the memory's content is
@@ -111,6 +113,7 @@ class FetchNode {
   std::vector<std::uint8_t> mirror_;
   std::optional<OfferId> offer_;
   BoardWords* board_ = nullptr;
+  std::size_t fetches_ = 0;
 };
 
 /// "direct (same GPU)" or "network", and why it is not the direct path if it is not.

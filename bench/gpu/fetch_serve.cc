@@ -57,9 +57,25 @@ class Reuse {
   std::thread thread_;
 };
 
+/// Of SIGTERM, which all threads block.
+void wait_for_the_end() {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  int which = 0;
+  sigwait(&ends, &which);
+}
+
 }  // namespace
 
 int run_serve(const FetchOptions& options) {
+  if (!options.commands) {
+    // Before there are threads, which inherit it.
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  }
   FetchNode node(options.node);
   if (!options.reuse) {
     node.fill(1);
@@ -73,7 +89,9 @@ int run_serve(const FetchOptions& options) {
   std::optional<Reuse> reuse;
   if (options.reuse) reuse.emplace(node, open_board(options.board), options);
   if (!options.commands) {
-    for (;;) ::pause();
+    wait_for_the_end();
+    print_event("stats", node.stats());
+    return 0;
   }
   std::string line;
   while (std::getline(std::cin, line) && line != "quit") {

@@ -125,12 +125,16 @@ def settled(survivor, baseline, what, alone=True):
 
 
 def steady(survivor):
-    """Its stats once the descriptors have not changed for a while: a dead partner's are closed by and by."""
+    """Its stats once they have not changed for a while: what belonged to a dead partner is closed by and by."""
+
+    def of_interest(stats):
+        return stats["fds"], stats.get("device_bytes_used")
+
     same, last = 0, survivor.stats()
     give_up = time.monotonic() + SETTLE_BOUND_S
     while same < 20 and time.monotonic() < give_up:
         stats = survivor.stats()
-        same = same + 1 if stats["fds"] == last["fds"] else 0
+        same = same + 1 if of_interest(stats) == of_interest(last) else 0
         last = stats
         time.sleep(0.02)
     return last
@@ -284,8 +288,8 @@ def run_reuse(context, shape, count, offered_us_max):
 
 
 def run_kills(context):
-    # Copies that take long enough to be hit: half a millisecond on a GPU, tens of milliseconds on host memory.
-    shape = "mib:64" if context.device == "host" else "mib:1024"
+    # Copies that take long enough to be hit: a quarter of a millisecond on a GPU, tens of milliseconds on host memory.
+    shape = "mib:64" if context.device == "host" else "mib:512"
     count = 10 if context.quick else 50
     run_reader_kills(context, shape, count)
     run_owner_kills(context, shape, count)
