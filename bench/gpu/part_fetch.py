@@ -98,12 +98,16 @@ def measure_staged(context, case, *flags, source="offered in place"):
         figure = fetch(context, case.shape, "--no-direct", *flags, rounds=case.rounds)
         expect_path(figure, False)
         add_whole(context, name, figure, case.staged_bar)
-        stages = {**{stage: figure["stages_us"][stage] for stage in STAGES}, **figure.get("producer_us", {})}
-        # The producer's stages lie within the network's time: they are told, not added.
-        total = sum(figure["stages_us"][stage] for stage in STAGES)
-        context.add(f"staged, {case.text}, {source}: total beside the sum of its stages", stages["total"], "µs",
-                    floor=total, floor_name="sum", bar="overlap", ratio=stages["total"] / total, ratio_name="of the sum",
-                    note=", ".join(f"{stage} {time:.0f}" for stage, time in stages.items()) + " µs")
+        add_overlap(context, f"staged, {case.text}, {source}: total beside the sum of its stages", figure)
+
+
+def add_overlap(context, name, figure):
+    """The producer's stages lie within the network's time: they are told, not added."""
+    consumer = {stage: figure["stages_us"][stage] for stage in STAGES}
+    total, together = figure["stages_us"]["total"], sum(consumer.values())
+    text = ", ".join(f"{stage} {time:.0f}" for stage, time in {**consumer, **figure.get("producer_us", {})}.items())
+    context.add(name, total, "µs", floor=together, floor_name="sum", bar="overlap", ratio=total / together,
+                ratio_name="of the sum", note=f"{text} µs")
 
 
 def measure_fallback(context):
