@@ -219,7 +219,7 @@ TEST(PagedPlan, LongTablesAreCutIntoLaunches) {
   std::vector<std::uint8_t> wire(12000 * region.slice_bytes);
   HostLauncher launcher;
   ASSERT_EQ(kvc::plan_gather(region, slices.data(), slices.size(), wire.data(), launcher), KVC_OK);
-  EXPECT_EQ(launcher.launches, (12000 + 1599) / 1600);
+  EXPECT_EQ(launcher.launches, 1 + (12000 - 220 + 1599) / 1600) << "a small one first";
   for (std::uint32_t i = 0; i < 12000; ++i) {
     const auto bytes = kvp2p::testing::naive_gather(named.layout, memory.data(), 0, 11999 - i);
     ASSERT_EQ(std::memcmp(wire.data() + i * region.slice_bytes, bytes.data(), bytes.size()), 0) << i;
@@ -281,6 +281,7 @@ TEST(PagedPlan, UsualCopiesAreOneLaunchInUnitsOf16Bytes) {
   for (std::uint32_t i = 0; i < 512; ++i) slots.push_back({i, 511 - i});
   for (std::uint32_t i = 0; i < 32; ++i) layers.push_back({i, i});
   HostLauncher launcher;
+  launcher.bulk = false;
   ASSERT_EQ(kvc::plan_blocks(from, to, slots.data(), 512, layers.data(), 32, launcher), KVC_OK);
   EXPECT_EQ(launcher.launches, 1);
   EXPECT_EQ(launcher.smallest_unit, 16u);
@@ -343,6 +344,16 @@ TEST(PagedPlan, OutOfBoundsIsRefused) {
   EXPECT_EQ(kvc::check_slices(region, &good, 1, bytes), KVC_OK);
   const kvc_pair outside = {0, region.slots};
   const kvc_pair inside = {0, 0};
+  for (std::size_t at = 0; at < 5; ++at) {
+    for (const std::uint32_t slot : {region.slots, 0x7fffffffu, 0x80000000u, 0xffffffffu}) {
+      std::vector<kvc_pair> pairs(5, {region.slots - 1, region.slots - 1});
+      EXPECT_EQ(kvc::check_blocks(region, region, pairs.data(), pairs.size(), &inside, 1), KVC_OK);
+      pairs[at].from = slot;
+      EXPECT_EQ(kvc::check_blocks(region, region, pairs.data(), pairs.size(), &inside, 1), KVC_ERROR_ARGUMENT);
+      pairs[at] = {0, slot};
+      EXPECT_EQ(kvc::check_blocks(region, region, pairs.data(), pairs.size(), &inside, 1), KVC_ERROR_ARGUMENT);
+    }
+  }
   EXPECT_EQ(kvc::check_blocks(region, region, &outside, 1, &inside, 1), KVC_ERROR_ARGUMENT);
   EXPECT_EQ(kvc::check_blocks(region, region, &inside, 1, &outside, 1), KVC_ERROR_ARGUMENT);
 }

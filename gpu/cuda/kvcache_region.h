@@ -22,7 +22,7 @@ struct kvc_region {
   std::vector<kvc_slice_plan> plans;
   std::vector<LayerShape> shapes;
   std::vector<std::uint32_t> shape_of_layer;
-  /// Bits of all that must be a multiple of a unit, but for start and the slots' offsets: strides and run_bytes.
+  /// Bits of all that must be a multiple of a unit, but for start: bases, strides and run_bytes.
   std::uint64_t alignment_bits = 0;
 
   /// Bytes from `start` to a slot's first byte.
@@ -31,6 +31,7 @@ struct kvc_region {
     return plan.base + slot_offset(plan, slot);
   }
   static std::uint64_t slot_offset(const kvc_slice_plan& plan, std::uint32_t slot) {
+    if (plan.slots_per_block == 1) return slot * plan.block_stride;
     return (slot / plan.slots_per_block) * plan.block_stride + (slot % plan.slots_per_block) * plan.slot_stride;
   }
 };

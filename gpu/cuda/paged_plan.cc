@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 
 namespace kvc {
 
@@ -13,6 +14,29 @@ namespace {
 template <class Pointer>
 std::uint64_t address(Pointer pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+/// How many items go in a small table of their own: all, or the first of many where the next grid begins without a
+/// pause, so that the device works while the host fills the larger table.
+std::size_t begin_with(std::size_t count, std::size_t small_max, const PagedLauncher& launcher) {
+  if (count <= small_max) return count;
+  return launcher.has_bulk() ? small_max : 0;
+}
+
+/// Whether some pair is out of bounds, four numbers at a time: a large copy's start waits for it.
+/// REQUIRES: limits in [1, 2^31), as a region's slots are.
+bool outside(const kvc_pair* pairs, std::size_t count, std::uint32_t from_limit, std::uint32_t to_limit) {
+  using Four = std::uint32_t __attribute__((vector_size(16)));
+  const Four last = {from_limit - 1, to_limit - 1, from_limit - 1, to_limit - 1};
+  Four bad = {0, 0, 0, 0};  // top bits: of a number from 2^31 on, or of last - number where that is below 0
+  std::size_t i = 0;
+  for (; i + 2 <= count; i += 2) {
+    Four numbers;
+    std::memcpy(&numbers, pairs + i, sizeof numbers);
+    bad |= numbers | (last - numbers);
+  }
+  const bool odd_one = i < count && (pairs[i].from >= from_limit || pairs[i].to >= to_limit);
+  return odd_one || ((bad[0] | bad[1] | bad[2] | bad[3]) >> 31) != 0;
 }
 
 /// Gather and scatter differ in which side is which.
@@ -43,16 +67,15 @@ kvc_status write_slices(const kvc_region& region, const kvc_slice* slices, std::
 
 kvc_status plan_slices(const kvc_region& region, const kvc_slice* slices, std::size_t count, const std::uint8_t* wire,
                        bool gather, const std::uint8_t* from, std::uint8_t* to, PagedLauncher& launcher) {
-  std::uint64_t bits = region.alignment_bits;
-  for (std::size_t i = 0; i < count; ++i) {
-    bits |= (address(region.start) + region.offset_of(slices[i].layer, slices[i].slot)) |
-            (address(wire) + slices[i].offset);
-  }
+  std::uint64_t bits = region.alignment_bits | address(region.start) | address(wire);
+  for (std::size_t i = 0; i < count; ++i) bits |= slices[i].offset;
   const std::uint32_t unit = unit_of(bits);
   const bool few_shapes = region.shapes.size() <= SmallSlices::kShapesMax;
-  if (few_shapes && count <= SmallSlices::kItemsMax) {
-    return write_slices<SmallSlices>(region, slices, count, from, to, gather, unit, launcher);
-  }
+  const std::size_t first = few_shapes ? begin_with(count, SmallSlices::kItemsMax, launcher) : 0;
+  if (first > 0) KVC_TRY(write_slices<SmallSlices>(region, slices, first, from, to, gather, unit, launcher));
+  if (first == count) return KVC_OK;
+  slices += first;
+  count -= first;
   if (few_shapes && count <= MediumSlices::kItemsMax) {
     return write_slices<MediumSlices>(region, slices, count, from, to, gather, unit, launcher);
   }
@@ -88,12 +111,11 @@ kvc_status write_blocks(const kvc_region& from, const kvc_region& to, const kvc_
       writer.add_layer(from.plans[layer.from].base, to.plans[layer.to].base, shape);
     }
     writer.slot_rules(rule_of(from_slots), rule_of(to_slots));
-    const std::uint32_t items_max = writer.items_max();
-    for (std::size_t i = 0; i < slot_count; ++i) {
-      if (writer.items() == items_max) KVC_TRY(writer.flush_items());
-      writer.add_item({slots[i].from, slots[i].to});
+    const std::size_t items_max = writer.items_max();
+    for (std::size_t i = 0; i < slot_count; i += items_max) {
+      writer.add_items(slots + i, std::min(items_max, slot_count - i));
+      KVC_TRY(writer.flush_items());
     }
-    KVC_TRY(writer.flush_items());
   }
   return KVC_OK;
 }
@@ -155,6 +177,8 @@ kvc_status check_blocks(const kvc_region& from, const kvc_region& to, const kvc_
     return fail(KVC_ERROR_ARGUMENT, "slices of %llu bytes to slices of %llu",
                 static_cast<unsigned long long>(from.slice_bytes), static_cast<unsigned long long>(to.slice_bytes));
   }
+  const bool empty = from.slots == 0 || to.slots == 0;
+  if (!empty && !outside(slots, slot_count, from.slots, to.slots)) slot_count = 0;  // no bad one to look for
   for (std::size_t i = 0; i < slot_count; ++i) {
     if (slots[i].from >= from.slots || slots[i].to >= to.slots) {
       return fail(KVC_ERROR_ARGUMENT, "pair %zu: slot %u of %u to slot %u of %u", i, slots[i].from, from.slots,
@@ -172,20 +196,15 @@ kvc_status check_blocks(const kvc_region& from, const kvc_region& to, const kvc_
 
 kvc_status plan_blocks(const kvc_region& from, const kvc_region& to, const kvc_pair* slots, std::size_t slot_count,
                        const kvc_pair* layers, std::size_t layer_count, PagedLauncher& launcher) {
-  std::uint64_t bits = from.alignment_bits | to.alignment_bits | address(from.start) | address(to.start);
-  for (std::size_t i = 0; i < layer_count; ++i) {
-    const kvc_slice_plan& a = from.plans[layers[i].from];
-    const kvc_slice_plan& b = to.plans[layers[i].to];
-    bits |= a.base | b.base | a.block_stride | b.block_stride;
-    if (a.slots_per_block > 1) bits |= a.slot_stride;
-    if (b.slots_per_block > 1) bits |= b.slot_stride;
-  }
+  const std::uint64_t bits = from.alignment_bits | to.alignment_bits | address(from.start) | address(to.start);
   const std::uint32_t unit = unit_of(bits);
   const bool few =
       layer_count <= SmallSlots::kLayersMax && from.shapes.size() * to.shapes.size() <= SmallSlots::kShapesMax;
-  if (few && slot_count <= SmallSlots::kItemsMax) {
-    return write_blocks<SmallSlots>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
-  }
+  const std::size_t first = few ? begin_with(slot_count, SmallSlots::kItemsMax, launcher) : 0;
+  if (first > 0) KVC_TRY(write_blocks<SmallSlots>(from, to, slots, first, layers, layer_count, unit, launcher));
+  if (first == slot_count) return KVC_OK;
+  slots += first;
+  slot_count -= first;
   if (few && slot_count <= MediumSlots::kItemsMax) {
     return write_blocks<MediumSlots>(from, to, slots, slot_count, layers, layer_count, unit, launcher);
   }

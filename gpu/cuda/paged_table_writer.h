@@ -4,6 +4,7 @@
 #include "gpu/cuda/paged_plan.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace kvc {
 
@@ -61,6 +62,12 @@ class TableWriter {
   }
   std::uint32_t items() const { return items_; }
   void add_item(const Item& item) { table_.items[items_++] = item; }
+  /// REQUIRES: Item is SlotItem, which is a kvc_pair by another name.
+  void add_items(const kvc_pair* pairs, std::size_t count) {
+    static_assert(sizeof(Item) == sizeof(kvc_pair), "slots");
+    std::memcpy(table_.items + items_, pairs, count * sizeof(Item));
+    items_ += static_cast<std::uint32_t>(count);
+  }
 
   /// Launches the items so far; layers and shapes stay.
   kvc_status flush_items() {

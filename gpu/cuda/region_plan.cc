@@ -73,7 +73,8 @@ const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::u
     while (index < region->shapes.size() && !same_shape(region->shapes[index], shape)) ++index;
     if (index == region->shapes.size()) region->shapes.push_back(shape);
     region->shape_of_layer.push_back(index);
-    region->alignment_bits |= shape.run_bytes;
+    region->alignment_bits |= shape.run_bytes | plan.base | plan.block_stride;
+    if (plan.slots_per_block > 1) region->alignment_bits |= plan.slot_stride;
     for (const kvc_loop& loop : shape.loops) region->alignment_bits |= static_cast<std::uint64_t>(loop.stride);
   }
   return nullptr;
