@@ -249,6 +249,7 @@ TEST_F(DirectPathsTest, TheSessionOfASupersededConnectionEnds) {
   a.host.dial(b.host);
   poll();
   auto superseded = a.host.connection_to(b.host);
+  const std::size_t held = a.host.streams_held_to(b.host);
   a.host.supersede_first(b.host);
   b.host.dial(a.host);
   poll();
@@ -257,6 +258,7 @@ TEST_F(DirectPathsTest, TheSessionOfASupersededConnectionEnds) {
   EXPECT_TRUE(look_up(a, b.id(), request(0, 1)).blocks.at(0).present);
   advance(10s);
   EXPECT_EQ(superseded->stream_count(), 0u);
+  EXPECT_EQ(a.host.streams_held_to(b.host), held) << "those of the session that has ended are gone, not only reset";
   EXPECT_EQ(a.exchange->peers().size(), 1u);
   EXPECT_EQ(b.exchange->peers().size(), 1u);
   EXPECT_TRUE(look_up(a, b.id(), request(0, 1)).blocks.at(0).present);

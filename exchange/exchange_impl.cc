@@ -138,8 +138,8 @@ base::Task<> ExchangeImpl::serve_stream(std::shared_ptr<libp2p::Connection> conn
     co_return;
   }
   if (auto* open = std::get_if<wire::StreamOpen>(&first->body)) {
-    for (const auto& session : std::vector(sessions_)) {
-      if (!session->is_opened_by(connection->remote_peer(), open->session)) continue;
+    // Nothing else of sessions_ may be held here: the stream may last for long.
+    if (auto session = session_named(connection->remote_peer(), open->session)) {
       co_await session->serve_data_stream(std::move(connection), std::move(stream), open->number);
       co_return;
     }
@@ -149,6 +149,13 @@ base::Task<> ExchangeImpl::serve_stream(std::shared_ptr<libp2p::Connection> conn
     }
   }
   stream->reset();
+}
+
+std::shared_ptr<Session> ExchangeImpl::session_named(const multiformats::PeerId& peer,
+                                                     const wire::SessionId& id) const {
+  const auto found = std::find_if(sessions_.begin(), sessions_.end(),
+                                  [&](const auto& session) { return session->is_opened_by(peer, id); });
+  return found == sessions_.end() ? nullptr : *found;
 }
 
 base::Task<base::Result<wire::Message>> ExchangeImpl::first_message(libp2p::Stream& stream) {

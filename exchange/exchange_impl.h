@@ -55,13 +55,15 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   base::Task<bool> run_session(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
                                std::optional<wire::Hello> theirs);
   void open_to(const std::shared_ptr<libp2p::Connection>& connection);
-  /// Nothing: no session in which each may ask the other.
   /// Ends the sessions on connections to the peer in whose place another one serves, once what was asked over them has
   /// had its time: with no stream left, such a connection closes.
   static base::Task<> end_superseded_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
                                            multiformats::PeerId peer);
   void end_superseded(const multiformats::PeerId& peer);
   bool has_superseded(const multiformats::PeerId& peer) const;
+  /// The one that a stream_open of this peer names.
+  std::shared_ptr<Session> session_named(const multiformats::PeerId& peer, const wire::SessionId& id) const;
+  /// Nothing: no session in which each may ask the other.
   std::shared_ptr<Session> session_with(const multiformats::PeerId& peer) const;
   /// Any session, for a ping.
   std::shared_ptr<Session> any_session_with(const multiformats::PeerId& peer) const;

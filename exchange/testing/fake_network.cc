@@ -106,6 +106,7 @@ class FakeConnection final : public libp2p::Connection {
     if (auto remote = remote_.lock()) remote->end();
   }
 
+  std::size_t streams_held() const { return streams_.size(); }
   void supersede() {
     superseded_ = true;
     if (auto remote = remote_.lock()) remote->superseded_ = true;
@@ -211,6 +212,14 @@ base::Task<base::Result<base::Duration>> FakeHost::ping(std::shared_ptr<libp2p::
 base::Task<> FakeHost::close() {
   for (const auto& connection : std::vector(connections_)) connection->close();
   co_return;
+}
+
+std::size_t FakeHost::streams_held_to(const FakeHost& other) const {
+  std::size_t held = 0;
+  for (const auto& connection : connections_) {
+    if (connection->remote_peer() == other.peer_id()) held += connection->streams_held();
+  }
+  return held;
 }
 
 std::shared_ptr<libp2p::Connection> FakeHost::connection_to(const FakeHost& other) const {

@@ -37,6 +37,8 @@ class FakeHost final : public libp2p::Host {
   /// Called for each stream that this host opens, with its number from 1; what it returns is done to this host's end.
   std::function<std::shared_ptr<StreamFaults>(int number)> faults_of_new_stream;
   int streams_opened = 0;
+  /// Ends of streams at this host that somebody still holds, reset or not.
+  std::size_t streams_held_to(const FakeHost& other) const;
   /// New streams wait until this is set again, as with a peer that has stalled.
   bool opens_streams = true;
 
