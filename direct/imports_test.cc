@@ -17,8 +17,8 @@ constexpr RegionId kRegion{7};
 class ImportsTest : public DirectPairTest {
  protected:
   ImportsTest() {
+    server.reset();
     client = DirectClient::create(context.get_executor(), clock, reader_);
-    server = start_server();
     owner_.on_export = [this](RegionId) { return exported(); };
   }
   ~ImportsTest() override {
@@ -123,6 +123,7 @@ TEST_F(ImportsTest, HandlesArriveWithoutDescriptors) {
     arrived.set_value(std::move(made));
     return ImportId{1};
   };
+  server = start_server();
   ASSERT_NO_FATAL_FAILURE(open_region(*server));
   const RegionExport got = arrived.get_future().get();
   ASSERT_EQ(got.pieces.size(), 1u);
@@ -132,6 +133,7 @@ TEST_F(ImportsTest, HandlesArriveWithoutDescriptors) {
 
 TEST_F(ImportsTest, ACloseThatTakesItsTimeHoldsUpNobodyElse) {
   hold_closes();
+  server = start_server();
   ASSERT_NO_FATAL_FAILURE(open_region(*server));
   client->forget(owner_id);
   until([&] { return is_closing(); });
@@ -143,6 +145,7 @@ TEST_F(ImportsTest, ACloseThatTakesItsTimeHoldsUpNobodyElse) {
 
 TEST_F(ImportsTest, NothingIsOpenedWhileTooMuchWaitsToBeClosed) {
   hold_closes();
+  server = start_server();
   ASSERT_NO_FATAL_FAILURE(open_region(*server));
   client->forget(owner_id);
   until([&] { return is_closing(); });

@@ -97,7 +97,7 @@ constexpr std::array<DecodeOne, kMessages> decoders(std::index_sequence<I...>) {
 
 bool is_consistent(const Message& message) {
   if (const auto* region = std::get_if<Region>(&message)) {
-    return region->pieces > 0 && region->slots > 0 && !region->layers.empty();
+    return region->pieces > 0 && region->slots > 0 && !region->layers.empty() && region->format.is_valid();
   }
   if (const auto* pieces = std::get_if<Pieces>(&message)) return !pieces->pieces.empty();
   return true;

@@ -79,6 +79,8 @@ TEST(DirectMessages, WhatIsOutOfBoundsIsRefused) {
   EXPECT_TRUE(with([](Region& m) { m.pieces = 0; }));
   EXPECT_TRUE(with([](Region& m) { m.pieces = kExportPiecesMax + 1; }));
   EXPECT_TRUE(with([](Region& m) { m.layers.clear(); }));
+  EXPECT_TRUE(with([](Region& m) { m.format.head_dim = 0; }));
+  EXPECT_TRUE(with([](Region& m) { m.format.shard.layer_end = 0; }));
   EXPECT_TRUE(with([](Region& m) { m.layers.resize(kLayersMax + 1); }));
   EXPECT_TRUE(with([](Region& m) { m.kind = static_cast<ExportKind>(4); }));
   EXPECT_TRUE(refused(Pieces{}));

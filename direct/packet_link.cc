@@ -5,7 +5,7 @@
 namespace kvp2p::direct {
 
 void PacketLink::send(const Message& message, std::vector<int> descriptors, std::shared_ptr<const void> keep) {
-  if (has_ended()) return;
+  if (has_ended() || stopped_sending_) return;
   Waiting packet{encode(message), std::move(descriptors), std::move(keep)};
   const std::size_t more = packet.bytes.size() + kDirectWaitingBytes;
   if (waiting_bytes_ + more > queue_bytes_max_) return end();
@@ -29,9 +29,17 @@ void PacketLink::flush() {
         must_retry_ = true;
         return;
       case SendOutcome::kBroken:
-        return end();
+        return stop_sending();
     }
   }
+}
+
+/// What the other end said before it went is still to be read: perhaps why.
+void PacketLink::stop_sending() {
+  stopped_sending_ = true;
+  waiting_.clear();
+  waiting_bytes_ = 0;
+  ::shutdown(fd_.get(), SHUT_WR);
 }
 
 PacketLink::Received PacketLink::receive(Message& message, std::vector<base::UniqueFd>& descriptors) {

@@ -37,6 +37,8 @@ class PacketLink {
   bool is_alive() const { return !has_ended() && !is_hung_up(fd_.get()); }
 
  private:
+  void stop_sending();
+
   struct Waiting {
     base::Bytes bytes;
     std::vector<int> descriptors;
@@ -49,6 +51,7 @@ class PacketLink {
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   bool must_retry_ = false;
+  bool stopped_sending_ = false;
 };
 
 }  // namespace kvp2p::direct
