@@ -20,8 +20,9 @@ Shape small_shape() {
 
 /// An engine that knows the cache through KVCacheProvider alone.
 struct Engine {
-  Engine(std::unique_ptr<Node> n, testing::NamedLayout layout, const ModelSpec& spec)
-      : node(std::move(n)), memory(std::move(layout)), provider(KVCacheProvider::create(node->core())) {
+  /// `shared`: peers of this host may read its memory in place.
+  Engine(std::unique_ptr<Node> n, testing::NamedLayout layout, const ModelSpec& spec, bool shared = false)
+      : node(std::move(n)), memory(std::move(layout), shared), provider(KVCacheProvider::create(node->core())) {
     const auto registered = provider->register_engine(spec, memory.as_region(), memory.layout());
     EXPECT_TRUE(registered) << registered.error().message();
   }
@@ -38,6 +39,67 @@ struct Engine {
   testing::EngineMemory memory;
   std::unique_ptr<KVCacheProvider> provider;
 };
+
+/// Two engines of one host with their memory where the other can read it.
+class SharedMemoryProviderTest : public ::testing::TestWithParam<bool> {
+ protected:
+  static constexpr std::size_t kBlocks = 10;
+
+  static std::unique_ptr<Node> start_node(bool direct) {
+    NodeConfig config = testing::test_node_config();
+    config.direct = direct;
+    return Node::start(std::move(config)).value();
+  }
+  const Shape shape_ = small_shape();
+  const ModelSpec model_ = testing::test_model(shape_);
+  Engine producer_{start_node(true), testing::nhd(shape_), model_, true};
+  Engine consumer_{start_node(GetParam()), testing::hnd(shape_), model_, true};
+  std::vector<TokenId> tokens_ = testing::test_tokens(kBlocks);
+  const std::vector<BlockKey> keys_ = keys_from_tokens(fingerprint_of(model_), tokens_);
+};
+
+TEST_P(SharedMemoryProviderTest, ReportTellsThePathThatTheBlocksTook) {
+  testing::connect(*producer_.node, *consumer_.node);
+  // Blocks are offered in place while the request that computed them lasts.
+  auto produced = producer_.begin(tokens_);
+  EXPECT_EQ(produced->lookup_kv(0, in(5s)).outcome, LookupOutcome::kMiss);
+  producer_.compute(keys_, 0, kBlocks);
+  for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) produced->store_kv(layer, tokens_.size());
+  ASSERT_TRUE(produced->wait_published(in(20s)));
+
+  std::vector<TokenId> longer = tokens_;
+  longer.push_back(5);
+  const std::string expected = GetParam() ? "direct, shared host memory" : "staged: the direct path is off";
+  TransferReport report;
+  // The producer's memory is open at the consumer a moment after they have met.
+  for (const auto deadline = in(30s); report.path != expected && std::chrono::steady_clock::now() < deadline;) {
+    consumer_.memory.poison();
+    auto request = consumer_.begin(longer);
+    const LookupResult result = request->lookup_all(in(20s));
+    ASSERT_EQ(result.tokens, tokens_.size()) << result.reason;
+    for (Slot slot = 0; slot < kBlocks; ++slot) ASSERT_TRUE(consumer_.memory.holds(keys_[slot], slot));
+    EXPECT_TRUE(consumer_.memory.is_poisoned(kBlocks));
+    report = request->transfer_report();
+  }
+  EXPECT_EQ(report.path, expected);
+  const std::size_t bytes = kBlocks * consumer_.memory.format().block_bytes();
+  EXPECT_EQ(report.bytes_direct, GetParam() ? bytes : 0);
+  EXPECT_EQ(report.bytes_from_peers, GetParam() ? 0 : bytes);
+
+  // Its blocks are the engine's again when the request is over; the stored copies serve from then on.
+  ASSERT_TRUE(produced->wait_stored(in(20s)));
+  producer_.memory.poison();
+  produced.reset();
+  consumer_.memory.poison();
+  auto request = consumer_.begin(longer);
+  ASSERT_EQ(request->lookup_all(in(20s)).tokens, tokens_.size());
+  for (Slot slot = 0; slot < kBlocks; ++slot) ASSERT_TRUE(consumer_.memory.holds(keys_[slot], slot));
+  EXPECT_EQ(request->transfer_report().bytes_from_peers, bytes);
+  EXPECT_EQ(request->transfer_report().path.find("staged: "), 0u) << request->transfer_report().path;
+}
+
+INSTANTIATE_TEST_SUITE_P(DirectPath, SharedMemoryProviderTest, ::testing::Bool(),
+                         [](const auto& direct) { return direct.param ? "On" : "Off"; });
 
 class KVCacheProviderTest : public ::testing::Test {
  protected:
