@@ -312,22 +312,19 @@ base::Result<OfferId> CacheManager::offer(PutRequest request) {
   auto offer = std::make_shared<Offer>(id, std::move(request), *format, context_.direct.server);
   offers_.insert(id, offer);
   ++context_.counters.offers;
-  const auto show = [this, offer] {
-    post([this, offer] {
+  const auto show = [this, executor = context_.executor, offer] {
+    boost::asio::post(executor, [this, offer] {
       if (!offer->revoked() && !stopping_) local_->add_offer(offer);
     });
   };
-  // No peer can wait for an event of this process: the blocks are shown once they are written, which a copy of one
-  // slice tells that comes after the event.
+  // No peer can wait for an event of this process: the blocks are shown once they are written.
   const auto show_when_written = [connector = context_.connector, offer, ready, show] {
+    if (offer->revoked()) return;
     if (ready.device == nullptr) return show();
-    auto slice = std::make_shared<std::vector<std::uint8_t>>(offer->format().layer_slice_bytes());
-    ReadyEvent device_only;
-    device_only.device = ready.device;
-    connector->gather(offer->request().region, {SliceCopy{offer->request().slots.front(), 0, slice->data()}},
-                      device_only, [show, slice](base::Result<> written) {
-                        if (written) show();
-                      });
+    connector->when_happened(offer->request().region, ready.device, [show](base::Result<> written) {
+      if (written) return show();
+      LOG_WARN("offered blocks are not shown, for their event failed: {}", written.error().message());
+    });
   };
   if (ready.host) {
     ready.host->when_signalled(show_when_written);

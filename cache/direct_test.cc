@@ -96,6 +96,38 @@ TEST_F(DirectTest, TransferThatIsCancelledBeforeItsEventWritesNothing) {
   EXPECT_FALSE(manager_->holds_peer_regions());
 }
 
+TEST_F(DirectTest, OfferIsShownOnceItsDeviceEventHasHappened) {
+  const auto offer_behind_an_event = [&] {
+    PutRequest request;
+    request.fingerprint = fingerprint_;
+    request.region = region_;
+    request.keys = keys_;
+    for (Slot slot = 0; slot < kBlocks; ++slot) request.slots.push_back(slot);
+    request.ready.device = this;
+    return manager_->offer(std::move(request)).value();
+  };
+  const auto is_shown = [&] {
+    settle();
+    LookupRequest lookup;
+    lookup.fingerprint = fingerprint_;
+    lookup.format = engine_.format();
+    lookup.keys = keys_;
+    return manager_->local_blocks().lookup(owner_id_, lookup).blocks.front().present;
+  };
+  const OfferId failed = offer_behind_an_event();
+  connector_.events.at(0)(GpuError::kDeviceFailed);
+  EXPECT_FALSE(is_shown()) << "nobody knows what it holds";
+  manager_->revoke(failed);
+  const OfferId revoked = offer_behind_an_event();
+  manager_->revoke(revoked);
+  connector_.events.at(1)({});
+  EXPECT_FALSE(is_shown());
+  offer_behind_an_event();
+  EXPECT_FALSE(is_shown());
+  connector_.events.at(2)({});
+  EXPECT_TRUE(is_shown());
+}
+
 // Fall-backs ----------------------------------------------------------------------------------------------------------
 
 TEST_F(DirectTest, WithoutASessionBlocksComeTheNormalWay) {

@@ -74,6 +74,10 @@ class GpuConnector {
   /// Host → engine, after `ready` has happened (the engine's own last use of the destination).
   virtual void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) = 0;
 
+  /// Calls `done` once a device's event (ReadyEvent::device; null: at once) has happened, with an error if the region
+  /// goes before. Holds up no copy. The event may be used for something else when this returns.
+  virtual void when_happened(RegionId region, void* event, CopyDone done) = 0;
+
   /// Whether regions are a device's memory, so that host memory that lives long is worth taking from allocate_host.
   virtual bool is_device() const { return false; }
   /// Allocates host memory that this device copies from and to fastest (pinned for CUDA). Slow: for pools, at start-up.

@@ -126,6 +126,14 @@ void CudaConnector::scatter(RegionId region, std::vector<SliceCopy> slices, Read
   copy_slices(false, region, std::move(slices), std::move(ready), std::move(done));
 }
 
+void CudaConnector::when_happened(RegionId id, void* event, CopyDone done) {
+  if (const auto region = find(id)) {
+    region->when_happened(static_cast<kvc_event>(event), std::move(done));
+  } else {
+    services_->pump.fail(std::move(done), GpuError::kUnknownRegion);
+  }
+}
+
 base::Result<std::shared_ptr<std::uint8_t[]>> CudaConnector::allocate_host(std::size_t bytes) {
   return services_->pinned->allocate(bytes);
 }

@@ -34,6 +34,8 @@ class CudaConnector final : public GpuConnector {
   base::Result<LayoutDesc> layout_of(RegionId region) const override;
   void gather(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
+  /// Events of one region are waited for one after the other.
+  void when_happened(RegionId region, void* event, CopyDone done) override;
   bool is_device() const override { return true; }
   /// Pinned. May outlive the connector.
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override;

@@ -44,7 +44,7 @@ base::Result<std::shared_ptr<CudaRegion>> CudaRegion::create(std::shared_ptr<Cud
   auto handle = make_cuda_region(device, memory.start, memory.bytes, layout);
   if (!handle) return handle.error();
   region->handle_ = std::move(*handle);
-  for (CudaStream* stream : {&region->kernels_, &region->to_host_, &region->to_device_}) {
+  for (CudaStream* stream : {&region->kernels_, &region->to_host_, &region->to_device_, &region->events_}) {
     auto made = make_cuda_stream(device);
     if (!made) return made.error();
     *stream = std::move(*made);
@@ -295,10 +295,25 @@ bool CudaRegion::empty_bounce(const std::shared_ptr<Part>& part) {
   return true;
 }
 
+/// Those that have happened, as jobs of which only the completion is left.
+void CudaRegion::finish_watches(std::vector<std::shared_ptr<CudaJob>>& finished) {
+  for (; !watches_.empty(); watches_.pop_front()) {
+    Watch& watch = watches_.front();
+    const kvc_status status = kvc_event_query(watch.event.get());
+    if (status == KVC_NOT_READY) return;
+    auto job = std::make_shared<CudaJob>();
+    job->done = std::move(watch.done);
+    if (status != KVC_OK) job->error = cuda_error(status, "wait for the engine's event");
+    services_->events.give(std::move(watch.event));
+    finished.push_back(std::move(job));
+  }
+}
+
 CudaPump::Progress CudaRegion::poll() {
   CudaPump::Progress progress;
   std::vector<std::shared_ptr<CudaJob>> finished;
   std::unique_lock lock(mutex_);
+  finish_watches(finished);
   while (!parts_.empty() && finish_front_part()) progress.moved = true;
   advance(kNoLimit);
   while (!flying_.empty() && flying_.front()->parts == 0) {
@@ -308,7 +323,7 @@ CudaPump::Progress CudaRegion::poll() {
   const bool on_device = !parts_.empty() && parts_.front()->state != Part::State::kCopying;
   // Its ready event, or a slot that another region holds.
   const bool held_up = !waiting_.empty() && waiting_.front()->host_ready && !filling_;
-  progress.pending = on_device || held_up;
+  progress.pending = on_device || held_up || !watches_.empty();
   if (finished.empty()) return progress;
 
   progress.moved = true;
@@ -323,6 +338,29 @@ CudaPump::Progress CudaRegion::poll() {
   calling_ -= finished.size();
   changed_.notify_all();
   return progress;
+}
+
+void CudaRegion::when_happened(kvc_event event, CopyDone done) {
+  auto happened = services_->events.take();
+  {
+    std::lock_guard lock(mutex_);
+    base::Error error;
+    if (closed_) {
+      error = *closed_;
+    } else if (!happened) {
+      error = happened.error();
+    } else {
+      kvc_status status = event == nullptr ? KVC_OK : kvc_stream_wait_event(events_.get(), event);
+      if (status == KVC_OK) status = kvc_event_record(happened->get(), events_.get());
+      if (status != KVC_OK) error = cuda_error(status, "wait for the engine's event");
+    }
+    if (error.failed()) {
+      services_->pump.fail(std::move(done), error);
+      return;
+    }
+    watches_.push_back({std::move(*happened), std::move(done)});
+  }
+  services_->pump.kick();
 }
 
 base::Result<> CudaRegion::stream_wait(kvc_stream stream) {
@@ -358,6 +396,8 @@ void CudaRegion::close(base::Error error) {
     flying_.push_back(std::move(job));
   }
   waiting_ = std::move(begun);
+  for (Watch& watch : watches_) services_->pump.fail(std::move(watch.done), error);
+  watches_.clear();
   changed_.notify_all();
   services_->pump.kick();
   changed_.wait(lock, [this] { return waiting_.empty() && flying_.empty() && parts_.empty() && calling_ == 0; });

@@ -75,6 +75,7 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
   /// one's first two chunks, so that they cover the time until the pump goes on. REQUIRES: slots and layers in bounds.
   void submit(std::shared_ptr<CudaJob> job);
   base::Result<> stream_wait(kvc_stream stream);
+  void when_happened(kvc_event event, CopyDone done);
   /// Fails what has not begun, waits for what has, completions included. Not from inside a CopyDone.
   void close(base::Error error);
 
@@ -107,6 +108,7 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
   void add_part(const std::shared_ptr<CudaJob>& job, CudaEvent event, kvc_stream stream, CudaChunkRing* ring,
                 CudaChunkRing::Slot* slot, std::vector<HostRun> runs);
   bool finish_front_part();
+  void finish_watches(std::vector<std::shared_ptr<CudaJob>>& finished);
   bool empty_bounce(const std::shared_ptr<Part>& part);
   bool overlaps_a_gather(const CudaJob& job) const;
 
@@ -117,12 +119,20 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
   const LayoutDesc layout_;
   CudaRegionHandle handle_;
   CudaStream kernels_, to_host_, to_device_;
+  /// Does nothing but wait for events that no copy waits for.
+  CudaStream events_;
 
   std::mutex mutex_;
   std::condition_variable changed_;
   /// Not, or not wholly, on the device; then wholly on it. Both in the order asked.
   std::deque<std::shared_ptr<CudaJob>> waiting_, flying_;
   std::deque<std::shared_ptr<Part>> parts_;
+  /// Recorded on events_, in this order.
+  struct Watch {
+    CudaEvent event;
+    CopyDone done;
+  };
+  std::deque<Watch> watches_;
   /// The copier fills a slot for waiting_.front().
   bool filling_ = false;
   std::size_t calling_ = 0;

@@ -72,6 +72,10 @@ base::Result<ImportId> HostConnector::import_region(RegionExport exported) {
   return queue_->add_import(std::move(*memory), exported.layout);
 }
 
+void HostConnector::when_happened(RegionId region, void* event, CopyDone done) {
+  queue_->submit(region, SliceWork{}, ReadyEvent{nullptr, event}, std::move(done));
+}
+
 void HostConnector::close_import(ImportId import) { queue_->remove_import(import); }
 
 base::Result<DirectLink> HostConnector::link_of(ImportId import) const {

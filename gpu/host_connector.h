@@ -25,6 +25,8 @@ class HostConnector final : public GpuConnector {
   base::Result<LayoutDesc> layout_of(RegionId region) const override;
   void gather(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
+  /// An event is an error (kNoDevice).
+  void when_happened(RegionId region, void* event, CopyDone done) override;
   /// Page-aligned and touched, so that no copy pays for a page fault.
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override;
   base::Result<RegionExport> export_region(RegionId region) override;

@@ -99,6 +99,14 @@ TEST_F(HostConnectorTest, BadArgumentsFailWithoutTouchingMemory) {
   EXPECT_EQ(connector_.layout_of(RegionId{99}).error(), GpuError::kUnknownRegion);
   EXPECT_TRUE(connector_.stream_wait(region, nullptr));
   EXPECT_EQ(connector_.stream_wait(region, &host).error(), GpuError::kNoDevice);
+  const auto happened = [&](RegionId of, void* event) {
+    auto told = std::make_shared<std::promise<base::Result<>>>();
+    connector_.when_happened(of, event, [told](base::Result<> outcome) { told->set_value(outcome); });
+    return told->get_future().get();
+  };
+  EXPECT_TRUE(happened(region, nullptr));
+  EXPECT_EQ(happened(region, &host).error(), GpuError::kNoDevice);
+  EXPECT_EQ(happened(RegionId{999}, nullptr).error(), GpuError::kUnknownRegion);
 }
 
 TEST_F(HostConnectorTest, CopiesOfOneRegionWaitForItsEventInOrderAndOthersDoNot) {

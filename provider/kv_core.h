@@ -78,7 +78,8 @@ class KvCore {
   // Offer ------------------------------------------------------------------------------------------------------------
 
   /// Serves the engine's own blocks in place, without a copy: to peers of this host straight out of the engine's memory
-  /// (docs/protocol.md, "Direct path"), to others through staging. Shown once `ready` has happened. Each block has the
+  /// (docs/protocol.md, "Direct path"), to others through staging. Shown once `ready` has happened; a device's event
+  /// with no host event before it may be used for something else when this returns. Each block has the
   /// generation that its slot has now: whoever reads it checks afterwards that it still is the same, so a slot belongs
   /// to one live offer at a time. Until revoke() and wait_unleased() have returned the engine leaves the blocks
   /// unchanged.

@@ -17,6 +17,8 @@ class PausingConnector final : public GpuConnector {
   std::function<void()> after_copy;
   /// Set: each copy is made in two halves of its slots, and this is called between them, on the connector's thread.
   std::function<void()> amid_copy;
+  /// Who waits for a device's event, which a test then lets happen.
+  std::vector<CopyDone> events;
   std::atomic<int> direct_copies{0};
 
   std::string description() const override { return host_.description(); }
@@ -30,6 +32,10 @@ class PausingConnector final : public GpuConnector {
   }
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override {
     host_.scatter(region, std::move(slices), std::move(ready), std::move(done));
+  }
+  void when_happened(RegionId region, void* event, CopyDone done) override {
+    if (event != nullptr) return events.push_back(std::move(done));
+    host_.when_happened(region, event, std::move(done));
   }
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override {
     return host_.allocate_host(bytes);

@@ -265,6 +265,49 @@ std::string device_events_and_streams_are_waited_for(int device) {
   return {};
 }
 
+/// The bytes come onto the device behind a long queue of work; who is told of the event finds them there.
+std::string events_are_told_without_a_copy(int device) {
+  const auto connector = connector_of(device);
+  DeviceMemory memory(device, nhd({}), 0), ballast(device, nhd(large_shape()), 1);
+  const RegionId region = *connector->register_region(memory.memory(), memory.layout());
+  const std::size_t bytes = memory.memory().bytes, ballast_bytes = ballast.memory().bytes;
+  const auto content = host_memory(*connector, bytes, true);
+  const auto heavy = host_memory(*connector, ballast_bytes, true);
+  for (std::size_t i = 0; i < bytes; ++i) content[i] = static_cast<std::uint8_t>(i * 31 + i / 977);
+  memory.expected().assign(content.get(), content.get() + bytes);
+  auto stream = make_cuda_stream(device);
+  auto event = make_cuda_event(device);
+  if (!stream || !event) return "no stream or event";
+  const auto tell = [&](kvc_event what) {
+    auto told = std::make_shared<std::promise<base::Result<>>>();
+    auto outcome = told->get_future();
+    connector->when_happened(region, what, [told](base::Result<> happened) { told->set_value(happened); });
+    return outcome;
+  };
+  const auto queue_work = [&] {
+    for (int i = 0; i < 20; ++i) kvc_copy(heavy.get(), ballast.memory().start, ballast_bytes, stream->get());
+    kvc_copy(memory.memory().start, content.get(), bytes, stream->get());
+    kvc_event_record(event->get(), stream->get());
+  };
+  queue_work();
+  auto told = tell(event->get());
+  // It was taken note of: what is recorded afterwards is another matter.
+  kvc_event_record(event->get(), stream->get());
+  KVP2P_TRY(failure_of(told, "the event"));
+  KVP2P_TRY(memory.difference());
+  auto at_once = tell(nullptr);
+  KVP2P_TRY(failure_of(at_once, "no event"));
+
+  queue_work();
+  auto cut_off = tell(event->get());
+  connector->unregister_region(region);
+  const auto outcome = cut_off.get();
+  if (!outcome && outcome.error() != GpuError::kUnknownRegion) return "cut off: " + outcome.error().message();
+  auto late = tell(event->get());
+  if (late.get().error() != GpuError::kUnknownRegion) return "an unregistered region's event did not fail";
+  return kvc_stream_synchronize(stream->get()) == KVC_OK ? "" : "the stream failed";
+}
+
 std::string unregister_waits_for_what_runs(int device) {
   const auto connector = connector_of(device);
   for (const bool pinned : {true, false}) {
@@ -477,6 +520,7 @@ const std::vector<CudaCase>& cuda_cases() {
       {"CopiesOfARegionKeepTheirOrder", copies_of_a_region_keep_their_order},
       {"HostEventsHoldUpTheirRegionAlone", host_events_hold_up_their_region_alone},
       {"DeviceEventsAndStreamsAreWaitedFor", device_events_and_streams_are_waited_for},
+      {"EventsAreToldWithoutACopy", events_are_told_without_a_copy},
       {"UnregisterWaitsForWhatRuns", unregister_waits_for_what_runs},
       {"DestructionEndsQueuedWork", destruction_ends_queued_work},
       {"ManyThreadsAskAtOnce", many_threads_ask_at_once},
