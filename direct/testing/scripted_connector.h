@@ -24,6 +24,7 @@ class ScriptedConnector final : public GpuConnector {
   base::Result<LayoutDesc> layout_of(RegionId) const override { return GpuError::kUnknownRegion; }
   void gather(RegionId, std::vector<SliceCopy>, ReadyEvent, CopyDone done) override { done(GpuError::kNoDevice); }
   void scatter(RegionId, std::vector<SliceCopy>, ReadyEvent, CopyDone done) override { done(GpuError::kNoDevice); }
+  void when_happened(RegionId, void*, CopyDone done) override { done(GpuError::kNoDevice); }
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t) override { return GpuError::kOutOfMemory; }
   base::Result<RegionExport> export_region(RegionId region) override { return on_export(region); }
   base::Result<ImportId> import_region(RegionExport exported) override {
