@@ -2,6 +2,7 @@
 #include "gpu/testing/cuda_cases.h"
 #include "gpu/testing/engine_memory.h"
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <cstring>
@@ -39,9 +40,10 @@ DeviceMemory::DeviceMemory(int device, NamedLayout named, std::uint32_t seed)
     : device_(device), named_(std::move(named)), expected_(named_.region_bytes, kPoison) {
   std::uint64_t state = seed;
   if (seed != 0) {
-    for (auto& byte : expected_) {
+    for (std::size_t i = 0; i < expected_.size(); i += sizeof state) {
       state = state * 6364136223846793005u + 1442695040888963407u;
-      byte = static_cast<std::uint8_t>(state >> 56);
+      const std::uint64_t mixed = state ^ state >> 29;
+      std::memcpy(&expected_[i], &mixed, std::min(sizeof mixed, expected_.size() - i));
     }
   }
   if (kvc_device_alloc(device, named_.region_bytes, &start_) != KVC_OK) {
