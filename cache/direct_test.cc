@@ -17,10 +17,11 @@ class DirectTest : public DirectCacheTest {
  protected:
   using DirectCacheTest::DirectCacheTest;
   std::shared_ptr<TransferState> transfer() { return start_get(decided_match(), kBlocks); }
-  /// Has all blocks stored, and is not the first choice.
+  /// Has all blocks stored, and answers after the match was decided, with answer_silent().
   multiformats::PeerId add_slower_peer() {
-    exchange_->scripts[owner_id_].rate = 1000;
-    return add_peer(0, kBlocks, false);
+    const auto peer = add_peer(0, kBlocks, false);
+    exchange_->scripts[peer].silent = true;
+    return peer;
   }
   void expect_staged(const TransferState& state, const std::string& why) {
     EXPECT_NE(state.report().path.find("staged: " + why), std::string::npos) << state.report().path;
@@ -47,6 +48,23 @@ TEST_F(DirectTest, OfferedBlocksAreReadInPlace) {
   EXPECT_EQ(counter("direct_transfers"), 1u);
   EXPECT_EQ(counter("direct_bytes"), state->report().bytes_direct);
   EXPECT_EQ(counter("direct_fallbacks"), 0u);
+}
+
+TEST_F(DirectTest, BothWaysBringTheSameBytes) {
+  open();
+  offer(0, kBlocks);
+  const MatchId match = decided_match();
+  auto direct = start_get(match, kBlocks);
+  run_until_done(direct);
+  manager_->release(match);
+  expect_direct(*direct);
+  const std::vector<std::uint8_t> in_place(engine_.bytes().begin(), engine_.bytes().end());
+  engine_.poison();
+  exchange_->on_answer = nullptr;
+  auto staged = transfer();
+  run_until_done(staged);
+  expect_staged(*staged, "");
+  EXPECT_TRUE(std::equal(in_place.begin(), in_place.end(), engine_.bytes().begin(), engine_.bytes().end()));
 }
 
 TEST_F(DirectTest, StoredBlocksAreReadInPlaceWhereTheyAreOfferedToo) {
@@ -439,6 +457,8 @@ TEST_F(HalfInPlaceTest, LayersOfTwoComputationsNeverMakeUpABlock) {
 TEST_F(HalfInPlaceTest, AnotherPeerWithTheSameCopyCompletesIt) {
   const auto other = add_slower_peer();
   start();
+  exchange_->answer_silent();
+  settle();
   ASSERT_EQ(fetch(0).request.peer, owner_id_);
   exchange_->send(fetch(0), 0, 0, 5);
   exchange_->end(fetch(0), GpuError::kStopping);
@@ -463,6 +483,8 @@ TEST_F(DirectTest, WhatTheOwnerNoLongerHasAnotherPeerServes) {
   const OfferId offered = offer(0, kBlocks);
   const auto other = add_slower_peer();
   const MatchId match = decided_match();
+  exchange_->answer_silent();
+  settle();
   take_back_and_reuse(offered);
   auto state = start_get(match, kBlocks);
   run_until([&] { return exchange_->fetches.size() == 1; });
@@ -538,6 +560,10 @@ TEST_F(DirectTest, AThousandAbortedTransfersLeaveNothing) {
   settle();
   EXPECT_TRUE(exchange_->live_leases.empty());
   EXPECT_EQ(open_descriptors(), before);
+  EXPECT_EQ(connector_.imports, 1) << "the owner's region";
+  EXPECT_EQ(staging_->free_slots(), staging_->slots());
+  EXPECT_EQ(counter("store_bytes"), 0u);
+  EXPECT_EQ(owner_->local_blocks().leases(), 0u);
   owner_->revoke(offered);
   EXPECT_TRUE(owner_->find(offered)->unleased()) << "a mark was left";
 }

@@ -20,6 +20,8 @@ class PausingConnector final : public GpuConnector {
   /// Who waits for a device's event, which a test then lets happen.
   std::vector<CopyDone> events;
   std::atomic<int> direct_copies{0};
+  /// That are open.
+  std::atomic<int> imports{0};
 
   std::string description() const override { return host_.description(); }
   base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override {
@@ -42,9 +44,14 @@ class PausingConnector final : public GpuConnector {
   }
   base::Result<RegionExport> export_region(RegionId region) override { return host_.export_region(region); }
   base::Result<ImportId> import_region(RegionExport exported) override {
-    return host_.import_region(std::move(exported));
+    auto import = host_.import_region(std::move(exported));
+    if (import) ++imports;
+    return import;
   }
-  void close_import(ImportId import) override { host_.close_import(import); }
+  void close_import(ImportId import) override {
+    host_.close_import(import);
+    --imports;
+  }
   base::Result<DirectLink> link_of(ImportId import) const override { return host_.link_of(import); }
   void copy_direct(ImportId from, RegionId to, std::vector<IndexPair> slots, std::vector<IndexPair> layers,
                    ReadyEvent ready, CopyDone done) override {
