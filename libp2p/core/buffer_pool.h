@@ -16,8 +16,8 @@ inline constexpr std::size_t kPooledBuffersMax = 8;
 /// of the thread that destroys it. Its bytes are what the last user left there. Not thread-safe.
 class PooledBuffer {
  public:
-  /// Four Noise messages of the largest size with their lengths, and some room.
-  static constexpr std::size_t kBytes = 264 * 1024;
+  /// Eight Noise messages of the largest size with their lengths, and some room.
+  static constexpr std::size_t kBytes = 516 * 1024;
 
   PooledBuffer() = default;
   static PooledBuffer take();

@@ -8,6 +8,7 @@
 #include "libp2p/core/buffer_pool.h"
 #include "libp2p/security/noise/cipher_state.h"
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,6 +29,9 @@ class GatherCursor {
   bool done() const { return buffers_.empty(); }
   /// The rest of the front buffer. REQUIRES: not done().
   base::ConstBytes front() const { return buffers_.front().subspan(offset_); }
+  /// Bytes from here to the end of the last of the buffers in a row that have at least `buffer_bytes_min`, of which the
+  /// front one may have been taken in part; counts no further than `bytes_max`.
+  std::size_t run_bytes(std::size_t buffer_bytes_min, std::size_t bytes_max) const;
   void take(std::size_t bytes);
   /// Copies the rest: the buffers are no longer read.
   void detach();
@@ -44,11 +48,13 @@ class GatherCursor {
 class FrameSealer {
  public:
   /// Frames that are sealed at a time, to leave in one write.
-  static constexpr std::size_t kFrames = 4;
+  static constexpr std::size_t kFrames = 8;
   /// A buffer of at least this size begins a frame of its own and is sealed straight from where it is; shorter ones
   /// (a muxer's headers) are copied together. So a header and its payload arrive as two frames, and the reader can open
   /// the payload straight into its destination.
   static constexpr std::size_t kOwnFrameMinBytes = 4 * 1024;
+  /// Buffers in a row of at least this size are parts of one payload, and fill frames across their bounds.
+  static constexpr std::size_t kJoinedMinBytes = 16 * 1024;
 
   explicit FrameSealer(CipherState cipher) : cipher_(std::move(cipher)) {}
 
@@ -63,9 +69,18 @@ class FrameSealer {
   static constexpr std::size_t kBufferBytes = kFrames * (kFrameMaxBytes + 256);
   static_assert(kBufferBytes <= PooledBuffer::kBytes);
 
-  /// Both seal one frame at `at` with at most `plaintext_max` bytes of `from`, and return the plaintext's size.
-  base::Result<std::size_t> seal_large(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
-  base::Result<std::size_t> seal_small(GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
+  /// Frames of one batch, and the buffers that they are sealed from: not sealed yet.
+  struct Plan {
+    std::array<base::ConstBytes, 64> pieces;
+    std::size_t piece_count = 0;
+    std::array<CipherState::Message, 32> messages;
+    std::size_t message_count = 0;
+    bool is_full() const { return piece_count == pieces.size() || message_count == messages.size(); }
+  };
+  /// Each adds one frame at `at` with at most `plaintext_max` bytes of `from`, and returns the plaintext's size.
+  static std::size_t plan_large(Plan& plan, GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
+  static std::size_t plan_small(Plan& plan, GatherCursor& from, std::uint8_t* at, std::size_t plaintext_max);
+  static std::size_t large_bytes(const GatherCursor& from);
 
   CipherState cipher_;
   PooledBuffer buffer_;
@@ -102,14 +117,18 @@ class FrameOpener {
   void release_buffer();
 
  private:
-  static constexpr std::size_t kBufferBytes = 4 * kFrameMaxBytes;
+  static constexpr std::size_t kBufferBytes = FrameSealer::kFrames * kFrameMaxBytes;
   static_assert(kBufferBytes <= PooledBuffer::kBytes);
   /// The part of a frame that is rather copied than have it hold a buffer.
   static constexpr std::size_t kStashBytesMax = 4 * 1024;
 
   std::size_t take_leftover(base::MutableBytes into);
-  /// The ciphertext of the frame at begin_; nothing if it is not complete.
-  base::Result<std::optional<base::ConstBytes>> next_frame() const;
+  /// The ciphertext of the frame that begins at `offset`; nothing if it is not complete.
+  base::Result<std::optional<base::ConstBytes>> frame_at(std::size_t offset) const;
+  base::Result<std::optional<base::ConstBytes>> next_frame() const { return frame_at(begin_); }
+  /// Opens the next frames together, if several have been received and fit into `into` whole, and returns the bytes
+  /// written; 0 else. What is wrong goes to failed_.
+  std::size_t open_several(base::MutableBytes into);
   /// Opens the next frame and returns the bytes written to `into`; nothing if there is none, or if it does not fit into
   /// `into` and need not be read now.
   base::Result<std::optional<std::size_t>> open_frame(base::MutableBytes into, bool need);

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <random>
 
@@ -196,6 +197,132 @@ TEST_F(NoiseFramesTest, ReorderedFramesFail) {
   base::Bytes into(100);
   EXPECT_EQ(opener_.read(into).error(), Error::kProtocolViolation);
 }
+
+TEST_F(NoiseFramesTest, LargeBuffersInARowFillFramesAcrossTheirBounds) {
+  const base::Bytes header = random(12);
+  const base::Bytes payload = random(32768);
+  const base::ConstBytes buffers[] = {header, payload, payload, payload, payload, header};
+  const base::Bytes wire = seal(buffers);
+  EXPECT_EQ(frame_sizes(wire), (std::vector<std::size_t>{12, kPlaintextMaxBytes, kPlaintextMaxBytes, 34 + 12}));
+  receive(wire);
+  base::Bytes expected;
+  for (const base::ConstBytes buffer : buffers) base::append(expected, buffer);
+  base::Bytes into(200'000);
+  into.resize(opener_.read(into).value());
+  EXPECT_EQ(into, expected);
+}
+
+TEST_F(NoiseFramesTest, BuffersOfMiddlingSizeKeepTheirFrames) {
+  const base::Bytes header = random(FrameSealer::kOwnFrameMinBytes);
+  const base::Bytes payload = random(20'000);
+  const base::ConstBytes buffers[] = {header, payload, header};
+  EXPECT_EQ(frame_sizes(seal(buffers)), (std::vector<std::size_t>{header.size(), 20'000, header.size()}));
+}
+
+/// With threads that help, and without.
+class NoiseBatchTest : public ::testing::TestWithParam<unsigned> {
+ protected:
+  static constexpr std::size_t kCount = 6;
+
+  CipherState cipher(CipherState::Use use, std::uint64_t nonce = 0) {
+    CipherState cipher(use, key_);
+    cipher.use_pool(pool_);
+    cipher.set_nonce(nonce);
+    return cipher;
+  }
+  /// kCount frames of random plaintext, which is kept.
+  base::Bytes make_wire() {
+    plaintext_.resize(kCount * kPlaintextMaxBytes);
+    base::random_bytes(plaintext_);
+    FrameSealer sealer(cipher(CipherState::Use::kSeal));
+    const base::ConstBytes whole(plaintext_);
+    GatherCursor cursor({&whole, 1});
+    base::Bytes wire = base::to_bytes(sealer.seal_some(cursor).value());
+    EXPECT_TRUE(cursor.done());
+    return wire;
+  }
+  base::ConstBytes plaintext(std::size_t frames) const {
+    return base::ConstBytes(plaintext_).first(frames * kPlaintextMaxBytes);
+  }
+  static void receive(FrameOpener& opener, base::ConstBytes wire) {
+    ASSERT_LE(wire.size(), opener.space().size());
+    std::copy(wire.begin(), wire.end(), opener.space().begin());
+    opener.received(wire.size());
+  }
+
+  base::ParallelPool pool_{GetParam()};
+  SecretBlock key_{KeyPair::generate().public_key};
+  base::Bytes plaintext_;
+};
+
+TEST_P(NoiseBatchTest, SealsWhatOneAfterTheOtherWouldSeal) {
+  const base::Bytes wire = make_wire();
+  CipherState alone(CipherState::Use::kSeal, key_);
+  base::Bytes frame(kMessageMaxBytes);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    ASSERT_TRUE(alone.seal({}, plaintext(kCount).subspan(i * kPlaintextMaxBytes, kPlaintextMaxBytes), frame.data()));
+    const std::size_t at = i * kFrameMaxBytes + kFramePrefixBytes;
+    EXPECT_TRUE(std::equal(frame.begin(), frame.end(), wire.begin() + static_cast<std::ptrdiff_t>(at))) << i;
+  }
+}
+
+TEST_P(NoiseBatchTest, OpensAllThatFits) {
+  FrameOpener opener(cipher(CipherState::Use::kOpen));
+  receive(opener, make_wire());
+  base::Bytes into(4 * kPlaintextMaxBytes + 1);
+  ASSERT_EQ(opener.read(into).value(), 4 * kPlaintextMaxBytes);
+  EXPECT_TRUE(std::ranges::equal(plaintext(4), base::ConstBytes(into).first(4 * kPlaintextMaxBytes)));
+  ASSERT_EQ(opener.read(into).value(), 2 * kPlaintextMaxBytes);
+  EXPECT_TRUE(std::ranges::equal(plaintext(6).subspan(4 * kPlaintextMaxBytes),
+                                 base::ConstBytes(into).first(2 * kPlaintextMaxBytes)));
+  EXPECT_FALSE(opener.inside_frame());
+}
+
+TEST_P(NoiseBatchTest, WhatCameBeforeABadFrameIsGood) {
+  base::Bytes sealed = make_wire();
+  for (std::size_t bad = 0; bad < kCount; ++bad) {
+    base::Bytes wire = sealed;
+    wire[bad * kFrameMaxBytes + 1000 * bad + 50] ^= 1;
+    wire.back() ^= 1;  // the last one is bad too
+    FrameOpener opener(cipher(CipherState::Use::kOpen));
+    receive(opener, wire);
+    base::Bytes into(plaintext_.size());
+    if (bad > 0) {
+      ASSERT_EQ(opener.read(into).value(), bad * kPlaintextMaxBytes);
+      EXPECT_TRUE(std::ranges::equal(plaintext(bad), base::ConstBytes(into).first(bad * kPlaintextMaxBytes)));
+    }
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(opener.read(into).error(), Error::kProtocolViolation);
+  }
+}
+
+TEST_P(NoiseBatchTest, NothingIsSentOnceTheNoncesRunOut) {
+  FrameSealer sealer(cipher(CipherState::Use::kSeal, std::numeric_limits<std::uint64_t>::max() - 2));
+  const base::Bytes bytes(3 * kPlaintextMaxBytes);
+  const base::ConstBytes whole(bytes);
+  GatherCursor cursor({&whole, 1});
+  EXPECT_EQ(sealer.seal_some(cursor).error(), Error::kConnectionClosed);
+  GatherCursor again(std::span<const base::ConstBytes>(&whole, 1));
+  EXPECT_EQ(sealer.seal_some(again).error(), Error::kConnectionClosed);
+}
+
+TEST_P(NoiseBatchTest, OpensUntilTheNoncesRunOut) {
+  constexpr std::uint64_t kFirst = std::numeric_limits<std::uint64_t>::max() - 2;
+  const base::Bytes text(kPlaintextMaxBytes, 7);
+  base::Bytes wire(3 * kFrameMaxBytes);
+  CipherState sealing = cipher(CipherState::Use::kSeal, kFirst);
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::uint8_t* const at = wire.data() + i * kFrameMaxBytes;
+    base::store_be16(at, kMessageMaxBytes);
+    EXPECT_EQ(sealing.seal({}, text, at + kFramePrefixBytes).has_value(), i < 2);
+  }
+  FrameOpener opener(cipher(CipherState::Use::kOpen, kFirst));
+  receive(opener, wire);
+  base::Bytes into(3 * kPlaintextMaxBytes);
+  EXPECT_EQ(opener.read(into).value(), 2 * kPlaintextMaxBytes);
+  EXPECT_EQ(opener.read(into).error(), Error::kConnectionClosed);
+}
+
+INSTANTIATE_TEST_SUITE_P(Helpers, NoiseBatchTest, ::testing::Values(0u, 1u, 3u));
 
 TEST(GatherCursor, SkipsEmptyBuffers) {
   const base::Bytes bytes{1, 2};
