@@ -22,6 +22,8 @@ constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
 /// One slot in so many is for serving offers.
 constexpr std::size_t kServingShare = 4;
+/// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
+constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
 constexpr base::Duration kStatsPatience = std::chrono::milliseconds(50);
 /// How often somebody who waits for peers looks again, besides being told.
@@ -130,6 +132,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
 
   libp2p::HostConfig host{.key = std::move(key)};
   host.external_addresses = config.external_addresses;
+  host.stream_turn_bytes = kStreamTurnBytes;
   host.gate = config.gate;
   host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
   peer_id_ = host_->peer_id();

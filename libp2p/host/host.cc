@@ -6,12 +6,18 @@
 #include "libp2p/security/noise/noise_security.h"
 #include "libp2p/transports/tcp/tcp_transport.h"
 
+#include <algorithm>
+
 namespace libp2p {
 
 std::unique_ptr<Host> Host::create(const base::Executor& executor, base::Clock& clock, HostConfig config) {
   YamuxConfig yamux;
   yamux.streams_max = config.streams_per_connection_max;
   yamux.keep_alive = config.keep_alive;
+  if (config.stream_turn_bytes) {
+    yamux.data_frame_bytes_max = *config.stream_turn_bytes;
+    yamux.batch_bytes_max = std::max(yamux.batch_bytes_max, 2 * yamux.data_frame_bytes_max);
+  }
   HostParts parts;
   parts.transports.push_back(std::make_unique<TcpTransport>(executor, clock));
   parts.resolver = std::make_unique<CaresResolver>(executor);

@@ -43,6 +43,9 @@ struct HostConfig {
   ConnectionGate gate = {};
   /// How often an idle connection is pinged by yamux; one unanswered ping ends it.
   base::Duration keep_alive = std::chrono::seconds(30);
+  /// What one stream sends before the others of its connection have their turn, if not as much as yamux takes by
+  /// itself. Several Noise messages at once (65,519 bytes each) are sealed and opened on several cores.
+  std::optional<std::size_t> stream_turn_bytes = std::nullopt;
   /// A connection on which no stream has been open for this long (or up to twice that) is closed; never if not set.
   std::optional<base::Duration> idle_timeout = std::nullopt;
   /// Addresses to announce besides those listened on (--external-ip).

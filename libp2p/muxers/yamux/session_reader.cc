@@ -63,11 +63,22 @@ class Input {
     co_return base::Result<>();
   }
 
+  /// Waits until there is something to read past this buffer, or lets others run if it is their turn.
+  base::Task<> wait() {
+    if (turn_.is_over()) {
+      co_await let_others_run();
+      co_return;
+    }
+    release_buffer();
+    co_await session_.secured().wait_readable();
+  }
+
   /// Reads payload that has come in already past this buffer, straight to where the stream keeps it.
   std::size_t read_past(base::MutableBytes into) {
     if (turn_.is_over()) return 0;
     const std::size_t count = session_.secured().read_available(into);
     turn_.count_bytes(count);
+    if (count > 0) session_.on_heard();
     return count;
   }
 
@@ -145,10 +156,22 @@ base::Task<base::Result<>> read_payload(SessionState& session, Input& input, Str
   take_buffered(session, input, stream.get(), remaining);
   input.set_header_only(false);
   bool direct = false;
+  bool has_waited = false;
   while (remaining > 0) {
+    const std::size_t before = remaining;
     if (stream) take_available(session, input, *stream, remaining);
     direct = remaining == 0;
     if (direct) break;
+    // Once more past the buffer; if nothing comes that way, what there is may be the end or an error, which fill()
+    // sees.
+    has_waited = has_waited && remaining == before;
+    if (stream && !stream->error && !has_waited) {
+      has_waited = true;
+      co_await input.wait();
+      if (session.ended()) co_return base::Result<>();
+      continue;
+    }
+    has_waited = false;
     auto filled = co_await input.fill();
     if (!filled) co_return filled;
     if (session.ended()) co_return base::Result<>();
