@@ -58,22 +58,24 @@ struct DeviceSlices {
   std::vector<ContentDigest> leaves;
 };
 
-/// All the slots or none: whoever held some and waited for more could wait for ever.
-std::vector<StagingLease> try_lease_all(StagingPool& pool, std::size_t slots) {
+/// All of it or nothing: whoever held some and waited for more could wait for ever. Whole slots, and part of a last
+/// one.
+std::vector<StagingLease> try_lease_all(StagingPool& pool, std::size_t slots, std::size_t last_bytes) {
   std::vector<StagingLease> leases;
   while (leases.size() < slots) {
-    auto lease = pool.try_lease();
+    auto lease = leases.size() + 1 < slots ? pool.try_lease() : pool.try_lease_part(last_bytes);
     if (!lease) return {};
     leases.push_back(std::move(*lease));
   }
   return leases;
 }
 
-base::Task<base::Result<std::vector<StagingLease>>> lease_staging(DeviceReadParts parts, std::size_t slots) {
+base::Task<base::Result<std::vector<StagingLease>>> lease_staging(DeviceReadParts parts, std::size_t slots,
+                                                                  std::size_t last_bytes) {
   if (slots > parts.staging->slots()) co_return ExchangeError::kSliceTooLarge;
   const base::TimePoint deadline = parts.clock->now() + kStagingWaitMax;
   for (;;) {
-    std::vector<StagingLease> leases = try_lease_all(*parts.staging, slots);
+    std::vector<StagingLease> leases = try_lease_all(*parts.staging, slots, last_bytes);
     if (!leases.empty()) co_return leases;
     if (*parts.stopped) co_return ExchangeError::kClosing;
     if (parts.clock->now() >= deadline) co_return ExchangeError::kBusy;
@@ -108,7 +110,8 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
   if (per_slot == 0) co_return ExchangeError::kSliceTooLarge;
 
   auto held = std::make_shared<DeviceSlices>();
-  auto leased = co_await lease_staging(parts, (blocks.size() + per_slot - 1) / per_slot);
+  const std::size_t slots = (blocks.size() + per_slot - 1) / per_slot;
+  auto leased = co_await lease_staging(parts, slots, (blocks.size() - (slots - 1) * per_slot) * slice_bytes);
   if (!leased) co_return leased.error();
   held->staging = std::move(*leased);
 

@@ -53,7 +53,7 @@ base::Error problem_of(const FetchRequest& request, const StagingPool& staging) 
 
 FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link)
     : context_(std::move(context)), link_(link) {
-  room_.slots_max = std::max<std::size_t>(1, context_->config.bytes_in_flight_max / context_->staging->slot_bytes());
+  room_.bytes_max = context_->config.bytes_in_flight_max;
   room_.freed = [this] {
     // Refilling calls nobody: the table does not change meanwhile.
     for (auto& [id, task] : tasks_) task->refill();

@@ -94,9 +94,15 @@ std::size_t FetchTask::frame_bytes_max() const {
       {std::max(context_->frame_bytes(), slice_bytes_), context_->staging->slot_bytes(), wire::kFramePayloadBytesMax});
 }
 
+// A small get's frames are no larger than one layer of all its blocks.
+std::size_t FetchTask::room_bytes() const {
+  return std::min<std::size_t>(frame_bytes_max(), std::size_t{request_.blocks} * slice_bytes_);
+}
+
 std::size_t FetchTask::window() const {
-  const std::size_t share_of_pool = context_->staging->slots() / kFetchPoolShare;
-  const std::size_t share_of_peer = peer_room_.slots_max / std::max<std::size_t>(peer_room_.fetches, 1);
+  const StagingPool& staging = *context_->staging;
+  const std::size_t share_of_pool = staging.slots() * staging.slot_bytes() / kFetchPoolShare / room_bytes();
+  const std::size_t share_of_peer = peer_room_.bytes_max / std::max<std::size_t>(peer_room_.fetches, 1) / room_bytes();
   return std::clamp<std::size_t>(std::min(share_of_pool, share_of_peer), 1, kFetchWindowFrames);
 }
 
@@ -111,13 +117,13 @@ std::size_t FetchTask::frames_wanted() const {
 void FetchTask::refill() {
   if (ended_ || !stream_) return;
   const std::size_t wanted = frames_wanted();
-  while (room_.size() < wanted && peer_room_.slots < peer_room_.slots_max) {
-    auto lease = context_->staging->try_lease();
+  while (room_.size() < wanted && (peer_room_.bytes == 0 || peer_room_.bytes + room_bytes() <= peer_room_.bytes_max)) {
+    auto lease = context_->staging->try_lease_part(room_bytes());
     if (!lease) {
       wait_for_slot();
       break;
     }
-    ++peer_room_.slots;
+    peer_room_.bytes += room_bytes();
     ++not_granted_;
     room_.push_back(std::move(*lease));
   }
@@ -154,8 +160,7 @@ base::Result<std::unique_ptr<FramePlace>> FetchTask::place(wire::FrameHeader hea
                     header.first_block >= request_.first_block &&
                     header.first_block + header.blocks <= request_.first_block + request_.blocks &&
                     header.length == header.blocks * slice_bytes_ && header.leaves.size() == header.blocks * heads &&
-                    header.length <= context_->staging->slot_bytes() &&
-                    room_.size() > not_granted_ &&  // beyond its credit otherwise
+                    header.length <= room_bytes() && room_.size() > not_granted_ &&  // beyond its credit otherwise
                     slices_are_new(header, static_cast<std::size_t>(layer_index));
   if (!fits) {
     end(ExchangeError::kProtocolBroken);
@@ -168,7 +173,7 @@ base::Result<std::unique_ptr<FramePlace>> FetchTask::place(wire::FrameHeader hea
   }
   StagingLease staging = std::move(room_.front());
   room_.pop_front();
-  --peer_room_.slots;
+  peer_room_.bytes -= room_bytes();
   return std::unique_ptr<FramePlace>(new Place(shared_from_this(), std::move(staging), std::move(header)));
 }
 
@@ -236,7 +241,7 @@ void FetchTask::stop() {
   ended_ = true;
   deadline_timer_.reset();
   retry_timer_.reset();
-  peer_room_.slots -= room_.size();
+  peer_room_.bytes -= room_.size() * room_bytes();
   room_.clear();
   stream_.reset();  // whoever holds the Fetch may outlive the connection
   if (on_ended_) on_ended_();

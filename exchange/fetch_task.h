@@ -24,8 +24,8 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
  public:
   /// Room for one peer's frames, over all its fetches.
   struct PeerRoom {
-    std::size_t slots = 0;  // leased and waiting for a frame
-    std::size_t slots_max = 0;
+    std::size_t bytes = 0;  // leased and waiting for a frame
+    std::size_t bytes_max = 0;
     std::size_t fetches = 0;
     std::function<void()> freed;  // a fetch uses less than before: others may want it
   };
@@ -67,6 +67,8 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   std::size_t window() const;
   std::size_t frames_wanted() const;
   std::size_t frame_bytes_max() const;
+  /// Staging memory that one frame may need.
+  std::size_t room_bytes() const;
 
   std::shared_ptr<NodeContext> context_;
   SessionLink& link_;  // valid until ended

@@ -43,9 +43,9 @@ inline constexpr std::size_t kIdleStreamsMax = 8;
 inline constexpr base::Duration kDataStreamWait = std::chrono::seconds(5);
 
 /// Frames of one get that are read and written at the same time on one data stream.
-inline constexpr std::size_t kLanesPerStream = 3;
+inline constexpr std::size_t kLanesPerStream = 8;
 /// Frames that one fetch has room for at a time, and the part of the pool that it takes at most.
-inline constexpr std::size_t kFetchWindowFrames = 16;
+inline constexpr std::size_t kFetchWindowFrames = 32;
 inline constexpr std::size_t kFetchPoolShare = 4;
 
 /// From the question for a ticket until the peer's regions are open here: the first may take 10 ms each.

@@ -1,14 +1,17 @@
 #include "gpu/staging_pool.h"
 
+#include <algorithm>
+
 namespace kvp2p {
 
 StagingLease::StagingLease(StagingLease&& other) noexcept
-    : pool_(std::move(other.pool_)), bytes_(std::exchange(other.bytes_, {})) {}
+    : pool_(std::move(other.pool_)), slot_(std::move(other.slot_)), bytes_(std::exchange(other.bytes_, {})) {}
 
 StagingLease& StagingLease::operator=(StagingLease&& other) noexcept {
   if (this == &other) return *this;
   if (pool_) pool_->give_back(bytes_);
   pool_ = std::move(other.pool_);
+  slot_ = std::move(other.slot_);
   bytes_ = std::exchange(other.bytes_, {});
   return *this;
 }
@@ -43,6 +46,24 @@ std::optional<StagingLease> StagingPool::try_lease() {
     free_.pop_back();
   }
   return StagingLease(shared_from_this(), base::MutableBytes(slot, slot_bytes_));
+}
+
+std::optional<StagingLease> StagingPool::try_lease_part(std::size_t bytes) {
+  // Whoever reads or writes a part shares no page with the others.
+  constexpr std::size_t kAlign = 4096;
+  const std::size_t size = std::min(slot_bytes_, (bytes + kAlign - 1) / kAlign * kAlign);
+  std::lock_guard lock(parts_mutex_);
+  std::shared_ptr<StagingLease> slot = shared_slot_.lock();
+  if (!slot || slot_bytes_ - shared_used_ < size) {
+    auto whole = try_lease();
+    if (!whole) return std::nullopt;
+    slot = std::make_shared<StagingLease>(std::move(*whole));
+    shared_slot_ = slot;
+    shared_used_ = 0;
+  }
+  const base::MutableBytes part = slot->bytes().subspan(shared_used_, size);
+  shared_used_ += size;
+  return StagingLease(std::move(slot), part);
 }
 
 void StagingPool::when_free(std::function<void()> call) {

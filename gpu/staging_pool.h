@@ -14,7 +14,8 @@ namespace kvp2p {
 
 class StagingPool;
 
-/// One slot of the pool, given back when destroyed. Moves, does not copy. May be destroyed on any thread.
+/// One slot of the pool or part of one, given back when destroyed. Moves, does not copy. May be destroyed on any
+/// thread.
 class StagingLease {
  public:
   StagingLease() = default;
@@ -23,12 +24,14 @@ class StagingLease {
   ~StagingLease();
 
   base::MutableBytes bytes() const { return bytes_; }
-  explicit operator bool() const { return pool_ != nullptr; }
+  explicit operator bool() const { return pool_ != nullptr || slot_ != nullptr; }
 
  private:
   friend class StagingPool;
   StagingLease(std::shared_ptr<StagingPool> pool, base::MutableBytes bytes) : pool_(std::move(pool)), bytes_(bytes) {}
+  StagingLease(std::shared_ptr<StagingLease> slot, base::MutableBytes bytes) : slot_(std::move(slot)), bytes_(bytes) {}
   std::shared_ptr<StagingPool> pool_;
+  std::shared_ptr<StagingLease> slot_;  ///< of a part: the slot that it shares with others
   base::MutableBytes bytes_;
 };
 
@@ -44,6 +47,9 @@ class StagingPool : public std::enable_shared_from_this<StagingPool> {
   std::size_t free_slots() const;
 
   std::optional<StagingLease> try_lease();
+  /// At least `bytes`, which share a slot with other parts that are leased about the same time: small frames need not
+  /// take a slot each. The slot is free again when its last part is. REQUIRES: 0 < bytes <= slot_bytes().
+  std::optional<StagingLease> try_lease_part(std::size_t bytes);
   /// Calls `call` once, soon after a slot has become free (at once if one is); on the thread that freed it. `call` only
   /// posts: it must not block or lease.
   void when_free(std::function<void()> call);
@@ -59,6 +65,9 @@ class StagingPool : public std::enable_shared_from_this<StagingPool> {
   std::size_t slots_ = 0;
   std::vector<std::uint8_t*> free_;
   std::vector<std::function<void()>> waiting_;
+  std::mutex parts_mutex_;                   ///< taken before mutex_
+  std::weak_ptr<StagingLease> shared_slot_;  ///< new parts are taken from it, from shared_used_ on
+  std::size_t shared_used_ = 0;
 };
 
 }  // namespace kvp2p

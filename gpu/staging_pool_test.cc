@@ -55,6 +55,61 @@ TEST(StagingPoolTest, WhenFreeCallsAtOnceOrAfterGiveBack) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST(StagingPoolTest, PartsShareASlotUntilItIsUsedUp) {
+  auto pool = make_pool(3 * 4096, 2);
+  auto a = pool->try_lease_part(4096);
+  auto b = pool->try_lease_part(4097);  // whole pages
+  ASSERT_TRUE(a && b);
+  EXPECT_EQ(a->bytes().size(), 4096u);
+  EXPECT_EQ(b->bytes().data(), a->bytes().data() + 4096);
+  EXPECT_EQ(b->bytes().size(), 2u * 4096);
+  EXPECT_EQ(pool->free_slots(), 1u);
+  auto c = pool->try_lease_part(1);
+  ASSERT_TRUE(c);
+  EXPECT_EQ(pool->free_slots(), 0u);
+  a.reset();
+  EXPECT_EQ(pool->free_slots(), 0u);
+  b.reset();
+  EXPECT_EQ(pool->free_slots(), 1u);
+  c.reset();
+  EXPECT_EQ(pool->free_slots(), 2u);
+}
+
+TEST(StagingPoolTest, APartOfASmallSlotIsTheSlot) {
+  auto pool = make_pool(64, 1);
+  auto part = pool->try_lease_part(10);
+  ASSERT_TRUE(part);
+  EXPECT_TRUE(*part);
+  EXPECT_EQ(part->bytes().size(), 64u);
+  EXPECT_FALSE(pool->try_lease_part(10));
+  bool told = false;
+  pool->when_free([&] { told = true; });
+  EXPECT_FALSE(told);
+  StagingLease moved = std::move(*part);
+  part.reset();
+  EXPECT_FALSE(told);
+  moved = StagingLease();
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(pool->try_lease_part(64));
+}
+
+TEST(StagingPoolTest, PartsAreLeasedAndGivenBackOnSeveralThreads) {
+  auto pool = make_pool(4 * 4096, 3);
+  std::vector<std::thread> threads;
+  for (std::uint8_t number = 1; number <= 4; ++number) {
+    threads.emplace_back([&pool, number] {
+      for (int round = 0; round < 2000; ++round) {
+        auto part = pool->try_lease_part(4096);
+        if (!part) continue;
+        std::fill(part->bytes().begin(), part->bytes().end(), number);
+        for (const std::uint8_t byte : part->bytes()) ASSERT_EQ(byte, number);
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(pool->free_slots(), 3u);
+}
+
 TEST(StagingPoolTest, LeasesOutliveTheOwnersPointer) {
   auto pool = make_pool(8, 1);
   StagingLease lease = *pool->try_lease();
