@@ -74,6 +74,12 @@ void corrupt_stored(Node& node, const BlockKey& key, const ObjectFormat& format,
   });
 }
 
+std::size_t leases_of(Node& node) {
+  std::size_t leases = 0;
+  run_on_node(node, [&] { leases = static_cast<NodeImpl&>(node).manager().local_blocks().leases(); });
+  return leases;
+}
+
 StalledNode::StalledNode(Node& node) {
   auto stalled = std::make_shared<std::promise<void>>();
   auto entered = stalled->get_future();

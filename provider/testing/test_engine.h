@@ -40,6 +40,8 @@ std::unique_ptr<Node> start_test_node(std::size_t store_bytes_max = 64u << 20);
 void run_on_node(Node& node, const std::function<void()>& call);
 /// Flips a byte of a block in a node's store, after it was published.
 void corrupt_stored(Node& node, const BlockKey& key, const ObjectFormat& format, std::size_t byte);
+/// Leases that peers hold at the node.
+std::size_t leases_of(Node& node);
 
 /// The node thread does nothing until this goes: to its peers the node looks hung, its connections stay up.
 class StalledNode {

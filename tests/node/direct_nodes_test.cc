@@ -1,6 +1,7 @@
 // Nodes of one host read each other's offered blocks in place, and survive each other's death. The test starts itself
 // again as the other process.
 #include "base/child_process.h"
+#include "cache/lease_table.h"
 #include "provider/kv_cache_provider.h"
 #include "provider/testing/test_engine.h"
 
@@ -108,8 +109,8 @@ struct Party {
 
 /// Waits for what another process's death sets going.
 template <class Condition>
-bool eventually(Condition condition) {
-  for (const auto deadline = in(30s); std::chrono::steady_clock::now() < deadline;) {
+bool eventually(Condition condition, base::Duration patience = 30s) {
+  for (const auto deadline = in(patience); std::chrono::steady_clock::now() < deadline;) {
     if (condition()) return true;
     std::this_thread::sleep_for(5ms);
   }
@@ -196,6 +197,8 @@ TEST(DirectNodesTest, KilledReadersLeaveNothingAtTheOwner) {
     if (round == 2) descriptors = open_descriptors();
   }
   EXPECT_TRUE(eventually([&] { return open_descriptors() <= descriptors; })) << open_descriptors() << descriptors;
+  // Those of the dead end by themselves, after the longest time that a lease is given.
+  EXPECT_TRUE(eventually([&] { return testing::leases_of(*owner.node) == 0; }, 2 * kLeaseTimeMax));
   owner.node->core().revoke(offer);
   EXPECT_TRUE(owner.node->core().wait_unleased(offer, in(5s)));
 }
