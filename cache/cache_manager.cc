@@ -11,7 +11,7 @@ namespace kvp2p {
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
                            std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
                            DirectPath direct)
-    : workers_(std::make_unique<WorkerPool>(config.workers)) {
+    : workers_(std::make_shared<WorkerPool>(config.workers)) {
   context_.executor = executor;
   context_.clock = &clock;
   context_.connector = &connector;
@@ -24,7 +24,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   parts.clock = &clock;
   parts.connector = &connector;
   parts.staging = std::move(serving_staging);
-  parts.workers = workers_.get();
+  parts.workers = workers_;
   parts.models = &models_;
   parts.counters = &context_.counters;
   parts.direct = direct.server;
@@ -35,7 +35,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
 
 CacheManager::~CacheManager() {
   // First, because their jobs refer to what is below.
-  workers_.reset();
+  workers_->stop();
 }
 
 void CacheManager::attach(Exchange& exchange) {

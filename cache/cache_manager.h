@@ -100,7 +100,7 @@ class CacheManager {
 
   // Shared with the states, which connector threads may hold for longer.
   const std::shared_ptr<CompletionQueue> completions_ = std::make_shared<CompletionQueue>();
-  std::unique_ptr<WorkerPool> workers_;
+  std::shared_ptr<WorkerPool> workers_;
   ModelRegistry models_;
   CacheContext context_;
   std::unique_ptr<LocalBlockSet> local_;

@@ -6,6 +6,9 @@
 
 #include <boost/asio/post.hpp>
 
+#include <atomic>
+#include <map>
+
 namespace kvp2p {
 
 namespace {
@@ -51,12 +54,27 @@ class Readers {
   std::vector<std::shared_ptr<Offer>> offers_;
 };
 
+/// A read under way: kept by the coroutine, by the copies and by the worker, whichever is the last.
 struct DeviceSlices {
   std::vector<StagingLease> staging;
-  /// Where each block's whole layer slice lies.
+  /// Where each block's whole layer slice lies, and the part of it that was asked for.
   std::vector<std::uint8_t*> slices;
+  std::vector<base::ConstBytes> parts;
+  std::size_t head_slice_bytes = 0;
+  std::uint32_t heads = 0;
   std::vector<ContentDigest> leaves;
+
+  std::atomic<std::size_t> gathers_left{0};
+  std::atomic<bool> failed{false};
+  base::TimePoint digest_start{};
 };
+
+void compute_all_leaves(DeviceSlices& held) {
+  held.digest_start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < held.parts.size(); ++i) {
+    compute_leaves(held.parts[i], held.head_slice_bytes, std::span(held.leaves).subspan(i * held.heads, held.heads));
+  }
+}
 
 /// All of it or nothing: whoever held some and waited for more could wait for ever. Whole slots, and part of a last
 /// one.
@@ -91,6 +109,37 @@ base::Task<base::Result<std::vector<StagingLease>>> lease_staging(DeviceReadPart
   }
 }
 
+/// One gather a region, nearly always there is one; whichever ends last gives the digests to a worker, without a way
+/// round by the node thread, which may be busy sending.
+base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::vector<OfferedBlock>& blocks,
+                                             std::uint32_t layer, std::shared_ptr<DeviceSlices> held) {
+  std::map<RegionId, std::vector<SliceCopy>> copies;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const Offer& offer = *blocks[i].offer;
+    SliceCopy copy;
+    copy.slot = offer.request().slots[blocks[i].index];
+    copy.layer = layer - offer.format().shard.layer_begin;
+    copy.host = held->slices[i];
+    copies[offer.request().region].push_back(copy);
+  }
+  auto arrival = std::make_shared<Arrival>(parts.executor);
+  held->gathers_left = copies.size();
+  for (auto& [region, slices] : copies) {
+    // `held` goes with the copy: the coroutine may be gone when it ends.
+    auto done = [executor = parts.executor, workers = parts.workers, arrival, held](base::Result<> outcome) {
+      if (!outcome) held->failed = true;
+      if (held->gathers_left.fetch_sub(1) > 1) return;
+      if (held->failed) return arrive(executor, arrival, ExchangeError::kBlockGone);
+      workers->post([executor, arrival, held] {
+        compute_all_leaves(*held);
+        arrive(executor, arrival, {});
+      });
+    };
+    parts.connector->gather(region, std::move(slices), ReadyEvent(), std::move(done));
+  }
+  co_return co_await wait_for(arrival);
+}
+
 }  // namespace
 
 base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vector<OfferedBlock> blocks,
@@ -115,58 +164,28 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
   if (!leased) co_return leased.error();
   held->staging = std::move(*leased);
 
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    held->slices.push_back(held->staging[i / per_slot].bytes().data() + i % per_slot * slice_bytes);
-  }
-  const base::TimePoint gather_start = std::chrono::steady_clock::now();
-  // One gather a region; nearly always there is one.
-  for (std::size_t begin = 0, end = 0; begin < blocks.size(); begin = end) {
-    const RegionId region = blocks[begin].offer->request().region;
-    std::vector<SliceCopy> copies;
-    for (end = begin; end < blocks.size() && blocks[end].offer->request().region == region; ++end) {
-      const Offer& offer = *blocks[end].offer;
-      SliceCopy copy;
-      copy.slot = offer.request().slots[blocks[end].index];
-      copy.layer = layer - offer.format().shard.layer_begin;
-      copy.host = held->slices[end];
-      copies.push_back(copy);
-    }
-    auto gathered = std::make_shared<Arrival>(parts.executor);
-    const base::Executor executor = parts.executor;
-    // `held` goes with the copy: the coroutine may be gone when it ends.
-    parts.connector->gather(
-        region, std::move(copies), ReadyEvent(),
-        [executor, gathered, held](base::Result<> outcome) { arrive(executor, gathered, outcome); });
-    auto outcome = co_await wait_for(gathered);
-    if (!outcome) co_return ExchangeError::kBlockGone;
-  }
-
-  const base::TimePoint digest_start = std::chrono::steady_clock::now();
-  SliceRead read;
-  const std::uint32_t heads = head_end - head_begin;
-  std::size_t head_slice_bytes = 0;
+  held->heads = head_end - head_begin;
+  held->leaves.resize(blocks.size() * held->heads);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     const ObjectFormat& format = blocks[i].offer->format();
-    head_slice_bytes = format.head_slice_bytes();
-    const std::uint8_t* first = held->slices[i] + (head_begin - format.shard.head_begin) * head_slice_bytes;
-    read.parts.emplace_back(first, heads * head_slice_bytes);
+    held->head_slice_bytes = format.head_slice_bytes();
+    std::uint8_t* const slice = held->staging[i / per_slot].bytes().data() + i % per_slot * slice_bytes;
+    held->slices.push_back(slice);
+    held->parts.emplace_back(slice + (head_begin - format.shard.head_begin) * held->head_slice_bytes,
+                             held->heads * held->head_slice_bytes);
   }
-  held->leaves.resize(blocks.size() * heads);
-  auto digested = std::make_shared<Arrival>(parts.executor);
-  parts.workers->post([executor = parts.executor, digested, held, slices = read.parts, head_slice_bytes, heads] {
-    for (std::size_t i = 0; i < slices.size(); ++i) {
-      compute_leaves(slices[i], head_slice_bytes, std::span(held->leaves).subspan(i * heads, heads));
-    }
-    arrive(executor, digested, {});
-  });
-  co_await wait_for(digested);
+  const base::TimePoint gather_start = std::chrono::steady_clock::now();
+  auto outcome = co_await gather_and_digest(parts, blocks, layer, held);
+  if (!outcome) co_return ExchangeError::kBlockGone;
   if (parts.counters != nullptr && !*parts.stopped) {
     const auto nanoseconds = [](base::Duration time) { return static_cast<std::uint64_t>(time.count()); };
-    parts.counters->serve_gather_ns += nanoseconds(digest_start - gather_start);
-    parts.counters->serve_digest_ns += nanoseconds(std::chrono::steady_clock::now() - digest_start);
+    parts.counters->serve_gather_ns += nanoseconds(held->digest_start - gather_start);
+    parts.counters->serve_digest_ns += nanoseconds(std::chrono::steady_clock::now() - held->digest_start);
   }
 
   if (!readers.end()) co_return ExchangeError::kBlockGone;
+  SliceRead read;
+  read.parts = held->parts;
   read.leaves = held->leaves;
   read.owner = held;
   co_return read;

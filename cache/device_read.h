@@ -20,7 +20,8 @@ struct DeviceReadParts {
   base::Clock* clock = nullptr;
   GpuConnector* connector = nullptr;
   std::shared_ptr<StagingPool> staging;
-  WorkerPool* workers = nullptr;
+  /// Shared: a copy of the connector's may end after the node.
+  std::shared_ptr<WorkerPool> workers;
   /// Null: nobody counts.
   CacheCounters* counters = nullptr;
   /// True once the node stops.

@@ -28,7 +28,7 @@ class LocalBlockSet final : public LocalBlocks {
     base::Clock* clock = nullptr;
     GpuConnector* connector = nullptr;
     std::shared_ptr<StagingPool> staging;
-    WorkerPool* workers = nullptr;
+    std::shared_ptr<WorkerPool> workers;
     ModelRegistry* models = nullptr;
     CacheCounters* counters = nullptr;
     /// Null: the direct path is off.

@@ -9,17 +9,19 @@ WorkerPool::WorkerPool(unsigned threads) {
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
-WorkerPool::~WorkerPool() {
+void WorkerPool::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     work_.notify_all();
   }
   for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
 }
 
 void WorkerPool::post(std::function<void()> job) {
   std::lock_guard lock(mutex_);
+  if (stopping_) return;
   jobs_.push_back(std::move(job));
   work_.notify_one();
 }

@@ -15,11 +15,12 @@ class WorkerPool {
  public:
   /// 0: half of the cores, 1 to 8.
   explicit WorkerPool(unsigned threads = 0);
-  /// Runs what is queued, then ends.
-  ~WorkerPool();
+  ~WorkerPool() { stop(); }
 
-  /// Runs `job` on one of the threads, soon. Jobs do not wait for each other.
+  /// Runs `job` on one of the threads, soon. Jobs do not wait for each other. Nothing after stop().
   void post(std::function<void()> job);
+  /// Runs what is queued, then ends the threads. Idempotent. Not from a job.
+  void stop();
 
  private:
   void run();

@@ -42,8 +42,9 @@ inline constexpr std::size_t kIdleStreamsMax = 8;
 /// A get may arrive before the data stream that it names.
 inline constexpr base::Duration kDataStreamWait = std::chrono::seconds(5);
 
-/// Frames of one get that are read and written at the same time on one data stream.
-inline constexpr std::size_t kLanesPerStream = 8;
+/// Frames of one get that are read and written at the same time on one data stream: a frame that comes from a GPU waits
+/// several turns of a busy node thread.
+inline constexpr std::size_t kLanesPerStream = 16;
 /// Frames that one fetch has room for at a time, and the part of the pool that it takes at most.
 inline constexpr std::size_t kFetchWindowFrames = 32;
 inline constexpr std::size_t kFetchPoolShare = 4;
