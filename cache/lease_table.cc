@@ -55,6 +55,14 @@ void LeaseTable::release(const multiformats::PeerId& peer, const LeaseToken& tok
   if (find(peer, token)) erase(token.id);
 }
 
+void LeaseTable::release_all(const multiformats::PeerId& peer) {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, entry] : leases_) {
+    if (entry.lease->peer == peer) ids.push_back(id);
+  }
+  for (const std::uint64_t id : ids) erase(id);
+}
+
 void LeaseTable::erase(std::uint64_t id) {
   auto found = leases_.find(id);
   if (found == leases_.end()) return;

@@ -48,6 +48,7 @@ class LeaseTable {
   /// Null unless this peer was granted this token in this incarnation and it has not ended.
   std::shared_ptr<Lease> find(const multiformats::PeerId& peer, const LeaseToken& token) const;
   void release(const multiformats::PeerId& peer, const LeaseToken& token);
+  void release_all(const multiformats::PeerId& peer);
   void clear();
   std::size_t size() const { return leases_.size(); }
 

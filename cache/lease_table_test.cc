@@ -80,6 +80,18 @@ TEST_F(LeaseTableTest, ReleasedLeaseLivesWhileItIsRead) {
   EXPECT_EQ(reading.use_count(), 1);
 }
 
+TEST_F(LeaseTableTest, APeersLeasesEndTogetherAndNobodyElses) {
+  const auto other = make_peer();
+  const LeaseToken first = grant(peer_), second = grant(peer_), others = grant(other);
+  table_.release_all(peer_);
+  EXPECT_FALSE(table_.find(peer_, first));
+  EXPECT_FALSE(table_.find(peer_, second));
+  EXPECT_TRUE(table_.find(other, others));
+  table_.release_all(peer_);
+  EXPECT_EQ(table_.size(), 1u);
+  EXPECT_TRUE(table_.find(peer_, grant(peer_)));
+}
+
 TEST_F(LeaseTableTest, OnePeerCannotTakeThemAll) {
   for (std::size_t i = 0; i < kLeasesPerPeerMax; ++i) grant(peer_);
   base::Duration time = 1s;

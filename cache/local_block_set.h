@@ -63,6 +63,7 @@ class LocalBlockSet final : public LocalBlocks {
                                            std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
                                            std::uint32_t head_end) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void release_all(const multiformats::PeerId& peer) override { leases_.release_all(peer); }
   std::vector<bool> wants(const multiformats::PeerId& peer, const LookupRequest& offered) override;
   bool store(const multiformats::PeerId& peer, const Fingerprint& fingerprint, const BlockKey& key,
              const ObjectFormat& format, base::ConstBytes bytes, std::vector<ContentDigest> leaves) override;

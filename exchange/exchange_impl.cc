@@ -180,6 +180,14 @@ void ExchangeImpl::on_session_ended(const std::shared_ptr<Session>& session) {
   if (session_with(session->peer())) return;
   context_->index.forget(session->peer());
   direct_paths_.on_peer_gone(session->peer());
+  if (!context_->closing) spawn_counted(context_, give_up_leases_later(context_, anchor_, session->peer()));
+}
+
+base::Task<> ExchangeImpl::give_up_leases_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
+                                                multiformats::PeerId peer) {
+  co_await pause(context, kLostPeerLinger);
+  if (anchor->exchange == nullptr || context->closing || anchor->exchange->session_with(peer)) co_return;
+  context->local.release_all(peer);
 }
 
 bool ExchangeImpl::has_superseded(const multiformats::PeerId& peer) const {

@@ -57,6 +57,9 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   void open_to(const std::shared_ptr<libp2p::Connection>& connection);
   /// Ends the sessions on connections to the peer in whose place another one serves, once what was asked over them has
   /// had its time: with no stream left, such a connection closes.
+  /// A peer that was killed cannot release its leases.
+  static base::Task<> give_up_leases_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
+                                           multiformats::PeerId peer);
   static base::Task<> end_superseded_later(std::shared_ptr<NodeContext> context, std::shared_ptr<Anchor> anchor,
                                            multiformats::PeerId peer);
   void end_superseded(const multiformats::PeerId& peer);

@@ -385,6 +385,34 @@ TEST_F(ExchangeTest, WhoLeavesIsForgotten) {
   EXPECT_TRUE(a.exchange->peers().empty());
 }
 
+TEST_F(ExchangeTest, WhoStaysAwayGivesUpItsLeases) {
+  auto& a = add_node();
+  auto& b = add_node();
+  a.host.dial(b.host);
+  poll();
+  a.host.disconnect(b.host);
+  poll();
+  advance(2s);
+  EXPECT_TRUE(b.blocks.given_up.empty());
+  advance(1s);
+  EXPECT_EQ(b.blocks.given_up, std::vector{a.id()});
+}
+
+TEST_F(ExchangeTest, WhoComesBackInTimeKeepsItsLeases) {
+  auto& a = add_node();
+  auto& b = add_node();
+  a.host.dial(b.host);
+  poll();
+  a.host.disconnect(b.host);
+  poll();
+  advance(1s);
+  a.host.dial(b.host);
+  poll();
+  ASSERT_EQ(b.exchange->peers().size(), 1u);
+  advance(10s);
+  EXPECT_TRUE(b.blocks.given_up.empty());
+}
+
 TEST_F(ExchangeTest, TwoConnectionsArePeeredOnce) {
   auto& a = add_node();
   auto& b = add_node();

@@ -14,6 +14,9 @@ inline constexpr base::Duration kHelloTimeout = std::chrono::seconds(10);
 inline constexpr base::Duration kReopenDelay = std::chrono::seconds(1);
 inline constexpr base::Duration kReopenDelayMax = std::chrono::seconds(30);
 
+/// A peer that has no session for so long gives back what it had leased; longer than reopening a control stream takes.
+inline constexpr base::Duration kLostPeerLinger = std::chrono::seconds(3);
+
 /// A session on a connection that another one serves instead of is asked nothing more, and ends after this.
 inline constexpr base::Duration kSupersededLinger = std::chrono::seconds(10);
 

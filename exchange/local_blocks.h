@@ -72,6 +72,8 @@ class LocalBlocks {
                                                    std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
                                                    std::uint32_t head_end) = 0;
   virtual void release(const multiformats::PeerId& peer, const LeaseToken& lease) = 0;
+  /// The peer has gone: all its leases end.
+  virtual void release_all(const multiformats::PeerId& peer) = 0;
   /// A peer wants to leave blocks here: those keys that are wanted and have room.
   virtual std::vector<bool> wants(const multiformats::PeerId& peer, const LookupRequest& offered) = 0;
   /// One complete block that a peer has put, digests already checked. False if it was dropped.

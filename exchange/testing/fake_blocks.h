@@ -32,6 +32,7 @@ class FakeBlocks final : public LocalBlocks {
                                            std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
                                            std::uint32_t head_end) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void release_all(const multiformats::PeerId& peer) override { given_up.push_back(peer); }
   std::vector<bool> wants(const multiformats::PeerId& peer, const LookupRequest& offered) override;
   bool store(const multiformats::PeerId& peer, const Fingerprint& fingerprint, const BlockKey& key,
              const ObjectFormat& format, base::ConstBytes bytes, std::vector<ContentDigest> leaves) override;
@@ -49,6 +50,8 @@ class FakeBlocks final : public LocalBlocks {
   std::map<BlockKey, DevicePlace> places;
   /// Asked for when reading, reported as gone.
   std::set<BlockKey> gone;
+  /// Peers whose leases were all ended.
+  std::vector<multiformats::PeerId> given_up;
   bool wants_puts = true;
   bool reads_wait = false;
   /// Each read lets others run first, as a read of a disk does.
