@@ -63,7 +63,7 @@ struct Counts {
 
   void add(const FetchOutcome& outcome, std::size_t blocks) {
     ++fetches;
-    if (outcome.good) {
+    if (outcome.good && !outcome.cancelled) {
       ++good;
       direct += path_of(outcome).direct ? 1 : 0;
       return;

@@ -256,11 +256,13 @@ void FetchNode::get(FetchOutcome& outcome, MatchId match, std::optional<Transfer
     // Microseconds count here: sleeping would wake up too late.
     while (std::chrono::steady_clock::now() < until) {
     }
+    // A copy that is under way may still end well: cancel() waits for it, and it counts as cancelled all the same.
+    const auto before = core.transfer_status(*transfer);
+    outcome.cancelled = before && !before->done;
     core.cancel(*transfer);
   }
   auto status = core.wait_transfer(*transfer, in(kFetchPatience));
   outcome.good = status && status->done && status->good_blocks == shape_.blocks;
-  outcome.cancelled = cancel_after_s >= 0 && !outcome.good;
   outcome.reason = status ? status->reason : status.error().message();
 }
 
