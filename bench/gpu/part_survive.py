@@ -190,6 +190,13 @@ def owner_dies(bench, reader, rng):
 
 def kill_many(context, bench, survivor, one_death, wanted, what):
     """Until so many kills have hit a copy. Returns the baseline after the first two deaths, and the count of all."""
+    try:
+        return kill_until(context, bench, survivor, one_death, wanted, what)
+    finally:
+        bench.end_spares()
+
+
+def kill_until(context, bench, survivor, one_death, wanted, what):
     rng = random.Random(5)
     baseline, hits, tries = None, 0, 0
     while hits < wanted:
@@ -215,10 +222,7 @@ def run_reader_kills(context, shape, count):
     with context.row(name), tempfile.TemporaryDirectory() as folder:
         bench = Bench(context, shape, folder)
         with bench.owner() as owner:
-            try:
-                baseline, tries = kill_many(context, bench, owner, reader_dies, count, name)
-            finally:
-                bench.end_spares()
+            baseline, tries = kill_many(context, bench, owner, reader_dies, count, name)
             bench.board.clear()
             with bench.reader() as reader:
                 connect(reader, owner)
@@ -232,10 +236,7 @@ def run_owner_kills(context, shape, count):
     with context.row(name), tempfile.TemporaryDirectory() as folder:
         bench = Bench(context, shape, folder)
         with bench.reader() as reader:
-            try:
-                baseline, tries = kill_many(context, bench, reader, owner_dies, count, name)
-            finally:
-                bench.end_spares()
+            baseline, tries = kill_many(context, bench, reader, owner_dies, count, name)
             with bench.owner() as owner:
                 connect(reader, owner)
                 good_fetch(reader, "after all kills")
