@@ -3,7 +3,7 @@
 # there: glibc 2.36 or later, python3, an NVIDIA driver for CUDA 13. On that machine: build/gpu-bundle/run.sh
 #
 #   bin.tar.gz   the programs (kvp2p_bundle() and kvp2p_gpu_program() in CMake), stripped; run.sh unpacks them into bin/
-#   bench/gpu/   the scripts that run them
+#   bench/       the scripts that run them
 #   commit       what it was made from
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,10 +32,11 @@ for program in "$new"/bin/*; do
 done
 
 tar -C "$new" -czf "$new/bin.tar.gz" --remove-files bin
-mkdir -p "$new/bench/gpu"
-if [ -d bench/gpu ]; then
-  find bench/gpu -maxdepth 1 -type f \( -name '*.py' -o -name '*.sh' \) -exec cp -p {} "$new/bench/gpu/" \;
-fi
+for folder in bench/common bench/gpu bench/network; do
+  [ -d "$folder" ] || continue
+  mkdir -p "$new/$folder"
+  find "$folder" -maxdepth 1 -type f \( -name '*.py' -o -name '*.sh' \) -exec cp -p {} "$new/$folder/" \;
+done
 git describe --always --dirty --abbrev=12 >"$new/commit" 2>/dev/null || echo unknown >"$new/commit"
 cp scripts/gpu_bundle_run.sh "$new/run.sh"
 chmod 755 "$new" "$new/run.sh"

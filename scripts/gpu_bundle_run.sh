@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks and measures on this GPU machine (bench/gpu/run.py); arguments go there. With --unpack it only unpacks the
-# programs into bin/.
+# Checks and measures on this GPU machine (bench/gpu/run.py); arguments go there. With "network" before them it is the
+# network path that is measured (bench/network/run.py). With --unpack it only unpacks the programs into bin/.
 set -euo pipefail
 bundle=$(cd "$(dirname "$0")" && pwd)
 if [ ! -d "$bundle/bin" ] || [ "$bundle/bin.tar.gz" -nt "$bundle/bin" ]; then
@@ -14,4 +14,9 @@ if [ ! -d "$bundle/bin" ] || [ "$bundle/bin.tar.gz" -nt "$bundle/bin" ]; then
   trap - EXIT
 fi
 [ "${1:-}" != --unpack ] || exit 0
-exec python3 "$bundle/bench/gpu/run.py" "$@"
+bench=gpu
+if [ "${1:-}" = network ]; then
+  bench=network
+  shift
+fi
+exec python3 "$bundle/bench/$bench/run.py" "$@"

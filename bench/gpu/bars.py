@@ -1,28 +1,9 @@
 """The bars that figures are held to: issue 5's, for one H200. The one place where they are written.
 
-A bar looks at a row's ratio or at its figure. Host memory has no bars for speed; correctness is judged everywhere.
+Host memory has no bars for speed; correctness is judged everywhere.
 """
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Bar:
-    """`of` is "ratio" or "figure"; at least (or at most) `value`."""
-
-    of: str
-    at_least: bool
-    value: float
-    unit: str = ""
-    # Judged on host memory too.
-    everywhere: bool = False
-
-    def text(self):
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{'≥' if self.at_least else '≤'} {self.value:g}{unit}"
-
-    def passes(self, row_value):
-        return row_value >= self.value if self.at_least else row_value <= self.value
+from bar import Bar
 
 
 def _ratio_at_least(value):
@@ -54,14 +35,3 @@ BARS = {
     "failures": _exactly_none("failures"),
     "wrong": _exactly_none("wrong"),
 }
-
-
-def judge(key, figure, ratio, device):
-    """(bar's text, verdict): "pass", "below", or "" where nothing is judged."""
-    if key is None:
-        return "", ""
-    bar = BARS[key]
-    value = ratio if bar.of == "ratio" else figure
-    if device == "host" and not bar.everywhere:
-        return bar.text(), ""
-    return bar.text(), "pass" if bar.passes(value) else "below"

@@ -3,9 +3,13 @@
 
 import json
 import pathlib
+import sys
 import tempfile
 import unittest
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "common"))
+
+# pylint: disable=wrong-import-position
 import bars
 import part
 import programs
@@ -13,10 +17,11 @@ import results
 
 MACHINE = {"device": "a GPU", "driver": "1", "processor": "p", "cores": 2, "kernel": "k", "date": "d", "commit": "c", "time": 1.0,
            "gpus": 1}
+SHEET = results.Sheet("Figures", "bench/gpu/run.py", bars.BARS)
 
 
 def fresh(device="cuda", **fields):
-    return results.Results({**MACHINE, **fields}, device)
+    return results.Results({**MACHINE, **fields}, device, SHEET)
 
 
 class Bars(unittest.TestCase):
@@ -84,7 +89,7 @@ class Merge(unittest.TestCase):
             paths = [pathlib.Path(folder) / name for name in ("1.json", "2.json")]
             for path, found in zip(paths, (later, earlier)):
                 path.write_text(json.dumps(found.to_json()))
-            merged = results.Results.merged(paths)
+            merged = results.Results.merged(paths, SHEET)
         self.assertEqual(sorted((row.part, row.name) for row in merged.rows), [("copy", "c"), ("fetch", "b")])
         self.assertEqual(merged.exit_code(), 0)
         text = results.as_markdown(merged, "run.py")

@@ -8,19 +8,20 @@ import sys
 import unittest
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(REPOSITORY / "bench" / "gpu"))
+sys.path += [str(REPOSITORY / "bench" / folder) for folder in ("common", "gpu")]
 
 # pylint: disable=wrong-import-position
 import part_survive
+from bars import BARS
 from part import Context
 from programs import Deadline, Programs
-from results import Results
+from results import Results, Sheet
 
 
 class Survive(unittest.TestCase):
     def setUp(self):
         program = pathlib.Path(os.environ["FETCH_BENCH"])
-        self.results = Results({"gpus": 0}, "host")
+        self.results = Results({"gpus": 0, "cores": 1}, "host", Sheet("", "", BARS))
         self.context = Context(part="survive", results=self.results, programs=Programs(program.parent),
                                deadline=Deadline(600), device="host", quick=False, gpus=0, log=None)
 

@@ -20,6 +20,8 @@ class Context:
     quick: bool
     gpus: int
     log: callable
+    # The command line's.
+    options: object = None
 
     def add(self, name, figure=None, unit="", **more):
         return self.results.add(self.part, name, figure, unit, **more)

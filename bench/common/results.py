@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-from bars import judge
+from bar import judge
 
 NOT_RUN, FAILED, BELOW, PASS = "not run", "failed", "below", "pass"
 
@@ -36,12 +36,22 @@ def number(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
+@dataclass(frozen=True)
+class Sheet:
+    """What a benchmark's table is called, which program writes it, and what its figures are held to."""
+
+    title: str
+    program: str
+    bars: dict
+
+
 class Results:
     """What one run has found. `device` is "cuda" or "host"."""
 
-    def __init__(self, machine, device):
+    def __init__(self, machine, device, sheet):
         self.machine = machine
         self.device = device
+        self.sheet = sheet
         self.rows = []
         # The machine that each part ran on, and when: not one and the same where results were merged.
         self.machines = {}
@@ -49,7 +59,8 @@ class Results:
 
     def add(self, part, name, figure=None, unit="", *, bar=None, **more):
         row = Row(part, name, figure, unit, **more)
-        row.bar, row.verdict = judge(bar, figure, row.ratio, self.device)
+        held_to = self.sheet.bars[bar] if bar else None
+        row.bar, row.verdict = judge(held_to, figure, row.ratio, self.machine, self.device)
         return self._keep(row)
 
     def not_run(self, part, name, reason):
@@ -71,10 +82,10 @@ class Results:
         return {"machine": self.machine, "device": self.device, "rows": [asdict(row) for row in self.rows]}
 
     @staticmethod
-    def merged(paths):
+    def merged(paths, sheet):
         """Several JSON files in one table. Of a part that was run more than once, the latest run counts."""
         kept = sorted((json.loads(path.read_text(encoding="utf-8")) for path in paths), key=lambda run: run["machine"]["time"])
-        results = Results(kept[-1]["machine"], kept[-1]["device"])
+        results = Results(kept[-1]["machine"], kept[-1]["device"], sheet)
         for run in kept:
             parts = {row["part"] for row in run["rows"]}
             results.rows = [row for row in results.rows if row.part not in parts]
@@ -126,9 +137,9 @@ def _escaped(text):
 def as_markdown(results, command):
     machine = results.machine
     lines = [
-        "# Figures on a GPU",
+        f"# {results.sheet.title}",
         "",
-        "Written by `bench/gpu/run.py`; do not edit. Floors were measured in the same run as the figure beside them.",
+        f"Written by `{results.sheet.program}`; do not edit. Floors were measured in the same run as the figure beside them.",
         "",
         f"- device: {machine['device']}, driver {machine['driver']}",
         f"- processor: {machine['processor']}, {machine['cores']} cores; kernel {machine['kernel']}",
