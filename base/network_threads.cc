@@ -1,0 +1,75 @@
+#include "base/network_threads.h"
+
+#include "base/event_loop.h"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <pthread.h>
+
+#include <cassert>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace base {
+
+struct NetworkThreads::Loop {
+  boost::asio::io_context context{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
+  Executor executor{context.get_executor()};
+  std::size_t uses = 0;
+  std::thread thread;
+};
+
+NetworkThreads::NetworkThreads(unsigned count, const char* name) {
+  assert(count > 0);
+  for (unsigned i = 0; i < count; ++i) {
+    auto& loop = *loops_.emplace_back(std::make_unique<Loop>());
+    loop.thread = std::thread([&loop] { run_event_loop(loop.context); });
+    pthread_setname_np(loop.thread.native_handle(), (std::string(name) + '-' + std::to_string(i)).c_str());
+  }
+  last_ = count - 1;
+}
+
+NetworkThreads::~NetworkThreads() { stop(); }
+
+void NetworkThreads::stop() {
+  for (auto& loop : loops_) loop->context.stop();
+  for (auto& loop : loops_) {
+    if (loop->thread.joinable()) loop->thread.join();
+  }
+}
+
+NetworkThreads::Use NetworkThreads::next() {
+  std::lock_guard lock(mutex_);
+  std::size_t best = (last_ + 1) % loops_.size();
+  for (std::size_t i = 2; i <= loops_.size(); ++i) {
+    const std::size_t candidate = (last_ + i) % loops_.size();
+    if (loops_[candidate]->uses < loops_[best]->uses) best = candidate;
+  }
+  last_ = best;
+  ++loops_[best]->uses;
+  return Use(*this, *loops_[best]);
+}
+
+NetworkThreads::Use::Use(Use&& other) noexcept : threads_(other.threads_), loop_(std::exchange(other.loop_, nullptr)) {}
+
+NetworkThreads::Use& NetworkThreads::Use::operator=(Use&& other) noexcept {
+  std::swap(threads_, other.threads_);
+  std::swap(loop_, other.loop_);
+  return *this;
+}
+
+NetworkThreads::Use::~Use() {
+  if (loop_ == nullptr) return;
+  std::lock_guard lock(threads_->mutex_);
+  --loop_->uses;
+}
+
+const Executor& NetworkThreads::Use::executor() const {
+  assert(loop_ != nullptr);
+  return loop_->executor;
+}
+
+}  // namespace base
