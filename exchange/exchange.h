@@ -9,9 +9,17 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+namespace base {
+class NetworkThreads;
+}
+
 namespace kvp2p {
+
+/// What data connections are for, as libp2p::HostConfig::data_protocol.
+inline constexpr std::string_view kDataProtocol = "/kv-cache-p2p/bytes/1.0.0";
 
 class BlockIndex;
 class DirectClient;
@@ -31,6 +39,10 @@ struct ExchangeConfig {
   /// The direct path between nodes of one host; null where it is off. They outlive the exchange.
   DirectServer* direct_server = nullptr;
   DirectClient* direct_client = nullptr;
+  /// Where data connections' streams run; null: on the exchange's own executor. It outlives the exchange.
+  base::NetworkThreads* network_threads = nullptr;
+  /// Data connections to one peer that we open; 0: none.
+  std::size_t data_connections_max = 8;
 };
 
 /// Part of what a lease covers.

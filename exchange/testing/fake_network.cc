@@ -181,6 +181,11 @@ base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(
   co_return libp2p::Error::kNotConnected;
 }
 
+base::Task<base::Result<libp2p::DataConnection>> FakeHost::open_data_connection(multiformats::PeerId,
+                                                                                std::vector<multiformats::Multiaddr>) {
+  co_return libp2p::Error::kProtocolNotSupported;
+}
+
 std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections() const {
   return {connections_.begin(), connections_.end()};
 }

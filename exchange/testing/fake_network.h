@@ -52,6 +52,9 @@ class FakeHost final : public libp2p::Host {
                                                                         libp2p::ConnectOptions options) override;
   base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::Multiaddr address,
                                                                         libp2p::ConnectOptions options) override;
+  base::Task<base::Result<libp2p::DataConnection>> open_data_connection(
+      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
+  void set_data_handler(libp2p::DataHandler) override {}
   std::optional<base::TimePoint> backoff_until(const multiformats::PeerId&) const override { return std::nullopt; }
   std::vector<std::shared_ptr<libp2p::Connection>> connections() const override;
   std::vector<multiformats::PeerId> peers() const override;

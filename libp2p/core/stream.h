@@ -12,9 +12,9 @@ namespace libp2p {
 
 /// An ordered, reliable stream of bytes in both directions.
 ///
-/// Not thread-safe: all calls are made on the executor of the connection that it belongs to. At most one read and one
-/// write are under way at a time. Whoever awaits an operation keeps the stream alive until it has completed.
-/// Destroying a stream that is not closed in both directions resets it.
+/// Not thread-safe: all calls are made on the executor of the connection that it belongs to (see move_to()). At most
+/// one read and one write are under way at a time. Whoever awaits an operation keeps the stream alive until it has
+/// completed. Destroying a stream that is not closed in both directions resets it.
 class Stream {
  public:
   virtual ~Stream() = default;
@@ -45,6 +45,10 @@ class Stream {
 
   /// Closes our direction: the other side reads end of stream after what was written. Reading goes on.
   virtual base::Task<base::Result<>> close_write() = 0;
+
+  /// Goes on living on another executor. Called on the old one, with nothing under way; every later call, the
+  /// destructor too, comes on the new one. Optional: false if the stream cannot move; then it stays as it is.
+  virtual bool move_to(const base::Executor&) { return false; }
 
   /// Ends both directions at once, dropping what is buffered; pending and later operations fail.
   virtual void reset() noexcept = 0;

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,9 @@ struct HostConfig {
   std::optional<base::Duration> idle_timeout = std::nullopt;
   /// Addresses to announce besides those listened on (--external-ip).
   std::vector<multiformats::Multiaddr> external_addresses = {};
+  /// The protocol of data connections: agreed on in the security handshake in place of a muxer, it stands for the
+  /// secured stream itself. Offered by open_data_connection(), accepted from peers; empty: neither.
+  std::string data_protocol = {};
   /// Whether to serve /perf/1.0.0, to anybody: it sends and takes as many bytes as a peer likes (protocols/perf).
   bool serve_perf = false;
 };
@@ -98,6 +102,25 @@ struct PeerInfo {
   bool has_signed_record = false;
 };
 
+/// A connection that carries one stream of bytes and has no muxer (HostConfig::data_protocol). Made on the host's
+/// executor; the stream may be moved to another (Stream::move_to). Counts as a connection to the peer while `permit`
+/// lives.
+struct DataConnection {
+  multiformats::PeerId remote_peer;
+  multiformats::Multiaddr remote_address;
+  std::unique_ptr<Stream> stream;
+  /// Requested, on the host's executor, when the host closes, disconnects the peer, or its gate admits it no more: end
+  /// the stream then.
+  std::stop_token stop;
+  /// Its place within the host's limits. May be dropped on any thread, and after the host is gone, but not after the
+  /// host's executor is.
+  std::shared_ptr<void> permit;
+};
+
+/// Serves one inbound data connection. Spawned as a coroutine of its own, which the host's close() waits for; the
+/// connection is the handler's to keep, also beyond that.
+using DataHandler = std::function<base::Task<>(DataConnection)>;
+
 struct ConnectOptions {
   /// Dials although there is a connection to the peer already: for a second one on purpose.
   bool force_new = false;
@@ -135,6 +158,14 @@ class Host {
   /// single address wants it dialled.
   virtual base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
                                                                         ConnectOptions options = ConnectOptions()) = 0;
+
+  /// Opens a data connection to `peer`, always a new one: it is dialled as connect() dials, within the same limits, but
+  /// is not in connections(), and connect() does not return it. Error::kProtocolNotSupported if the peer does not speak
+  /// HostConfig::data_protocol, or we do not.
+  virtual base::Task<base::Result<DataConnection>> open_data_connection(
+      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) = 0;
+  /// Serves inbound data connections from now on, in place of an earlier handler; without one they are reset.
+  virtual void set_data_handler(DataHandler handler) = 0;
 
   /// When the first of those addresses of `peer` that are left out for a while may be dialled again; nothing if none
   /// is.

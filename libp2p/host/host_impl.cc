@@ -199,6 +199,11 @@ base::Task<HostImpl::DialResult> HostImpl::dial(DialTarget target, ConnectOption
   co_return result;
 }
 
+base::Task<base::Result<DataConnection>> HostImpl::open_data_connection(multiformats::PeerId,
+                                                                        std::vector<multiformats::Multiaddr>) {
+  co_return Error::kProtocolNotSupported;
+}
+
 // Connections.
 
 base::Result<> HostImpl::may_add(const UpgradedConnection& upgraded) const {

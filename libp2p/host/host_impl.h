@@ -45,6 +45,9 @@ class HostImpl final : public Host {
                                                                 ConnectOptions options) override;
   base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::Multiaddr address,
                                                                 ConnectOptions options) override;
+  base::Task<base::Result<DataConnection>> open_data_connection(
+      multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
+  void set_data_handler(DataHandler handler) override { data_handler_ = std::move(handler); }
   std::optional<base::TimePoint> backoff_until(const multiformats::PeerId& peer) const override {
     return dialler_.backoff_until(peer);
   }
@@ -99,6 +102,7 @@ class HostImpl final : public Host {
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
+  DataHandler data_handler_;
   bool closing_ = false;
   /// Breaks off dials and handshakes under way.
   std::stop_source stop_;
