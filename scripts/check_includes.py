@@ -8,7 +8,7 @@ import sys
 
 # Lowest first. A module may include itself and what is listed before it, unless NARROWER says less.
 ORDER = ["base", "multiformats", "libp2p", "kv", "wire", "gpu", "direct", "storage", "index", "exchange", "cache", "provider",
-         "engine", "apps", "bench", "tests"]
+         "engine", "apps", "tools", "bench", "tests"]
 NARROWER = {
     "kv": {"base"},
     "wire": {"base", "multiformats", "kv"},
@@ -18,6 +18,7 @@ NARROWER = {
     "index": {"base", "multiformats", "kv"},
     # An engine sees what an outside engine would: the provider and the types in its signatures.
     "engine": {"base", "kv", "gpu", "provider"},
+    "tools": {"base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([a-z0-9_]+)/', re.MULTILINE)
 
