@@ -17,6 +17,7 @@ class HostMemory final : public BenchMemory {
   explicit HostMemory(std::size_t bytes) : memory_(value_or_exit(SharedMemory::create(bytes), "shared memory")) {}
 
   RegionMemory region() const override { return memory_.as_region(); }
+  std::uint8_t* host() override { return memory_.data(); }
   void write(std::size_t offset, base::ConstBytes bytes) override {
     std::memcpy(memory_.data() + offset, bytes.data(), bytes.size());
   }

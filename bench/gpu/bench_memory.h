@@ -28,6 +28,8 @@ class BenchMemory {
  public:
   virtual ~BenchMemory() = default;
   virtual RegionMemory region() const = 0;
+  /// Host memory's start; null for a device's.
+  virtual std::uint8_t* host() { return nullptr; }
   /// Both return when the bytes are in place.
   virtual void write(std::size_t offset, base::ConstBytes bytes) = 0;
   virtual void read(std::size_t offset, base::MutableBytes bytes) = 0;

@@ -57,16 +57,26 @@ int main(int argc, char** argv) {
   bool no_direct = false;
   CLI::App app("Fetches KV from another process of this host, checks it, and times it", "fetch_bench");
   app.add_option("--role", role)->check(CLI::IsMember({"measure", "serve", "loop", "info"}))->capture_default_str();
-  app.add_option("--shape", shape, "8b:TOKENS, 70b:TOKENS, mib:N (in 32 KiB blocks) or fixed (one of 32 KiB)")
+  app.add_option("--shape", shape,
+                 "8b:TOKENS, 70b:TOKENS, mib:N (in 32 KiB blocks), slice:N (MiB in slices of 1 MiB) or fixed "
+                 "(one of 32 KiB)")
       ->capture_default_str();
-  app.add_option("--order", order, "the engine's layout")->check(CLI::IsMember({"nhd", "hnd"}))->capture_default_str();
+  app.add_option("--data-connections-max", options.node.data_connections_max)->check(CLI::Range(1, 64));
+  app.add_option("--network-threads", options.node.network_threads)->check(CLI::Range(1, 256));
+  app.add_option("--security", options.node.security)->check(CLI::IsMember({"tls", "noise"}));
+  app.add_option("--order", order, "the engine's layout")
+      ->check(CLI::IsMember({"nhd", "hnd", "wire"}))
+      ->capture_default_str();
   app.add_option("--peer-order", options.peer_order, "the producer's, if another")
-      ->check(CLI::IsMember({"nhd", "hnd"}));
+      ->check(CLI::IsMember({"nhd", "hnd", "wire"}));
   app.add_option("--device", device)->check(CLI::IsMember({"auto", "host", "cuda"}))->capture_default_str();
   app.add_option("--gpu", options.node.gpu, "as counted without CUDA_VISIBLE_DEVICES")->check(CLI::Range(0, 63));
   app.add_option("--peer-gpu", options.peer_gpu, "the producer's, if another")->check(CLI::Range(0, 63));
   app.add_flag("--no-direct", no_direct, "the consumer takes the network path");
   app.add_flag("--put", options.put, "the producer puts the blocks into its store; it offers them in place otherwise");
+  app.add_option("--engine-blocks", options.node.engine_blocks,
+                 "serve --put: blocks that the engine's memory has room for; so many are put at a time")
+      ->check(CLI::Range(1, 1 << 20));
   app.add_flag("--one-process", options.one_process, "producer and consumer are two nodes of one process");
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 1000000))->capture_default_str();
   app.add_option("--seconds", options.seconds, "no new round after so long")->capture_default_str();
@@ -90,6 +100,8 @@ int main(int argc, char** argv) {
   options.node.shape.order = order;
   options.node.direct = !no_direct;
   if (role == "info") return run_info();
+  if (options.node.data_connections_max.value_or(1) > 1) return std::cout << "not run: one connection\n", kNotRun;
+  if (options.node.security == "tls") return std::cout << "not run: no TLS\n", kNotRun;
   if (!choose_device(device, options)) return kNotRun;
   if (options.node.cluster_key.empty()) options.node.cluster_key = random_key();
   if (!options.node.config_dir.empty()) return run_role(role, options);

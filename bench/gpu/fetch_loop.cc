@@ -99,7 +99,7 @@ struct Counts {
 class Loop {
  public:
   explicit Loop(const FetchOptions& options)
-      : node_(options.node), board_(open_board(options.board)), random_(options.seed) {
+      : options_(options), node_(options.node), board_(open_board(options.board)), random_(options.seed) {
     node_.show_on(board_);
     print_event("ready", {{"device", node_.node().device_description()}});
   }
@@ -110,7 +110,9 @@ class Loop {
       std::string command, argument;
       words >> command >> argument;
       if (command == "connect") connect(argument);
+      if (command == "contact") contact(argument);
       if (command == "fetch") fetch(argument == "direct");
+      if (command == "time") time_one();
       if (command == "run") run_until_told();
       if (command == "abort") abort_many(std::stoull(argument));
       if (command == "reuse") read_reused(std::stoull(argument));
@@ -122,6 +124,44 @@ class Loop {
   void connect(const std::string& address) {
     auto connected = node_.connect(address);
     print_event("connected", {{"ok", connected.has_value()}, {"reason", connected ? "" : connected.error().message()}});
+  }
+
+  /// A node that knows nobody meets the owner: from dialling until it has all blocks.
+  void contact(const std::string& address) {
+    FetchNodeConfig config = options_.node;
+    config.config_dir += "/contact";
+    FetchNode fresh(config);
+    FetchOutcome outcome;
+    int tries = 0;
+    double connect_s = 0;
+    const auto until = std::chrono::steady_clock::now() + kGoodFetchPatience;
+    const double total_s = seconds_of([&] {
+      connect_s = seconds_of([&] {
+        if (auto connected = fresh.connect(address); !connected) fail("connect", connected.error().message());
+      });
+      // What it holds is announced a moment after hello: an engine would ask again too.
+      do {
+        ++tries;
+        outcome = fresh.fetch(1);
+      } while (!outcome.good && std::chrono::steady_clock::now() < until);
+    });
+    const std::string wrong = outcome.good ? fresh.check(1) : outcome.reason;
+    print_event("contacted",
+                {{"total_us", total_s * 1e6}, {"connect_us", connect_s * 1e6}, {"tries", tries}, {"wrong", wrong}});
+  }
+
+  /// A whole fetch by the clock, nothing checked but what the node checks.
+  void time_one() {
+    const FetchOutcome outcome = node_.fetch(1);
+    const PathTaken path = path_of(outcome);
+    print_event("timed", {{"good", outcome.good},
+                          {"reason", outcome.reason},
+                          {"path", path.path},
+                          {"direct", path.direct},
+                          {"total_us", outcome.total() * 1e6},
+                          {"match_us", outcome.match_s * 1e6},
+                          {"copy_us", outcome.copy_s * 1e6},
+                          {"release_us", outcome.release_s * 1e6}});
   }
 
   FetchNode::Sample random_sample() {
@@ -211,6 +251,7 @@ class Loop {
     print_event("read", counts.to_json());
   }
 
+  const FetchOptions options_;
   FetchNode node_;
   BoardWords& board_;
   std::minstd_rand random_;

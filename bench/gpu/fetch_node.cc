@@ -1,6 +1,7 @@
 #include "bench/gpu/fetch_node.h"
 
 #include "bench/figures.h"
+#include "bench/process_use.h"
 #include "gpu/connector_factory.h"
 #include "gpu/strided_copy.h"
 
@@ -59,9 +60,16 @@ NodeConfig node_config(const FetchNodeConfig& config) {
   return node;
 }
 
+/// What the engine's memory holds.
+FetchShape shape_in_memory(const FetchNodeConfig& config) {
+  FetchShape shape = config.shape;
+  if (config.engine_blocks > 0) shape.blocks = std::min(shape.blocks, config.engine_blocks);
+  return shape;
+}
+
 std::unique_ptr<BenchMemory> memory_of(const FetchNodeConfig& config) {
   const auto device = value_or_exit(choose_device(DeviceChoice{config.device, config.gpu}), "device");
-  return make_bench_memory(device.cuda, config.shape.bytes());
+  return make_bench_memory(device.cuda, shape_in_memory(config).bytes());
 }
 
 std::string describe_difference(FetchNode::Sample at, const std::vector<std::uint8_t>& got,
@@ -90,10 +98,12 @@ std::uint64_t resident_bytes() {
 
 FetchNode::FetchNode(const FetchNodeConfig& config)
     : shape_(config.shape),
-      layout_(config.shape.layout()),
+      layout_(shape_in_memory(config).layout()),
       memory_(memory_of(config)),
-      slots_(scattered_slots(shape_.blocks, static_cast<std::uint32_t>(::getpid()))) {
-  node_ = value_or_exit(Node::start(node_config(config)), "cannot start a node");
+      slots_(scattered_slots(layout_.engine_blocks, static_cast<std::uint32_t>(::getpid()))) {
+  NodeConfig node = node_config(config);
+  staging_bytes_ = node.staging_slot_bytes * node.staging_slots;
+  node_ = value_or_exit(Node::start(std::move(node)), "cannot start a node");
   region_ = value_or_exit(node_->core().register_region(memory_->region(), layout_), "register_region");
   fingerprint_ = node_->core().register_model(shape_.spec());
 }
@@ -110,37 +120,49 @@ base::Result<> FetchNode::connect(const std::string& address) {
   return node_->connect(*parsed, kMatchPatience);
 }
 
-std::vector<std::uint8_t>& FetchNode::mirror() {
-  mirror_.resize(shape_.bytes());
+base::MutableBytes FetchNode::bytes() {
+  const std::size_t size = shape_.format().block_bytes() * layout_.engine_blocks;
+  if (std::uint8_t* host = memory_->host()) return {host, size};
+  mirror_.resize(size);
   return mirror_;
 }
 
-void FetchNode::fill(std::uint64_t version) {
-  auto& bytes = mirror();
-  for_each_block(shape_.blocks, [&](std::uint32_t block) {
-    std::vector<std::uint8_t> wire(layout_.format.layer_slice_bytes());
-    for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
-      fill_slice(version, block, layer, wire);
-      scatter_slice(make_slice_plan(layout_, layer), wire.data(), bytes.data(), slots_[block]);
-    }
-  });
-  memory_->write(0, bytes);
+void FetchNode::read_back() {
+  if (memory_->host() == nullptr) memory_->read(0, bytes());
 }
 
+void FetchNode::write_through() {
+  if (memory_->host() == nullptr) memory_->write(0, bytes());
+}
+
+void FetchNode::fill_blocks(std::uint64_t version, std::uint32_t first, std::uint32_t count) {
+  std::uint8_t* region = bytes().data();
+  for_each_block(count, [&](std::uint32_t i) {
+    std::vector<std::uint8_t> wire(layout_.format.layer_slice_bytes());
+    for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
+      fill_slice(version, first + i, layer, wire);
+      scatter_slice(make_slice_plan(layout_, layer), wire.data(), region, slots_[i]);
+    }
+  });
+  write_through();
+}
+
+void FetchNode::fill(std::uint64_t version) { fill_blocks(version, 0, shape_.blocks); }
+
 void FetchNode::poison() {
-  auto& bytes = mirror();
-  std::fill(bytes.begin(), bytes.end(), kPoison);
-  memory_->write(0, bytes);
+  const auto all = bytes();
+  std::fill(all.begin(), all.end(), kPoison);
+  write_through();
 }
 
 std::string FetchNode::check(std::uint64_t version) {
-  auto& bytes = mirror();
-  memory_->read(0, bytes);
+  read_back();
+  const std::uint8_t* region = bytes().data();
   std::vector<std::string> wrong(shape_.blocks);
   for_each_block(shape_.blocks, [&](std::uint32_t block) {
     std::vector<std::uint8_t> got(layout_.format.layer_slice_bytes()), wanted(got.size());
     for (std::uint32_t layer = 0; layer < shape_.layers; ++layer) {
-      gather_slice(make_slice_plan(layout_, layer), bytes.data(), slots_[block], got.data());
+      gather_slice(make_slice_plan(layout_, layer), region, slots_[block], got.data());
       fill_slice(version, block, layer, wanted);
       if (got == wanted) continue;
       wrong[block] = describe_difference({block, layer}, got, wanted);
@@ -155,37 +177,37 @@ std::string FetchNode::check(std::uint64_t version) {
 
 // Samples ------------------------------------------------------------------------------------------------------------
 
-/// A plane of a slice is one piece of the engine's memory in both orders: call(offset, bytes).
+/// A slice is one piece of the engine's memory in wire order, and a plane of it in the others: call(offset, bytes).
 template <class Call>
 void FetchNode::for_slice_pieces(Sample sample, Call&& call) const {
   const std::size_t piece = layout_.block_stride;
   const LayerBase& base = layout_.layers[sample.layer];
   call(base.k + slots_[sample.block] * piece, piece);
-  call(base.v + slots_[sample.block] * piece, piece);
+  if (shape_.order != "wire") call(base.v + slots_[sample.block] * piece, piece);
 }
 
 void FetchNode::poison(Sample sample) {
-  const std::vector<std::uint8_t> bytes(layout_.block_stride, kPoison);
-  for_slice_pieces(sample, [&](std::size_t offset, std::size_t) { memory_->write(offset, bytes); });
+  const std::vector<std::uint8_t> piece(layout_.block_stride, kPoison);
+  for_slice_pieces(sample, [&](std::size_t offset, std::size_t) { memory_->write(offset, piece); });
 }
 
 bool FetchNode::is_poisoned(Sample sample) {
   bool all = true;
   for_slice_pieces(sample, [&](std::size_t offset, std::size_t size) {
-    std::vector<std::uint8_t> bytes(size);
-    memory_->read(offset, bytes);
-    all = all && std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte == kPoison; });
+    std::vector<std::uint8_t> piece(size);
+    memory_->read(offset, piece);
+    all = all && std::all_of(piece.begin(), piece.end(), [](std::uint8_t byte) { return byte == kPoison; });
   });
   return all;
 }
 
 std::string FetchNode::check(std::uint64_t version, Sample sample) {
-  auto& bytes = mirror();
-  for_slice_pieces(sample, [&](std::size_t offset, std::size_t size) {
-    memory_->read(offset, base::MutableBytes(bytes).subspan(offset, size));
-  });
+  const auto all = bytes();
+  if (memory_->host() == nullptr)
+    for_slice_pieces(sample,
+                     [&](std::size_t offset, std::size_t size) { memory_->read(offset, all.subspan(offset, size)); });
   std::vector<std::uint8_t> got(layout_.format.layer_slice_bytes()), wanted(got.size());
-  gather_slice(make_slice_plan(layout_, sample.layer), bytes.data(), slots_[sample.block], got.data());
+  gather_slice(make_slice_plan(layout_, sample.layer), all.data(), slots_[sample.block], got.data());
   fill_slice(version, sample.block, sample.layer, wanted);
   return got == wanted ? "" : describe_difference(sample, got, wanted);
 }
@@ -206,14 +228,29 @@ void FetchNode::offer(std::uint64_t version) {
   offer_ = value_or_exit(node_->core().offer(request_of(version)), "offer");
 }
 
-void FetchNode::put(std::uint64_t version) {
+void FetchNode::put(std::uint64_t version) { put(request_of(version)); }
+
+void FetchNode::put(PutRequest request) {
   KvCore& core = node_->core();
-  const PutId put = value_or_exit(core.put(request_of(version)), "put");
+  const std::size_t blocks = request.keys.size();
+  const PutId put = value_or_exit(core.put(std::move(request)), "put");
   auto published = core.wait_published(put, in(kFetchPatience));
   if (!published) fail("publish", published.error().message());
   const PutReport report = value_or_exit(core.put_report(put), "put_report");
-  if (report.blocks_published != shape_.blocks) fail("publish", "blocks were dropped");
+  if (report.blocks_published != blocks) fail("publish", "blocks were dropped");
   core.release(put);
+}
+
+void FetchNode::put_in_parts(std::uint64_t version) {
+  const PutRequest whole = request_of(version);
+  for (std::uint32_t first = 0; first < shape_.blocks; first += layout_.engine_blocks) {
+    const std::uint32_t count = std::min(layout_.engine_blocks, shape_.blocks - first);
+    fill_blocks(version, first, count);
+    PutRequest part = whole;
+    part.keys.assign(whole.keys.begin() + first, whole.keys.begin() + first + count);
+    part.slots.resize(count);
+    put(std::move(part));
+  }
 }
 
 bool FetchNode::revoke(base::Duration patience) {
@@ -309,8 +346,12 @@ std::optional<double> FetchNode::measure_copy_alone(const nlohmann::json& shared
 nlohmann::json FetchNode::stats() {
   nlohmann::json counters;
   for (const auto& [name, value] : node_->core().stats().counters) counters[name] = value;
-  nlohmann::json stats = {
-      {"fds", count_entries("/proc/self/fd")}, {"resident_bytes", resident_bytes()}, {"counters", counters}};
+  nlohmann::json stats = {{"fds", count_entries("/proc/self/fd")},
+                          {"resident_bytes", resident_bytes()},
+                          {"peak_bytes", peak_bytes()},
+                          {"staging_bytes", staging_bytes_},
+                          {"cpu_s", cpu_seconds()},
+                          {"counters", counters}};
   if (const auto used = memory_->device_bytes_used()) stats["device_bytes_used"] = *used;
   return stats;
 }

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,14 @@ struct FetchNodeConfig {
   bool direct = true;
   /// The local store has room for all blocks: for puts.
   bool store = false;
+  /// Blocks that the engine's memory has room for; 0: all. With fewer they can be put, in parts, and nothing else.
+  std::uint32_t engine_blocks = 0;
   std::string cluster_key;
   std::string config_dir;
+  /// Connections for data to one peer, network threads; nothing: as a node chooses.
+  std::optional<unsigned> data_connections_max, network_threads;
+  /// "tls" or "noise"; empty: as a node chooses.
+  std::string security;
 };
 
 /// One fetch by the wall clock of the caller, in seconds.
@@ -60,6 +67,8 @@ class FetchNode {
   /// REQUIRES: filled with that version.
   void offer(std::uint64_t version);
   void put(std::uint64_t version);
+  /// Fills and puts as many blocks at a time as the memory has room for.
+  void put_in_parts(std::uint64_t version);
   /// Takes the offer back and waits until nobody reads: the memory may be written again. False at the deadline.
   bool revoke(base::Duration patience);
 
@@ -95,8 +104,13 @@ class FetchNode {
 
  private:
   PutRequest request_of(std::uint64_t version) const;
-  /// Host copy of the region, made when it is first needed.
-  std::vector<std::uint8_t>& mirror();
+  void fill_blocks(std::uint64_t version, std::uint32_t first, std::uint32_t count);
+  void put(PutRequest request);
+  /// The region's bytes: host memory itself, or a copy of a device's, made when it is first needed.
+  base::MutableBytes bytes();
+  /// Bring the copy up to date, or the device; nothing for host memory.
+  void read_back();
+  void write_through();
   template <class Call>
   void for_slice_pieces(Sample sample, Call&& call) const;
   void match(FetchOutcome& outcome, MatchId& match, std::vector<BlockKey> keys);
@@ -114,6 +128,7 @@ class FetchNode {
   std::optional<OfferId> offer_;
   BoardWords* board_ = nullptr;
   std::size_t fetches_ = 0;
+  std::size_t staging_bytes_ = 0;  // of the pool, as configured
 };
 
 /// "direct (same GPU)" or "network", and why it is not the direct path if it is not.

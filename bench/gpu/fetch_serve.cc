@@ -76,15 +76,19 @@ int run_serve(const FetchOptions& options) {
     sigaddset(&ends, SIGTERM);
     pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   }
-  FetchNode node(options.node);
-  if (!options.reuse) {
+  FetchNodeConfig config = options.node;
+  config.store = options.put;
+  FetchNode node(config);
+  if (options.node.engine_blocks > 0) {
+    node.put_in_parts(1);
+  } else if (!options.reuse) {
     node.fill(1);
     options.put ? node.put(1) : node.offer(1);
   }
   print_event("serving", {{"address", node.address()},
                           {"device", node.node().device_description()},
                           {"bytes", options.node.shape.bytes()},
-                          {"shared", node.memory().share()},
+                          {"shared", options.node.engine_blocks > 0 ? nlohmann::json() : node.memory().share()},
                           {"pid", ::getpid()}});
   std::optional<Reuse> reuse;
   if (options.reuse) reuse.emplace(node, open_board(options.board), options);

@@ -8,6 +8,7 @@ namespace kvp2p::bench {
 namespace {
 
 constexpr std::uint32_t kMibPerBlock8b = 2;
+constexpr std::uint32_t kMibPerSlicedBlock = 32;
 constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15u;
 
 std::uint64_t mixed(std::uint64_t x) {
@@ -30,10 +31,20 @@ LayoutDesc FetchShape::layout() const {
   LayoutDesc layout;
   layout.format = format();
   const std::size_t row = head_dim * element_bytes(ElementType::kBf16);
+  layout.engine_blocks = blocks;
+  if (order == "wire") {
+    layout.token_stride = row;
+    layout.head_stride = 2 * kBlockTokens * row;
+    layout.block_stride = kv_heads * layout.head_stride;
+    for (std::uint32_t l = 0; l < layers; ++l) {
+      const std::size_t start = l * layout.block_stride * blocks;
+      layout.layers.push_back({start, start + kBlockTokens * row});
+    }
+    return layout;
+  }
   layout.token_stride = order == "nhd" ? row * kv_heads : row;
   layout.head_stride = order == "nhd" ? row : row * kBlockTokens;
   layout.block_stride = row * kv_heads * kBlockTokens;
-  layout.engine_blocks = blocks;
   const std::size_t plane = layout.block_stride * blocks;
   for (std::uint32_t l = 0; l < layers; ++l) layout.layers.push_back({2 * l * plane, (2 * l + 1) * plane});
   return layout;
@@ -66,6 +77,8 @@ std::optional<FetchShape> parse_shape(const std::string& text) {
   const char* end = text.data() + text.size();
   const auto parsed = std::from_chars(text.data() + colon + 1, end, number);
   if (parsed.ec != std::errc() || parsed.ptr != end || number == 0 || number > 1u << 20) return std::nullopt;
+  if (kind == "slice" && number % kMibPerSlicedBlock == 0)
+    return FetchShape{.name = text, .layers = 32, .kv_heads = 128, .blocks = number / kMibPerSlicedBlock};
   const std::uint32_t unit = kind == "mib" ? kMibPerBlock8b : kBlockTokens;
   if (number % unit != 0 || (kind != "mib" && kind != "8b" && kind != "70b")) return std::nullopt;
   return FetchShape{.name = text, .layers = kind == "70b" ? 80u : 32u, .kv_heads = 8, .blocks = number / unit};

@@ -19,7 +19,7 @@ struct FetchShape {
   std::uint32_t kv_heads = 0;
   std::uint32_t head_dim = 128;
   std::uint32_t blocks = 0;
-  /// "nhd" or "hnd": how the engine keeps a block. Not part of the format.
+  /// "nhd", "hnd" or "wire": how the engine keeps a block. Not part of the format.
   std::string order = "nhd";
 
   ObjectFormat format() const;
@@ -30,8 +30,9 @@ struct FetchShape {
   std::vector<TokenId> tokens(std::uint64_t version) const;
 };
 
-/// "8b:2048" and "70b:8192" (Llama-3's KV of so many tokens), "mib:64" (so many MiB of the 8b kind), "fixed" (one block
-/// of one layer, 32 KiB). Nothing for another text or a size that is not whole blocks.
+/// "8b:2048" and "70b:8192" (Llama-3's KV of so many tokens), "mib:64" (so many MiB of the 8b kind), "slice:4096" (so
+/// many MiB in layer slices of 1 MiB), "fixed" (one block of one layer, 32 KiB). Nothing for another text or a size
+/// that is not whole blocks.
 std::optional<FetchShape> parse_shape(const std::string& text);
 
 /// The bytes of one layer of one block, in wire order: pseudo-random, and other ones in each version.
