@@ -36,11 +36,25 @@ base::Result<LeaseToken> LeaseTable::grant(std::shared_ptr<Lease> lease, base::D
   token.epoch = epoch_;
   token.id = id;
   token.mac = mac_of(id, lease->peer);
+  lease->time = time;
   lease->expires = clock_.now() + time;
   Entry& entry = leases_[id];
-  entry.expiry = clock_.call_at(lease->expires, [this, id] { erase(id); });
   entry.lease = std::move(lease);
+  arm(id, entry);
   return token;
+}
+
+void LeaseTable::arm(std::uint64_t id, Entry& entry) {
+  entry.expiry = clock_.call_at(entry.lease->expires, [this, id] { on_expiry(id); });
+}
+
+void LeaseTable::on_expiry(std::uint64_t id) {
+  auto found = leases_.find(id);
+  if (found == leases_.end()) return;
+  if (found->second.lease->expires <= clock_.now()) return erase(id);
+  // It was prolonged. The timer that is calling lives until its call is over.
+  const auto fired = std::move(found->second.expiry);
+  arm(id, found->second);
 }
 
 std::shared_ptr<Lease> LeaseTable::find(const multiformats::PeerId& peer, const LeaseToken& token) const {
@@ -49,6 +63,12 @@ std::shared_ptr<Lease> LeaseTable::find(const multiformats::PeerId& peer, const 
   if (CRYPTO_memcmp(mac.data(), token.mac.data(), mac.size()) != 0) return nullptr;
   auto found = leases_.find(token.id);
   return found == leases_.end() ? nullptr : found->second.lease;
+}
+
+std::shared_ptr<Lease> LeaseTable::find_to_read(const multiformats::PeerId& peer, const LeaseToken& token) {
+  auto lease = find(peer, token);
+  if (lease) lease->expires = clock_.now() + lease->time;
+  return lease;
 }
 
 void LeaseTable::release(const multiformats::PeerId& peer, const LeaseToken& token) {

@@ -32,6 +32,7 @@ struct Lease {
   multiformats::PeerId peer;
   ObjectFormat format;              // what was asked for
   std::vector<LeasedBlock> blocks;  // one a key of the look-up
+  base::Duration time{};            // for which it was granted, and is again whenever it is read
   base::TimePoint expires{};
 };
 
@@ -47,6 +48,8 @@ class LeaseTable {
   base::Result<LeaseToken> grant(std::shared_ptr<Lease> lease, base::Duration& time);
   /// Null unless this peer was granted this token in this incarnation and it has not ended.
   std::shared_ptr<Lease> find(const multiformats::PeerId& peer, const LeaseToken& token) const;
+  /// The same, of whoever is going to read: the lease's time begins again. A get on a slow link may take longer.
+  std::shared_ptr<Lease> find_to_read(const multiformats::PeerId& peer, const LeaseToken& token);
   void release(const multiformats::PeerId& peer, const LeaseToken& token);
   void release_all(const multiformats::PeerId& peer);
   void clear();
@@ -59,6 +62,8 @@ class LeaseTable {
   };
 
   std::array<std::uint8_t, 16> mac_of(std::uint64_t id, const multiformats::PeerId& peer) const;
+  void arm(std::uint64_t id, Entry& entry);
+  void on_expiry(std::uint64_t id);
   void erase(std::uint64_t id);
 
   base::Clock& clock_;

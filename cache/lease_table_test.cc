@@ -72,6 +72,17 @@ TEST_F(LeaseTableTest, TimeIsBounded) {
   EXPECT_EQ(unspecified, kLeaseTimeDefault);
 }
 
+TEST_F(LeaseTableTest, ALeaseLivesAsLongAsItIsRead) {
+  const LeaseToken token = grant(peer_, 10s);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(table_.find_to_read(peer_, token)) << i;
+    clock_.advance(9s);
+  }
+  clock_.advance(1s);
+  EXPECT_FALSE(table_.find_to_read(peer_, token));
+  EXPECT_EQ(table_.size(), 0u);
+}
+
 TEST_F(LeaseTableTest, ReleasedLeaseLivesWhileItIsRead) {
   const LeaseToken token = grant(peer_);
   const std::shared_ptr<Lease> reading = table_.find(peer_, token);

@@ -222,7 +222,7 @@ std::string LocalBlockSet::why_nothing(const LookupRequest& request) const {
 base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId peer, LeaseToken token,
                                                         std::uint32_t first, std::uint32_t count, std::uint32_t layer,
                                                         std::uint32_t head_begin, std::uint32_t head_end) {
-  const std::shared_ptr<Lease> lease = leases_.find(peer, token);
+  const std::shared_ptr<Lease> lease = leases_.find_to_read(peer, token);
   if (!lease) co_return ExchangeError::kLeaseUnknown;
   const ShardRange part{layer, layer + 1, head_begin, head_end};
   if (!part.is_valid() || !lease->format.shard.covers(part)) co_return ExchangeError::kShardNotHeld;
