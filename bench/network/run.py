@@ -32,7 +32,7 @@ SHEET = Sheet("Figures of the network path", "bench/network/run.py", BARS)
 PARTS = {
     "get": (part_get.run, 300),
     "gpu": (part_gpu.run, 180),
-    "peers": (part_peers.run, 300),
+    "peers": (part_peers.run, 480),
     "link": (part_link.run, 300),
     "serve": (part_serve.run, 240),
     "fixed": (part_fixed.run, 120),
