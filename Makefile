@@ -43,7 +43,7 @@ fuzz: setup  ## Every fuzz target for 60 s (SECONDS_EACH=n for another time)
 fuzz-short: setup  ## Every fuzz target for 10 s on the kept corpus
 	@scripts/test.sh fuzz
 
-bench: build model  ## The benchmarks: get against plain TCP and against recompute
+bench: build model  ## The benchmarks: get against recompute; noise and yamux by themselves
 	@scripts/bench.sh
 
 bench-libp2p: setup  ## Our libp2p beside go-libp2p, rust-libp2p and plain TCP

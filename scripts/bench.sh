@@ -9,5 +9,5 @@ for name in noise_stream_bench yamux_bench; do
     "build/release/bench/$name"
   fi
 done
-echo "== kv_get_bench"
-build/release/bench/kv_get_bench --model="$model" --token-file="$model/tokens.txt"
+echo "== recompute_bench"
+build/release/bench/recompute_bench --model="$model" --token-file="$model/tokens.txt"

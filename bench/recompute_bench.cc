@@ -1,10 +1,9 @@
-// One run, interleaved, medians: plain loopback TCP, our KV get over noise between two processes, and recomputing the
-// same prompt with the reference engine.
+// One run, interleaved, medians: getting a prompt's KV from another process, and recomputing it with the reference
+// engine. What a get reaches beside plain TCP is bench/network's.
 #include "base/child_process.h"
 #include "base/log.h"
 #include "bench/bench_node.h"
 #include "bench/figures.h"
-#include "bench/plain_tcp.h"
 #include "engine/matmul.h"
 #include "engine/model_loader.h"
 #include "engine/token_file.h"
@@ -35,14 +34,11 @@ struct Arguments {
   int rounds = 7;
 };
 
-/// The producer's process: serves the KV and, beside it, plain TCP, until its standard input ends or it is told to
-/// stop.
+/// The producer's process: serves the KV until it is told to stop.
 int serve(const Arguments& arguments) {
   BenchNode node(arguments.shape, arguments.cluster_key, arguments.config_dir);
   node.publish();
-  auto tcp = PlainTcpServer::start();
-  if (!tcp) return std::cerr << "bench: cannot listen on 127.0.0.1\n", 1;
-  std::printf("%s\n%u\n", node.node().addresses().at(0).to_text().c_str(), tcp->port());
+  std::printf("%s\n", node.node().addresses().at(0).to_text().c_str());
   std::fflush(stdout);
   for (;;) ::pause();
 }
@@ -82,7 +78,6 @@ class Recompute {
 };
 
 std::unique_ptr<Recompute> load_recompute(const Arguments& arguments) {
-  if (arguments.model.empty()) return nullptr;
   auto tokens = engine::read_token_file(arguments.token_file);
   auto model = engine::load_model(arguments.model);
   if (!tokens || !model || tokens->size() < arguments.tokens) {
@@ -94,85 +89,54 @@ std::unique_ptr<Recompute> load_recompute(const Arguments& arguments) {
   return std::make_unique<Recompute>(std::move(*model), std::move(*tokens), arguments.chunk);
 }
 
-void print_row(const char* name, double seconds, double bytes, double floor) {
-  std::printf("  %-44s %9.2f ms  %7.3f GB/s  %6.2f x plain TCP\n", name, seconds * 1e3, bytes / seconds / 1e9,
-              floor / seconds);
-}
-
-/// Interleaved rounds over one shape; `recompute` may be null.
-int measure(const Arguments& arguments, const KvShape& shape, Recompute* recompute) {
-  std::vector<std::string> child_arguments = {"--serve",
-                                              "--config-dir=" + arguments.config_dir + "/producer",
-                                              "--cluster-key=" + arguments.cluster_key,
-                                              "--shape",
-                                              std::to_string(shape.layers),
-                                              std::to_string(shape.kv_heads),
-                                              std::to_string(shape.head_dim),
-                                              std::to_string(shape.blocks)};
-  auto producer = base::ChildProcess::start_self(child_arguments);
-  auto address = producer ? producer->read_line() : std::nullopt;
-  auto port = address ? producer->read_line() : std::nullopt;
-  if (!port) return std::cerr << "bench: the producer's process did not start\n", 1;
-  BenchNode consumer(shape, arguments.cluster_key, arguments.config_dir + "/consumer");
-  consumer.connect(*address);
-  auto tcp = PlainTcpClient::connect(static_cast<std::uint16_t>(std::stoi(*port)));
-  if (!tcp) return std::cerr << "bench: cannot connect to the plain TCP server\n", 1;
-  std::vector<std::uint8_t> destination(shape.bytes());
-
-  std::vector<double> plain, get, computed;
-  bool good = true;
-  for (int round = -1; round < arguments.rounds; ++round) {
-    const double plain_seconds = seconds_of([&] { good &= tcp->fetch(destination.data(), destination.size()); });
-    const double get_seconds = seconds_of([&] { good &= consumer.get_all(); });
-    if (!good) return std::cerr << "bench: a fetch failed\n", 1;
-    const double recompute_seconds = recompute && round >= 0 ? seconds_of([&] { recompute->run(); }) : 0;
-    if (round < 0) continue;  // the first round warms up
-    plain.push_back(plain_seconds);
-    get.push_back(get_seconds);
-    computed.push_back(recompute_seconds);
-    if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r  round %d of %d ", round + 1, arguments.rounds);
-  }
-  if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%30s\r", "");
-
-  const auto bytes = static_cast<double>(shape.bytes());
-  const double floor = median(plain);
-  std::printf("%u layers x %u KV heads x %u, fp32, %u tokens: %.1f MB\n", shape.layers, shape.kv_heads, shape.head_dim,
-              shape.blocks * kBlockTokens, bytes / 1e6);
-  print_row("plain TCP, loopback, one connection (floor)", floor, bytes, floor);
-  print_row("KV get over noise, host to host, two processes", median(get), bytes, floor);
-  if (recompute) {
-    print_row("recompute by the reference engine", median(computed), bytes, floor);
-    std::printf("  time to have the KV in place: %.3f of recompute (%.1f times faster)\n",
-                median(get) / median(computed), median(computed) / median(get));
-  } else {
-    std::printf("  recompute: not run: no model of this shape\n");
-  }
-  return 0;
+std::optional<base::ChildProcess> start_producer(const Arguments& arguments, const KvShape& shape) {
+  return base::ChildProcess::start_self({"--serve", "--config-dir=" + arguments.config_dir + "/producer",
+                                         "--cluster-key=" + arguments.cluster_key, "--shape",
+                                         std::to_string(shape.layers), std::to_string(shape.kv_heads),
+                                         std::to_string(shape.head_dim), std::to_string(shape.blocks)});
 }
 
 int run(Arguments& arguments) {
   base::Bytes key(32);
   base::random_bytes(key);
   arguments.cluster_key = base::to_hex(key);
-  std::printf("medians of %d interleaved runs\n", arguments.rounds);
   auto recompute = load_recompute(arguments);
-  if (recompute) {
-    const auto& config = recompute->config();
-    arguments.shape = {static_cast<std::uint32_t>(config.layers), static_cast<std::uint32_t>(config.kv_heads),
-                       static_cast<std::uint32_t>(config.head_dim), arguments.tokens / kBlockTokens};
+  const auto& config = recompute->config();
+  const KvShape shape{static_cast<std::uint32_t>(config.layers), static_cast<std::uint32_t>(config.kv_heads),
+                      static_cast<std::uint32_t>(config.head_dim), arguments.tokens / kBlockTokens};
+  auto producer = start_producer(arguments, shape);
+  auto address = producer ? producer->read_line() : std::nullopt;
+  if (!address) return std::cerr << "bench: the producer's process did not start\n", 1;
+  BenchNode consumer(shape, arguments.cluster_key, arguments.config_dir + "/consumer");
+  consumer.connect(*address);
+
+  std::vector<double> get, computed;
+  for (int round = -1; round < arguments.rounds; ++round) {
+    bool good = true;
+    const double get_seconds = seconds_of([&] { good = consumer.get_all(); });
+    if (!good) return std::cerr << "bench: a fetch failed\n", 1;
+    if (round < 0) continue;  // the first round warms up
+    get.push_back(get_seconds);
+    computed.push_back(seconds_of([&] { recompute->run(); }));
+    if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r  round %d of %d ", round + 1, arguments.rounds);
   }
-  if (const int failed = measure(arguments, arguments.shape, recompute.get())) return failed;
-  // The shape of Llama-3-8B's KV, in fp32: a layer slice of 128 KiB.
-  const KvShape large{.layers = 32, .kv_heads = 8, .head_dim = 128, .blocks = 64};
-  return measure(arguments, large, nullptr);
+  if (isatty(STDERR_FILENO)) std::fprintf(stderr, "\r%30s\r", "");
+
+  std::printf("medians of %d interleaved runs; %u layers x %u KV heads x %u, fp32, %u tokens: %.1f MB\n",
+              arguments.rounds, shape.layers, shape.kv_heads, shape.head_dim, shape.blocks * kBlockTokens,
+              static_cast<double>(shape.bytes()) / 1e6);
+  std::printf("  KV get, two processes on loopback   %9.2f ms\n", median(get) * 1e3);
+  std::printf("  recompute by the reference engine   %9.2f ms, %.1f times longer\n", median(computed) * 1e3,
+              median(computed) / median(get));
+  return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app("KV get against plain TCP and against recompute: medians of interleaved runs", "kv_get_bench");
-  app.add_option("--model", arguments.model, "model folder; without one recompute is not run");
+  CLI::App app("KV get against recompute: medians of interleaved runs", "recompute_bench");
+  app.add_option("--model", arguments.model, "model folder");
   app.add_option("--token-file", arguments.token_file, "the prompt, one token id a line");
   app.add_option("--tokens", arguments.tokens, "tokens of the prompt")
       ->check(CLI::Range(16, 65536))
@@ -187,7 +151,7 @@ int main(int argc, char** argv) {
   base::set_up_logging("warn");
   if (shape.size() == 4) arguments.shape = {shape[0], shape[1], shape[2], shape[3]};
   if (arguments.serve) return serve(arguments);
-  char folder[] = "/tmp/kv_get_bench.XXXXXX";
+  char folder[] = "/tmp/recompute_bench.XXXXXX";
   if (mkdtemp(folder) == nullptr) return std::cerr << "bench: cannot make a folder in /tmp\n", 1;
   arguments.config_dir = folder;
   const int code = run(arguments);
