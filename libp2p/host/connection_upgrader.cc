@@ -21,10 +21,9 @@ ConnectionUpgrader::ConnectionUpgrader(base::Executor executor, base::Clock& clo
 }
 
 auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
-                                        base::TimePoint deadline) -> Steps {
-  auto protocol = co_await propose(stream, security_protocols_, deadline);
-  if (!protocol) co_return protocol.error();
-  auto secured = co_await security(*protocol).secure_outbound(std::move(stream), expected);
+                                        base::TimePoint deadline, std::size_t security) -> Steps {
+  stream = negotiate_lazily(std::move(stream), security_protocols_[security], clock_, deadline - clock_.now());
+  auto secured = co_await securities_[security]->secure_outbound(std::move(stream), expected);
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
   if (!by_handshake) {
@@ -59,13 +58,14 @@ auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps 
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConnection raw, bool is_dialler,
                                                                          std::optional<multiformats::PeerId> expected,
-                                                                         base::TimePoint deadline,
-                                                                         std::stop_token stop) {
+                                                                         base::TimePoint deadline, std::stop_token stop,
+                                                                         std::size_t security) {
   std::shared_ptr<Stream> bottom = std::move(raw.stream);
   const std::stop_callback on_stop(stop, [&bottom] { bottom->reset(); });
   ScopedDeadline time_limit(clock_, deadline, [&bottom] { bottom->reset(); });
   auto stream = std::make_unique<SharedStream>(bottom);
-  Steps steps = is_dialler ? outbound_steps(std::move(stream), expected, deadline) : inbound_steps(std::move(stream));
+  Steps steps =
+      is_dialler ? outbound_steps(std::move(stream), expected, deadline, security) : inbound_steps(std::move(stream));
   auto session = co_await std::move(steps);
   if (!session) {
     bottom->reset();
@@ -78,14 +78,16 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_outbound(
-    RawConnection raw, std::optional<multiformats::PeerId> expected, base::TimePoint deadline, std::stop_token stop) {
-  return upgrade(std::move(raw), true, expected, deadline, std::move(stop));
+    RawConnection raw, std::optional<multiformats::PeerId> expected, base::TimePoint deadline, std::stop_token stop,
+    std::size_t security) {
+  assert(security < securities_.size());
+  return upgrade(std::move(raw), true, expected, deadline, std::move(stop), security);
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_inbound(RawConnection raw,
                                                                                  base::TimePoint deadline,
                                                                                  std::stop_token stop) {
-  return upgrade(std::move(raw), false, std::nullopt, deadline, std::move(stop));
+  return upgrade(std::move(raw), false, std::nullopt, deadline, std::move(stop), 0);
 }
 
 auto ConnectionUpgrader::start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake)

@@ -31,12 +31,18 @@ class ConnectionUpgrader {
   ConnectionUpgrader(base::Executor executor, base::Clock& clock, std::vector<std::unique_ptr<Security>> securities,
                      std::vector<std::unique_ptr<Muxer>> muxers);
 
-  /// Negotiates as the side that dialled: security, then the muxer, unless the handshake has settled it.
+  /// Protocols that upgrade_outbound() can propose.
+  std::size_t security_count() const { return securities_.size(); }
+
+  /// Negotiates as the side that dialled: security, then the muxer, unless the handshake has settled it. Proposes the
+  /// security protocol of the number given and no other, because its first bytes leave with the proposal:
+  /// Error::kProtocolNotSupported if the other side does not speak it, or that of a connection that it has reset.
   /// Error::kTimeout if that has not ended at `deadline`; Error::kClosing once stopped; Error::kPeerIdMismatch if
   /// another peer than `expected` is there. On any error the raw stream has been reset.
   base::Task<base::Result<UpgradedConnection>> upgrade_outbound(RawConnection raw,
                                                                 std::optional<multiformats::PeerId> expected,
-                                                                base::TimePoint deadline, std::stop_token stop);
+                                                                base::TimePoint deadline, std::stop_token stop,
+                                                                std::size_t security = 0);
   /// The same as the side that listens; any peer is welcome.
   base::Task<base::Result<UpgradedConnection>> upgrade_inbound(RawConnection raw, base::TimePoint deadline,
                                                                std::stop_token stop);
@@ -51,7 +57,7 @@ class ConnectionUpgrader {
   using Steps = base::Task<base::Result<Session>>;
 
   Steps outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
-                       base::TimePoint deadline);
+                       base::TimePoint deadline, std::size_t security);
   /// Where there is only one protocol to propose, what follows goes with the proposal, without waiting for the answer.
   base::Task<base::Result<std::string>> propose(std::unique_ptr<Stream>& stream,
                                                 const std::vector<std::string>& protocols, base::TimePoint deadline);
@@ -59,7 +65,8 @@ class ConnectionUpgrader {
   base::Result<Session> start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake);
   base::Task<base::Result<UpgradedConnection>> upgrade(RawConnection raw, bool is_dialler,
                                                        std::optional<multiformats::PeerId> expected,
-                                                       base::TimePoint deadline, std::stop_token stop);
+                                                       base::TimePoint deadline, std::stop_token stop,
+                                                       std::size_t security);
   Security& security(const std::string& protocol) const;
 
   base::Executor executor_;

@@ -10,6 +10,16 @@
 
 namespace libp2p {
 
+namespace {
+
+/// Whether this may mean that the other side does not speak the security protocol proposed. Its answer is lost where it
+/// resets the connection because of what came behind the proposal.
+bool may_be_refusal(const base::Error& error) {
+  return error == Error::kProtocolNotSupported || error == Error::kReset || error == Error::kUnexpectedEof;
+}
+
+}  // namespace
+
 Dialler::Dialler(const base::Executor& executor, base::Clock& clock, TaskGroup tasks,
                  std::vector<std::unique_ptr<Transport>> transports, std::unique_ptr<Resolver> resolver,
                  ConnectionUpgrader& upgrader, std::shared_ptr<const ConnectionGate> gate, std::size_t attempts_max)
@@ -93,10 +103,17 @@ base::Task<Dialler::Result> Dialler::attempt(Expected expected, multiformats::Mu
 base::Task<Dialler::Result> Dialler::dial_and_upgrade(Transport& transport, Expected expected,
                                                       multiformats::Multiaddr address, base::TimePoint deadline,
                                                       std::stop_token stop) {
-  auto raw = co_await transport.dial(std::move(address), deadline - clock_.now(), stop);
-  if (!raw) co_return raw.error();
-  auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline, stop);
-  co_return connection;
+  const std::string place = address.to_text();
+  for (std::size_t security = refused_.first_to_try(place);; ++security) {
+    auto raw = co_await transport.dial(address, deadline - clock_.now(), stop);
+    if (!raw) co_return raw.error();
+    auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline, stop, security);
+    if (connection && security > 0) refused_.on_refused(place, security - 1);
+    // Whoever is there now may speak what was refused before.
+    if (!connection) refused_.forget(place);
+    const bool tries_next = !connection && may_be_refusal(connection.error());
+    if (!tries_next || security + 1 >= upgrader_.security_count()) co_return connection;
+  }
 }
 
 base::Result<std::unique_ptr<Listener>> Dialler::listen(const multiformats::Multiaddr& address) {

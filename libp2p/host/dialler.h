@@ -6,6 +6,7 @@
 #include "libp2p/host/connection_upgrader.h"
 #include "libp2p/host/dial_backoff.h"
 #include "libp2p/host/places.h"
+#include "libp2p/host/refused_securities.h"
 #include "libp2p/host/task_group.h"
 
 #include <memory>
@@ -59,6 +60,7 @@ class Dialler {
                                               base::TimePoint deadline, std::stop_token stop);
   base::Task<Result> attempt(Expected expected, multiformats::Multiaddr address, base::TimePoint deadline,
                              std::stop_token stop);
+  /// With the first security protocol that is not known to be refused there, and on to the next where one is.
   base::Task<Result> dial_and_upgrade(Transport& transport, Expected expected, multiformats::Multiaddr address,
                                       base::TimePoint deadline, std::stop_token stop);
   Transport* transport_for(const multiformats::Multiaddr& address) const;
@@ -71,6 +73,7 @@ class Dialler {
   ConnectionUpgrader& upgrader_;
   std::shared_ptr<const ConnectionGate> gate_;
   DialBackoff backoff_;
+  RefusedSecurities refused_;
   Places places_;
 };
 

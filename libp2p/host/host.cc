@@ -4,11 +4,26 @@
 #include "libp2p/host/host_impl.h"
 #include "libp2p/muxers/yamux/yamux_muxer.h"
 #include "libp2p/security/noise/noise_security.h"
+#include "libp2p/security/tls/tls_security.h"
 #include "libp2p/transports/tcp/tcp_transport.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace libp2p {
+
+namespace {
+
+std::unique_ptr<Security> make_security(std::string_view name, const multiformats::PrivateKey& key,
+                                        const std::string& muxer) {
+  if (name == "/tls/1.0.0") return std::make_unique<tls::TlsSecurity>(key, std::vector<std::string>{muxer});
+  if (name == "/noise") return std::make_unique<noise::NoiseSecurity>(key, muxer);
+  throw std::invalid_argument("HostConfig::securities: no such protocol");
+}
+
+}  // namespace
+
+std::vector<std::string> default_securities() { return {"/tls/1.0.0", "/noise"}; }
 
 std::unique_ptr<Host> Host::create(const base::Executor& executor, base::Clock& clock, HostConfig config) {
   YamuxConfig yamux;
@@ -22,8 +37,10 @@ std::unique_ptr<Host> Host::create(const base::Executor& executor, base::Clock& 
   parts.transports.push_back(std::make_unique<TcpTransport>(executor, clock));
   parts.resolver = std::make_unique<CaresResolver>(executor);
   parts.muxers.push_back(std::make_unique<YamuxMuxer>(clock, yamux));
-  std::string muxer(parts.muxers.front()->protocol_id());
-  parts.securities.push_back(std::make_unique<noise::NoiseSecurity>(config.key, std::move(muxer)));
+  const std::string muxer(parts.muxers.front()->protocol_id());
+  for (const std::string& security : config.securities) {
+    parts.securities.push_back(make_security(security, config.key, muxer));
+  }
   return std::make_unique<HostImpl>(executor, clock, std::move(config), std::move(parts));
 }
 

@@ -17,6 +17,9 @@
 
 namespace libp2p {
 
+/// TLS, whose cipher the processor has; then noise, which every libp2p speaks.
+std::vector<std::string> default_securities();
+
 struct HostConfig {
   multiformats::PrivateKey key;
   std::string agent_version = "kv-cache-p2p/0.1.0";
@@ -51,6 +54,9 @@ struct HostConfig {
   std::optional<base::Duration> idle_timeout = std::nullopt;
   /// Addresses to announce besides those listened on (--external-ip).
   std::vector<multiformats::Multiaddr> external_addresses = {};
+  /// What secures connections, in the order in which it is proposed. The first is proposed without waiting for the
+  /// answer; a peer that does not speak it is dialled again with the next.
+  std::vector<std::string> securities = default_securities();
   /// The protocol of data connections: agreed on in the security handshake in place of a muxer, it stands for the
   /// secured stream itself. Offered by open_data_connection(), accepted from peers; empty: neither.
   std::string data_protocol = {};
@@ -131,7 +137,7 @@ struct ConnectOptions {
 /// Not thread-safe: all calls on the executor that it was made with. Destroy it only after close() has completed.
 class Host {
  public:
-  /// The default stack: TCP, noise, yamux. `clock` and the executor's context outlive the host.
+  /// The default stack: TCP, HostConfig::securities, yamux. `clock` and the executor's context outlive the host.
   static std::unique_ptr<Host> create(const base::Executor& executor, base::Clock& clock, HostConfig config);
   virtual ~Host() = default;
 

@@ -5,6 +5,7 @@
 #include "libp2p/host/host_impl.h"
 #include "libp2p/muxers/yamux/yamux_muxer.h"
 #include "libp2p/security/noise/noise_security.h"
+#include "libp2p/security/tls/tls_security.h"
 #include "libp2p/transports/tcp/tcp_transport.h"
 
 #include <gtest/gtest.h>

@@ -113,7 +113,7 @@ base::Result<bool> TlsHandshake::advance() {
   if (result == 1) {
     const bool is_agreed = client_secret_ && server_secret_ && remote_key_;
     if (!is_agreed) return Error::kHandshakeFailed;
-    // A listener that knows none of ours ends the handshake; one that does not know ALPN is no libp2p.
+    // A listener that knows none of our protocols ends the handshake; one that does not know ALPN is no libp2p.
     const unsigned char* protocol = nullptr;
     unsigned size = 0;
     SSL_get0_alpn_selected(ssl_.get(), &protocol, &size);
@@ -121,17 +121,9 @@ base::Result<bool> TlsHandshake::advance() {
     return true;
   }
   if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return false;
-  const base::Error error = failure();
   ERR_clear_error();
-  return base::Result<bool>(boost::system::in_place_error, error);
-}
-
-base::Error TlsHandshake::failure() const {
-  if (refusal_) return refusal_;
-  constexpr int kNoApplicationProtocolAlert = SSL_AD_REASON_OFFSET + SSL_AD_NO_APPLICATION_PROTOCOL;
-  const int reason = ERR_GET_REASON(ERR_peek_error());
-  if (reason == kNoApplicationProtocolAlert) return Error::kProtocolNotSupported;
-  return Error::kHandshakeFailed;
+  if (!refusal_) return Error::kHandshakeFailed;
+  return base::Result<bool>(boost::system::in_place_error, refusal_);
 }
 
 base::Bytes TlsHandshake::take_output() {
@@ -201,7 +193,6 @@ int TlsHandshake::select_alpn(base::ConstBytes offered, base::ConstBytes& select
     selected = base::as_bytes(*known);
     return SSL_TLSEXT_ERR_OK;
   }
-  refusal_ = Error::kProtocolNotSupported;
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 

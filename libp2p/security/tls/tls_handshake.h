@@ -48,8 +48,8 @@ class TlsHandshake {
   ~TlsHandshake();
 
   /// Goes on as far as it can. True once the handshake is over; false if it needs bytes. An error tells why it has
-  /// failed: those of verify_certificate(), Error::kPeerIdMismatch, Error::kProtocolNotSupported (no muxer in common),
-  /// else Error::kHandshakeFailed. take_output() goes to the other side in each case.
+  /// failed: those of verify_certificate(), Error::kPeerIdMismatch, else Error::kHandshakeFailed. take_output() goes to
+  /// the other side in each case.
   base::Result<bool> advance();
   base::Bytes take_output();
   /// Error::kMessageTooLong beyond kHandshakeMaxBytes.
@@ -66,7 +66,6 @@ class TlsHandshake {
  private:
   struct Callbacks;
 
-  base::Error failure() const;
   int verify(const std::function<x509_st*()>& only_certificate);
   int select_alpn(base::ConstBytes offered, base::ConstBytes& selected);
   void take_key_log(std::string_view line);

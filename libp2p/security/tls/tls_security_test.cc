@@ -282,7 +282,7 @@ TEST_F(TlsPeerTest, ADiallerThatOffersNothingWeKnowIsRefused) {
   options.key = made.key.get();
   options.protocols = {"h2"};
   const auto [listening, dialling] = meet(options);
-  EXPECT_EQ(listening, Error::kProtocolNotSupported);
+  EXPECT_EQ(listening, Error::kHandshakeFailed);
   EXPECT_EQ(dialling, Error::kHandshakeFailed) << "a listener may pick only what was offered";
 }
 
