@@ -4,10 +4,13 @@
 #include "base/clock.h"
 #include "base/task.h"
 #include "cache/counters.h"
+#include "cache/fetch_schedule.h"
+#include "cache/peer_estimates.h"
 #include "exchange/log_once.h"
 #include "gpu/staging_pool.h"
 #include "multiformats/peer_id.h"
 
+#include <functional>
 #include <memory>
 #include <set>
 
@@ -20,6 +23,7 @@ class Exchange;
 class GpuConnector;
 class LocalBlockSet;
 class ModelRegistry;
+struct ShardMatch;
 class WorkerPool;
 
 /// Peers that let a deadline pass. They are asked again, but no longer waited for at length until they have answered
@@ -54,8 +58,8 @@ struct DirectPath {
   std::size_t step_bytes = kDirectStepBytes;
 };
 
-/// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers` and
-/// `counters`, which are thread-safe, and `executor`, to which anybody may post.
+/// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers`, `estimates`
+/// and `counters`, which are thread-safe, and `executor`, to which anybody may post.
 struct CacheContext {
   base::Executor executor;
   base::Clock* clock = nullptr;
@@ -69,6 +73,10 @@ struct CacheContext {
   std::size_t direct_copies = 0;
   std::shared_ptr<ExchangeLink> link = std::make_shared<ExchangeLink>();
   SuspectPeers suspects;
+  PeerEstimates estimates;
+  FetchLimits fetch_limits;
+  /// A peer has answered after its match was decided.
+  std::function<void(const ShardMatch&)> on_late_answer;
   LogOnce logged;
   CacheCounters counters;
 };

@@ -19,6 +19,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   context_.models = &models_;
   context_.index = &index;
   context_.direct = direct;
+  context_.fetch_limits = config.fetch_limits;
   LocalBlockSet::Parts parts;
   parts.executor = executor;
   parts.clock = &clock;
@@ -41,6 +42,12 @@ CacheManager::~CacheManager() {
 void CacheManager::attach(Exchange& exchange) {
   context_.link->exchange = &exchange;
   local_->set_epoch(exchange.epoch());
+  context_.on_late_answer = [this](const ShardMatch& match) {
+    // A copy: one that ends at once is taken out.
+    std::vector<std::shared_ptr<TransferOperation>> transfers;
+    for (const auto& [id, transfer] : transfers_) transfers.push_back(transfer);
+    for (const auto& transfer : transfers) transfer->on_late_answer(match);
+  };
   local_->on_stored = [link = context_.link](const Fingerprint& fingerprint, const ObjectFormat& format,
                                              const BlockKey& key) {
     if (link->exchange != nullptr) link->exchange->announce_stored(fingerprint, format, key);
@@ -362,6 +369,12 @@ CoreStats CacheManager::stats() const {
       {"frames_corrupt", c.frames_corrupt},
       {"blocks_failed", c.blocks_failed},
       {"fetches_retried", c.fetches_retried},
+      {"fetch_pieces", c.pieces},
+      {"fetch_pieces_moved", c.pieces_moved},
+      {"fetch_hedges", c.hedges},
+      {"fetch_hedges_won", c.hedges_won},
+      {"fetch_hedge_bytes", c.hedge_bytes},
+      {"transfers_of_many_sources", c.transfers_of_many},
       {"puts", c.puts},
       {"blocks_published", c.blocks_published},
       {"blocks_dropped", c.blocks_dropped},

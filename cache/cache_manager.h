@@ -37,6 +37,7 @@ struct CacheConfig {
   std::size_t store_bytes_max = std::size_t{1} << 30;
   /// 0: by the number of cores.
   unsigned workers = 0;
+  FetchLimits fetch_limits = {};
 };
 
 /// The calls of KvCore (provider/kv_core.h says what they promise): thread-safe. The others: node thread.

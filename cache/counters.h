@@ -13,6 +13,10 @@ struct CacheCounters {
   std::atomic<std::uint64_t> transfers{0}, transfers_short{0};
   std::atomic<std::uint64_t> bytes_from_peers{0}, bytes_from_local{0};
   std::atomic<std::uint64_t> frames_corrupt{0}, blocks_failed{0}, fetches_retried{0};
+  // Fetches in pieces: asked for, taken from a source that had not begun, asked for twice because the first was late,
+  // of those the ones that came first, and their bytes.
+  std::atomic<std::uint64_t> pieces{0}, pieces_moved{0}, hedges{0}, hedges_won{0}, hedge_bytes{0};
+  std::atomic<std::uint64_t> transfers_of_many{0};  // that more than one peer had a part in
   std::atomic<std::uint64_t> puts{0}, blocks_published{0}, blocks_dropped{0};
   std::atomic<std::uint64_t> offers{0};
   // Reads of offered blocks for peers, layer by layer; several run at once, so this is more than the time that passed.

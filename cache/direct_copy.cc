@@ -93,6 +93,7 @@ void DirectCopy::on_copied(const Step& step, base::Result<> outcome) {
     --steps_in_flight_;
     ++threads_;
     bytes_ += bytes;
+    time_ = std::chrono::steady_clock::now() - started_;
     if (unchanged < step.blocks) note_failure(step, good, outcome);
   }
   go_on();

@@ -59,6 +59,8 @@ class DirectCopy : public std::enable_shared_from_this<DirectCopy> {
   const std::vector<Missing>& missing() const { return missing_; }
   std::size_t bytes() const { return bytes_; }
   std::size_t stale_blocks() const { return stale_blocks_; }
+  /// From its start until the last bytes were in place.
+  base::Duration time() const { return time_; }
   /// Lets go of the peer's region.
   void release_region() { plan_.from.reset(); }
 
@@ -93,6 +95,7 @@ class DirectCopy : public std::enable_shared_from_this<DirectCopy> {
   std::vector<Missing> missing_;
   std::size_t bytes_ = 0;
   std::size_t stale_blocks_ = 0;
+  base::Duration time_{};
 };
 
 }  // namespace kvp2p

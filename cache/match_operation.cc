@@ -94,6 +94,8 @@ void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t promised_
     Question question;
     question.peer = peer;
     question.shard = shard;
+    question.into = shards_[shard];
+    if (promised_end > 0) ++shards_[shard]->answers_expected;
     question.promised_end = promised_end;
     question.patience_end = patience_end(peer, promised_end);
     questions_.push_back(question);
@@ -130,7 +132,10 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
   LookupRequest lookup = self->make_lookup(self->questions_[number].shard, from);
   const base::TimePoint deadline = self->state_->request().deadline;
   auto answer = co_await exchange->lookup(peer, std::move(lookup), deadline);
-  self->questions_[number].answered = true;
+  Question& question = self->questions_[number];
+  question.answered = true;
+  const auto shard = question.into.lock();
+  if (shard && question.promised_end > 0) --shard->answers_expected;
   if (answer) {
     self->context_.suspects.remove(peer);
     self->take_answer(number, from, std::move(*answer));
@@ -138,6 +143,8 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
     if (answer.error() == ExchangeError::kTimeout) self->context_.suspects.add(peer);
     self->note_reason(peer, answer.error().message());
   }
+  // Transfers that have begun with what others answered.
+  if (shard && self->decided_ && self->context_.on_late_answer) self->context_.on_late_answer(*shard);
   self->review();
 }
 
@@ -159,12 +166,13 @@ void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAns
   }
   // Ends the lease when it goes, which is at once if the match has ended.
   taken->lease = std::make_shared<PeerLease>(context_.executor, context_.link, question.peer, answer.lease);
+  taken->promised_bytes_per_second = answer.expected_bytes_per_second;
   taken->holding.bytes_per_second = answer.expected_bytes_per_second;
   if (has_direct_blocks(context_.direct, question.peer, answer.blocks)) {
     taken->holding.bytes_per_second = std::max(answer.expected_bytes_per_second, kDirectBytesPerSecond);
   }
   taken->blocks = std::move(answer.blocks);
-  if (question.shard < shards_.size()) shards_[question.shard]->answers.push_back(std::move(taken));
+  if (const auto shard = question.into.lock()) shard->answers.push_back(std::move(taken));
 }
 
 void MatchOperation::note_reason(const multiformats::PeerId& peer, const std::string& reason) {

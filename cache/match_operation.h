@@ -34,6 +34,8 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   struct Question {
     multiformats::PeerId peer;
     std::size_t shard = 0;
+    /// Transfers use what is answered when the match is over.
+    std::weak_ptr<ShardMatch> into;
     /// End of the blocks that the index promises; 0 if it knows nothing.
     std::size_t promised_end = 0;
     base::TimePoint patience_end{};

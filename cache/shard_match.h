@@ -34,18 +34,22 @@ struct PeerAnswer {
   std::shared_ptr<PeerLease> lease;
   Holding holding;
   std::vector<FoundBlock> blocks;  // [match block - holding.first]
+  /// What the holder expects to serve at; 0 if it did not say.
+  std::uint64_t promised_bytes_per_second = 0;
 
   const std::optional<ContentDigest>& root_of_block(std::size_t block) const {
     return blocks[block - holding.first].root;
   }
 };
 
-/// Once the match is decided, nothing changes but that late answers are added: they serve when another peer fails.
+/// Once the match is decided, nothing changes but that late answers are added: transfers under way use them, too.
 struct ShardMatch {
   ObjectFormat format;
   std::vector<std::shared_ptr<const BlockPin>> local;  // one a key; null where nothing is here
   std::vector<std::shared_ptr<const PeerAnswer>> answers;
   std::vector<int> sources;  // see plan_sources
+  /// Peers that are known to have some of the blocks and have not answered yet.
+  std::size_t answers_expected = 0;
 };
 
 }  // namespace kvp2p

@@ -22,6 +22,7 @@ void TransferOperation::reopen(const PeerAnswer& answer, const DirectCopy& copy)
   }
   for (std::size_t block = copy.first(); block < copy.first() + copy.blocks(); ++block) {
     if (missing_of_block[block] == 0) continue;
+    not_in_place_[block] = 1;
     const bool untouched = missing_of_block[block] == layers;
     if (untouched) begun_by_[block] = nullptr;
     // With no root there is no stored copy: the rest comes out of the same offer, or not at all.
@@ -32,7 +33,7 @@ void TransferOperation::reopen(const PeerAnswer& answer, const DirectCopy& copy)
     }
     for (std::uint32_t layer = 0; layer < layers; ++layer) {
       const bool is_missing = missing[layer * blocks() + block] != 0;
-      if (is_missing != compares) claim(layer, block, false);
+      if (is_missing != compares) want(layer, block);
       if (!compares || is_missing) continue;
       in_place_[layer * blocks() + block] = 1;
       ++to_compare_[block];
@@ -90,20 +91,15 @@ void TransferOperation::on_compared(const Delivery& delivery, std::size_t first_
   if (differs < equal.size()) {
     fail_from(first + differs, name_of_source(delivery) + " took back a block of which it has another computation");
   }
-  const auto& answers = plan_.match->answers;
-  const auto answer =
-      std::find_if(answers.begin(), answers.end(), [&](const auto& one) { return one.get() == delivery.answer; });
-  for (std::size_t begin = first, end = first; begin < first + differs; begin = end) {
-    while (end < first + differs && --to_compare_[end] == 0) reopen_rest(end++);
-    if (begin < end) start_fetch(*answer, begin, end);
-    // One that is still to be compared in another layer.
-    if (end < first + differs) ++end;
+  for (std::size_t block = first; block < first + differs; ++block) {
+    if (--to_compare_[block] == 0) reopen_rest(block);
   }
+  pump_peers();
 }
 
 void TransferOperation::reopen_rest(std::size_t block) {
   for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) {
-    if (!in_place(layer, block)) claim(layer, block, false);
+    if (!in_place(layer, block)) want(layer, block);
   }
 }
 

@@ -9,16 +9,17 @@ namespace kvp2p {
 /// Node thread only. Passes what the exchange brings on to its operation, which outlives it.
 class TransferOperation::PeerFetch final : public FetchSink {
  public:
-  PeerFetch(TransferOperation& operation, std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t last)
-      : operation_(operation), answer_(std::move(answer)), first_(first), last_(last) {}
+  PeerFetch(TransferOperation& operation, std::shared_ptr<const PeerAnswer> answer, FetchSchedule::Piece piece)
+      : operation_(operation), answer_(std::move(answer)), piece_(std::move(piece)) {}
 
   void start(Exchange& exchange, FetchRequest request, base::TimePoint deadline) {
     fetch_ = exchange.fetch(std::move(request), *this, deadline);
   }
 
+  const FetchSchedule::Piece& piece() const { return piece_; }
   /// Transfer blocks [first, last) were asked for.
-  std::size_t first() const { return first_; }
-  std::size_t last() const { return last_; }
+  std::size_t first() const { return piece_.first; }
+  std::size_t last() const { return piece_.end; }
   const PeerAnswer& answer() const { return *answer_; }
   bool ended() const { return ended_; }
   /// Tells the peer to stop. Not from inside one of its calls.
@@ -40,8 +41,7 @@ class TransferOperation::PeerFetch final : public FetchSink {
  private:
   TransferOperation& operation_;
   const std::shared_ptr<const PeerAnswer> answer_;
-  const std::size_t first_;
-  const std::size_t last_;
+  const FetchSchedule::Piece piece_;
   bool ended_ = false;
   std::unique_ptr<Fetch> fetch_;
 };

@@ -20,10 +20,16 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
     : context_(context),
       plan_(std::move(plan)),
       state_(std::move(state)),
-      claimed_(plan_.slots.size() * plan_.format.shard.layers(), 0),
+      schedule_(plan_.slots.size(), plan_.format.shard.layers(), plan_.format.layer_slice_bytes(),
+                context.fetch_limits),
+      schedule_layer_(plan_.format.shard.layers()),
       leaves_(plan_.slots.size()),
       layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()),
-      begun_by_(plan_.slots.size(), nullptr) {}
+      begun_by_(plan_.slots.size(), nullptr),
+      given_back_(plan_.slots.size(), 0),
+      not_in_place_(plan_.slots.size(), 0) {
+  for (std::uint32_t i = 0; i < plan_.layer_order.size(); ++i) schedule_layer_[plan_.layer_order[i]] = i;
+}
 
 TransferOperation::~TransferOperation() = default;
 
@@ -41,7 +47,8 @@ void TransferOperation::start() {
       });
     });
   }
-  start_planned_fetches();
+  want_planned_blocks();
+  pump_peers();
   pump_local();
 }
 
@@ -49,9 +56,13 @@ void TransferOperation::end() {
   if (ended_) return;
   ended_ = true;
   deadline_.reset();
+  late_timer_.reset();
   gated_.clear();
   for (const auto& copy : std::exchange(gated_direct_, {})) copy->give_up();
-  if (!fetches_.empty() && context_.link->exchange != nullptr) {
+  schedule_.end_flows();
+  take_samples();
+  if (used_sources_.size() > 1) ++context_.counters.transfers_of_many;
+  if (!used_sources_.empty() && context_.link->exchange != nullptr) {
     const base::Duration time = context_.link->exchange->stats().deserialise_time - deserialise_before_;
     state_->update_report([time](TransferReport& report) { report.deserialise = time; });
   }
@@ -70,13 +81,6 @@ void TransferOperation::end() {
 }
 
 void TransferOperation::on_deadline() { state_->finish("deadline passed", TransferState::End::kDeadline); }
-
-bool TransferOperation::block_claimed(std::size_t block) const {
-  for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) {
-    if (!is_claimed(layer, block)) return false;
-  }
-  return true;
-}
 
 // From this node
 // ---------------------------------------------------------------------------------------------------------
@@ -104,7 +108,6 @@ std::shared_ptr<TransferOperation::Delivery> TransferOperation::next_local() {
       const auto leaves = stored.leaves.begin() + layer * held.heads() + head;
       delivery->leaves.insert(delivery->leaves.end(), leaves, leaves + wanted.heads());
       delivery->pins.push_back(pin);
-      claim(delivery->layer, local_block_, true);
     }
     delivery->on_release = [weak = weak_from_this(), executor = context_.executor] {
       boost::asio::post(executor, [weak] {
@@ -196,8 +199,13 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
   if (block < state_->good() && log_first(delivery.answer, "corrupt")) {
     LOG_WARN("block {} layer {} from {}: bytes do not match their digest, not used", block, delivery.layer, source);
   }
-  for (std::size_t i = 0; i < count; ++i) claim(delivery.layer, block + i, false);
-  replace(block, block + count, delivery.answer, source + " sent corrupt bytes");
+  const std::string reason = source + " sent corrupt bytes";
+  if (delivery.answer == nullptr) {
+    for (std::size_t i = 0; i < count; ++i) give_up_local(delivery.layer, block + i, reason);
+    return pump_peers();
+  }
+  for (std::size_t i = 0; i < count; ++i) want(delivery.layer, block + i);
+  give_up(source_of(delivery.answer), block, block + count, reason);
 }
 
 bool TransferOperation::log_first(const PeerAnswer* answer, const char* what) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cache/direct_source.h"
+#include "cache/fetch_schedule.h"
 #include "cache/shard_match.h"
 #include "cache/transfer_state.h"
 #include "exchange/exchange.h"
@@ -43,6 +44,10 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void start();
   /// Once the state has ended: stops the peers. Not from inside a fetch's call.
   void end();
+  /// A peer has answered for this match: it may help.
+  void on_late_answer(const ShardMatch& match) {
+    if (plan_.match.get() == &match) pump_peers();
+  }
 
  private:
   class PeerFetch;
@@ -65,37 +70,51 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   };
 
   std::size_t blocks() const { return plan_.slots.size(); }
-  bool is_claimed(std::uint32_t layer, std::size_t block) const { return claimed_[layer * blocks() + block] != 0; }
-  void claim(std::uint32_t layer, std::size_t block, bool taken) { claimed_[layer * blocks() + block] = taken; }
-  bool block_claimed(std::size_t block) const;
-  /// No layer of it has come or been asked for.
-  bool is_untouched(std::size_t block) const;
+  /// Brought by somebody, or of no concern to peers.
+  bool is_claimed(std::uint32_t layer, std::size_t block) const {
+    return schedule_.is_here(schedule_layer_[layer], block);
+  }
+  void claim(std::uint32_t layer, std::size_t block) { schedule_.arrived(schedule_layer_[layer], block); }
+  void want(std::uint32_t layer, std::size_t block) { schedule_.want(schedule_layer_[layer], block); }
   std::string name_of_source(const Delivery& delivery) const;
 
   // Sources
   void pump_local();
   std::shared_ptr<Delivery> next_local();
-  void start_planned_fetches();
-  /// Blocks [first, end) out of the peer's memory where that can be, and by start_fetch otherwise.
-  void start_source(const std::shared_ptr<const PeerAnswer>& answer, std::size_t first, std::size_t end);
-  void start_direct(const std::shared_ptr<const PeerAnswer>& answer, std::shared_ptr<PeerRegion> region,
-                    std::size_t first, std::size_t end);
-  void on_direct_end(const std::shared_ptr<const PeerAnswer>& answer, DirectCopy& copy);
+  void want_planned_blocks();
+  /// Hands out what is wanted: in place where that can be, and otherwise over the network, to all who have it.
+  void pump_peers();
+  void add_sources();
+  FetchSchedule::Source describe(std::size_t answer) const;
+  /// The schedule's number of a source is its place in the match's answers.
+  const std::shared_ptr<const PeerAnswer>& answer_of(std::size_t source) const { return plan_.match->answers[source]; }
+  std::size_t source_of(const PeerAnswer* answer) const;
+  void start_direct_copies();
+  void start_direct(std::size_t source, std::shared_ptr<PeerRegion> region, std::size_t first, std::size_t end);
+  void on_direct_end(std::size_t source, DirectCopy& copy);
   /// What the copy did not bring is to be brought by somebody.
   void reopen(const PeerAnswer& answer, const DirectCopy& copy);
   /// States why blocks come over the network.
   void note_staged(const PeerAnswer& answer, const std::string& why);
-  void start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end);
+  std::string why_staged(const PeerAnswer& answer, std::size_t block) const;
+  void start_piece(const FetchSchedule::Piece& piece);
+  /// Moves or asks again for what is late, and looks again after a while.
+  void look_for_late();
+  void look_for_late_again();
+  /// Ends fetches that nobody waits for, later: not from inside a fetch's call.
+  void sweep_soon();
+  void sweep();
+  void take_samples();
   void on_frame(PeerFetch& fetch, ReceivedFrame frame);
   bool in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const;
   /// The transfer's number of a block that a peer numbers as in its look-up.
   std::size_t block_of(const PeerFetch& fetch, std::uint32_t peers_number) const;
   void on_gone(PeerFetch& fetch, std::uint32_t first, std::uint32_t count);
   void on_fetch_end(PeerFetch& fetch, base::Result<> outcome);
-  /// Another peer's blocks for those that `failed` did not bring; the prefix ends at the first that nobody else has.
-  void replace(std::size_t first, std::size_t end, const PeerAnswer* failed, const std::string& reason);
-  /// The answer that reaches furthest from `block` on and has not failed, and where its run ends.
-  std::shared_ptr<const PeerAnswer> other_source(std::size_t block, std::size_t end, std::size_t& reach) const;
+  /// A source cannot bring blocks [first, end): others are asked; the prefix ends at the first that nobody else has.
+  void give_up(std::size_t source, std::size_t first, std::size_t end, const std::string& reason);
+  /// The local copy of this block is no good.
+  void give_up_local(std::uint32_t layer, std::size_t block, const std::string& reason);
   /// This block and those after it have failed; peers that bring nothing else are told to stop.
   void fail_from(std::size_t block, const std::string& reason);
   /// Whether the rest of a block may come from `answer`: another peer that computed the same block has other roundings,
@@ -126,8 +145,9 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   CacheContext& context_;
   const TransferPlan plan_;
   const std::shared_ptr<TransferState> state_;
-  /// [layer][block]: brought or being brought by somebody.
-  std::vector<std::uint8_t> claimed_;
+  /// What is wanted of peers and who was asked for it. It numbers layers in the order in which they are wanted.
+  FetchSchedule schedule_;
+  std::vector<std::uint32_t> schedule_layer_;  // by the region's layer
   /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
   std::vector<std::vector<ContentDigest>> leaves_;
   std::vector<std::uint32_t> layers_to_come_;
@@ -138,7 +158,15 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   std::vector<std::uint8_t> in_place_;
   std::vector<std::uint32_t> to_compare_;
   std::vector<std::unique_ptr<PeerFetch>> fetches_;
-  std::set<const PeerAnswer*> failed_answers_;
+  /// Why the last source failed.
+  std::string failure_;
+  /// Blocks that a source has failed to bring, and those that are not to be tried in place again.
+  std::vector<std::uint8_t> given_back_;
+  std::vector<std::uint8_t> not_in_place_;
+  std::vector<std::uint8_t> told_staged_;  // one a source
+  std::set<std::size_t> used_sources_;
+  bool sweeping_ = false;
+  std::unique_ptr<base::Timer> late_timer_;
   /// The next local work: position in layer_order, block.
   std::size_t local_layer_ = 0;
   std::size_t local_block_ = 0;

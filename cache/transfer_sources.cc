@@ -1,4 +1,4 @@
-// Where a transfer's blocks come from: peers' memory in place, peers' streams, other peers when one fails.
+// Which peers bring a transfer's blocks: all who have them, others when one fails or is late.
 #include "base/log.h"
 #include "cache/transfer_fetch.h"
 
@@ -6,123 +6,190 @@
 
 namespace kvp2p {
 
-void TransferOperation::start_planned_fetches() {
+namespace {
+
+/// A peer of which nothing is known, and one that has let deadlines pass.
+constexpr double kRateGuess = 1e9;
+constexpr double kSuspectRateGuess = 1e7;
+/// A source is late after tens of milliseconds; so often it is looked at, while another could help.
+constexpr base::Duration kLateCheckTime = std::chrono::milliseconds(20);
+
+}  // namespace
+
+// Who is asked -------------------------------------------------------------------------------------------------------
+
+void TransferOperation::want_planned_blocks() {
   fetch_started_ = std::chrono::steady_clock::now();
-  std::size_t block = 0;
-  while (block < blocks()) {
-    const int source = plan_.match->sources[plan_.first_block + block];
-    std::size_t end = block;
-    while (end < blocks() && plan_.match->sources[plan_.first_block + end] == source) ++end;
-    if (source > kLocalSource) start_source(plan_.match->answers[source - 1], block, end);
-    block = end;
+  for (std::size_t block = 0; block < blocks(); ++block) {
+    if (plan_.match->sources[plan_.first_block + block] <= kLocalSource) continue;
+    for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) want(layer, block);
   }
 }
 
-void TransferOperation::start_source(const std::shared_ptr<const PeerAnswer>& answer, std::size_t first,
-                                     std::size_t end) {
-  // What goes over the network is asked for in runs as long as can be.
-  std::size_t staged = first;
-  for (std::size_t block = first; block < end;) {
-    DirectRun run = find_direct_run(context_.direct, plan_, *answer, block, end);
-    for (std::size_t b = block; b < run.end && run.region; ++b) {
-      if (!is_untouched(b)) {
-        run.region = nullptr;
-        run.why_not = "some of their layers came another way";
-      }
-    }
-    if (run.region) {
-      if (staged < block) start_fetch(answer, staged, block);
-      start_direct(answer, std::move(run.region), block, run.end);
-      staged = run.end;
-    } else {
-      note_staged(*answer, run.why_not);
-    }
-    block = run.end;
-  }
-  if (staged < end) start_fetch(answer, staged, end);
+std::size_t TransferOperation::source_of(const PeerAnswer* answer) const {
+  const auto& answers = plan_.match->answers;
+  const auto at = std::find_if(answers.begin(), answers.end(), [&](const auto& one) { return one.get() == answer; });
+  return static_cast<std::size_t>(at - answers.begin());
 }
 
-void TransferOperation::note_staged(const PeerAnswer& answer, const std::string& why) {
-  state_->update_report([&](TransferReport& report) { add_path(report, "staged: " + why); });
+/// Versions are numbers of sources: a block's is that of the first source with the same root.
+FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
+  const PeerAnswer& answer = *answer_of(number);
   const multiformats::PeerId& peer = answer.lease->peer();
-  if (context_.direct.client != nullptr && context_.logged.first(peer, "staged: " + why)) {
-    LOG_INFO("blocks of peer {} come by the normal path, not the direct one: {}", peer.to_text(), why);
+  FetchSchedule::Source source;
+  source.versions.assign(blocks(), 0);
+  for (std::size_t block = 0; block < blocks(); ++block) {
+    const std::size_t key = plan_.first_block + block;
+    if (!answer.holding.has(key)) continue;
+    const auto& root = answer.root_of_block(key);
+    if (const auto& here = plan_.match->local[key]) {
+      // Wanted of peers only where a part of ours is no good: then of those that have the same.
+      const StoredBlock& stored = **here;
+      if (stored.format != plan_.format || root != stored.root) continue;
+    }
+    std::size_t same = number;
+    for (std::size_t other = 0; root && other < same; ++other) {
+      const PeerAnswer& earlier = *answer_of(other);
+      if (earlier.holding.has(key) && earlier.root_of_block(key) == root) same = other;
+    }
+    source.versions[block] = static_cast<std::uint32_t>(same + 1);
   }
+  source.bytes_per_second = context_.suspects.contains(peer) ? kSuspectRateGuess : kRateGuess;
+  if (answer.promised_bytes_per_second > 0) {
+    source.bytes_per_second = std::min(source.bytes_per_second, static_cast<double>(answer.promised_bytes_per_second));
+  }
+  if (context_.link->exchange != nullptr) {
+    for (const KvPeer& known : context_.link->exchange->peers()) {
+      if (known.id != peer) continue;
+      source.round_trip = known.round_trip;
+      if (known.bytes_per_second > 0) source.bytes_per_second = static_cast<double>(known.bytes_per_second);
+    }
+  }
+  if (const auto estimate = context_.estimates.get(peer, PeerPath::kNetwork, context_.clock->now())) {
+    source.bytes_per_second = estimate->bytes_per_second;
+    source.measured = true;
+  }
+  return source;
 }
 
-void TransferOperation::start_direct(const std::shared_ptr<const PeerAnswer>& answer,
-                                     std::shared_ptr<PeerRegion> region, std::size_t first, std::size_t end) {
-  for (std::size_t block = first; block < end; ++block) {
-    for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) claim(layer, block, true);
-    begun_by_[block] = answer.get();
-  }
-  auto holder = std::make_shared<std::shared_ptr<DirectCopy>>();
-  // The copy holds the operation until it has ended; on the node thread both let go.
-  auto ended = [self = shared_from_this(), executor = context_.executor, answer, holder]() mutable {
-    boost::asio::post(executor, [self = std::move(self), answer = std::move(answer), copy = std::move(*holder)] {
-      self->on_direct_end(answer, *copy);
-    });
-  };
-  auto plan = plan_direct_copy(context_, plan_, state_, *answer, std::move(region), first, end);
-  *holder = std::make_shared<DirectCopy>(std::move(plan), std::move(ended));
-  ++context_.direct_copies;
-  if (gate_open_) {
-    (*holder)->start();
-  } else {
-    gated_direct_.push_back(*holder);
-  }
+void TransferOperation::add_sources() {
+  while (schedule_.sources() < plan_.match->answers.size()) schedule_.add_source(describe(schedule_.sources()));
+  schedule_.expect_sources(plan_.match->answers_expected);
+  told_staged_.resize(schedule_.sources(), 0);
 }
 
-void TransferOperation::on_direct_end(const std::shared_ptr<const PeerAnswer>& answer, DirectCopy& copy) {
-  copy.release_region();
-  --context_.direct_copies;
-  context_.counters.direct_bytes += copy.bytes();
-  context_.counters.direct_stale_blocks += copy.stale_blocks();
-  if (copy.bytes() > 0 && !std::exchange(had_direct_, true)) ++context_.counters.direct_transfers;
-  if (!copy.failure().empty()) ++context_.counters.direct_fallbacks;
-  if (ended_ || state_->ended() || copy.missing().empty()) return;
-  note_staged(*answer, copy.failure());
-  std::size_t first = blocks(), end = 0;
-  reopen(*answer, copy);
-  for (const DirectCopy::Missing& missing : copy.missing()) {
-    first = std::min(first, missing.block);
-    end = std::max(end, missing.block + 1);
+void TransferOperation::pump_peers() {
+  if (ended_ || state_->ended()) return;
+  add_sources();
+  schedule_.limit(state_->good());
+  start_direct_copies();
+  if (const auto orphan = schedule_.first_orphan()) {
+    // Nobody who has not answered yet is waited for: what was promised was answered when the match was decided.
+    fail_from(*orphan, failure_.empty() ? "no peer has the block any more" : failure_);
+    schedule_.limit(*orphan);
   }
-  // The peer knows best what it still has: what is gone it says at once.
-  end = std::min(end, state_->good());
-  if (first < end) start_fetch(answer, first, end);
+  while (const auto piece = schedule_.next(context_.clock->now())) start_piece(*piece);
+  look_for_late();
 }
 
-bool TransferOperation::is_untouched(std::size_t block) const {
-  for (std::uint32_t layer = 0; layer < plan_.format.shard.layers(); ++layer) {
-    if (is_claimed(layer, block)) return false;
-  }
-  return true;
-}
-
-void TransferOperation::start_fetch(std::shared_ptr<const PeerAnswer> answer, std::size_t first, std::size_t end) {
+void TransferOperation::start_piece(const FetchSchedule::Piece& piece) {
   Exchange* exchange = context_.link->exchange;
   if (exchange == nullptr) {
-    state_->fail_from(first, "the node is stopping");
+    state_->fail_from(piece.first, "the node is stopping");
     return;
   }
-  if (fetches_.empty()) deserialise_before_ = exchange->stats().deserialise_time;
+  const std::shared_ptr<const PeerAnswer>& answer = answer_of(piece.source);
+  if (!std::exchange(told_staged_[piece.source], 1)) note_staged(*answer, why_staged(*answer, piece.first));
+  if (used_sources_.empty()) deserialise_before_ = exchange->stats().deserialise_time;
+  used_sources_.insert(piece.source);
+  ++context_.counters.pieces;
+  const auto begin = given_back_.begin() + static_cast<std::ptrdiff_t>(piece.first);
+  const auto end = given_back_.begin() + static_cast<std::ptrdiff_t>(piece.end);
+  if (std::find(begin, end, 1) != end) {
+    ++context_.counters.fetches_retried;
+    LOG_INFO("fetching blocks {} to {} from peer {} instead", piece.first, piece.end - 1,
+             answer->lease->peer().to_text());
+  }
   FetchRequest request;
   request.peer = answer->lease->peer();
   request.lease = answer->lease->token();
   request.format = plan_.format;
-  request.first_block = static_cast<std::uint32_t>(plan_.first_block + first - answer->holding.first);
-  request.blocks = static_cast<std::uint32_t>(end - first);
+  request.first_block = static_cast<std::uint32_t>(plan_.first_block + piece.first - answer->holding.first);
+  request.blocks = static_cast<std::uint32_t>(piece.end - piece.first);
   request.head_begin = plan_.format.shard.head_begin;
   request.head_end = plan_.format.shard.head_end;
-  for (const std::uint32_t layer : plan_.layer_order) {
-    bool missing = false;
-    for (std::size_t block = first; block < end; ++block) missing = missing || !is_claimed(layer, block);
-    if (missing) request.layers.push_back(plan_.format.shard.layer_begin + layer);
+  for (const std::uint32_t layer : piece.layers) {
+    request.layers.push_back(plan_.format.shard.layer_begin + plan_.layer_order[layer]);
   }
-  auto& fetch = fetches_.emplace_back(std::make_unique<PeerFetch>(*this, std::move(answer), first, end));
+  auto& fetch = fetches_.emplace_back(std::make_unique<PeerFetch>(*this, answer, piece));
   fetch->start(*exchange, std::move(request), plan_.deadline);
 }
+
+// What is late -------------------------------------------------------------------------------------------------------
+
+void TransferOperation::look_for_late() {
+  const base::TimePoint now = context_.clock->now();
+  while (const auto moved = schedule_.move_piece(now)) {
+    ++context_.counters.pieces_moved;
+    for (const auto& fetch : fetches_) {
+      if (fetch->piece().id == *moved) fetch->end_once();
+    }
+    sweep_soon();
+    while (const auto piece = schedule_.next(now)) start_piece(*piece);
+  }
+  while (const auto hedge = schedule_.hedge(now)) {
+    ++context_.counters.hedges;
+    start_piece(*hedge);
+  }
+  late_timer_.reset();
+  if (!schedule_.may_become_late()) return;
+  late_timer_ = context_.clock->call_at(now + kLateCheckTime, [weak = weak_from_this()] {
+    if (auto self = weak.lock()) self->look_for_late_again();
+  });
+}
+
+void TransferOperation::look_for_late_again() {
+  const auto timer = std::move(late_timer_);  // this call's own: it lives until the call is over
+  if (!ended_ && !state_->ended()) look_for_late();
+}
+
+void TransferOperation::sweep_soon() {
+  if (std::exchange(sweeping_, true)) return;
+  boost::asio::post(context_.executor, [weak = weak_from_this()] {
+    auto self = weak.lock();
+    if (self && !self->ended_) self->sweep();
+  });
+}
+
+void TransferOperation::sweep() {
+  sweeping_ = false;
+  const auto cancel = [this](std::uint64_t piece) {
+    schedule_.end_piece(piece);
+    for (const auto& fetch : fetches_) {
+      if (fetch->piece().id == piece) fetch->cancel();
+    }
+  };
+  while (const auto piece = schedule_.superseded_piece()) {
+    // The first is given up for the second.
+    if (!schedule_.is_hedge(*piece)) ++context_.counters.hedges_won;
+    cancel(*piece);
+  }
+  for (const auto& fetch : fetches_) {
+    if (!fetch->ended() && fetch->first() >= state_->good()) cancel(fetch->piece().id);
+  }
+  std::erase_if(fetches_, [](const auto& fetch) { return fetch->ended(); });
+  take_samples();
+  pump_peers();
+}
+
+void TransferOperation::take_samples() {
+  for (const FlowSample& sample : schedule_.drain_samples()) {
+    context_.estimates.add(answer_of(sample.source)->lease->peer(), PeerPath::kNetwork, sample.bytes, sample.latency,
+                           sample.time, context_.clock->now());
+  }
+}
+
+// What comes ---------------------------------------------------------------------------------------------------------
 
 std::size_t TransferOperation::block_of(const PeerFetch& fetch, std::uint32_t peers_number) const {
   return peers_number + fetch.answer().holding.first - plan_.first_block;
@@ -150,6 +217,8 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
     report.bytes_from_peers += bytes;
     report.network = std::chrono::steady_clock::now() - fetch_started_;
   });
+  if (fetch.piece().hedge_of != 0) context_.counters.hedge_bytes += bytes;
+  schedule_.note_bytes(fetch.piece().id, bytes, context_.clock->now());
   auto delivery = std::make_shared<Delivery>();
   delivery->layer = frame.layer - plan_.format.shard.layer_begin;
   delivery->first = block_of(fetch, frame.first_block);
@@ -159,14 +228,15 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
   for (std::size_t i = 0; i < frame.blocks; ++i) {
     const std::size_t block = delivery->first + i;
     // What was asked for again while it was on its way can come twice: the first counts.
-    const bool wanted = block < good && !is_claimed(delivery->layer, block);
+    const bool wanted = block < good && !is_claimed(delivery->layer, block) && may_complete(fetch.answer(), block);
     if (wanted) {
-      claim(delivery->layer, block, true);
+      claim(delivery->layer, block);
       if (begun_by_[block] == nullptr) begun_by_[block] = delivery->answer;
     }
     delivery->slices.push_back(wanted ? frame.payload.data() + i * plan_.format.layer_slice_bytes() : nullptr);
     any = any || wanted;
   }
+  if (schedule_.superseded_piece()) sweep_soon();
   if (!any) return;
   delivery->leaves = std::move(frame.leaves);
   delivery->frame = std::move(frame);
@@ -184,7 +254,7 @@ void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint
   if (log_first(&fetch.answer(), "gone")) {
     LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
   }
-  replace(begin, begin + count, &fetch.answer(), "peer " + peer + " does not have the block any more");
+  give_up(fetch.piece().source, begin, begin + count, "peer " + peer + " does not have the block any more");
 }
 
 void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
@@ -192,23 +262,23 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
   const multiformats::PeerId& peer = fetch.answer().lease->peer();
   const std::string why = outcome ? "the peer did not send everything" : outcome.error().message();
   if (!outcome && outcome.error() == ExchangeError::kTimeout) context_.suspects.add(peer);
-  bool missing = false;
-  const std::size_t end = std::min(fetch.last(), state_->good());
-  for (std::size_t block = fetch.first(); block < end; ++block) missing = missing || !block_claimed(block);
-  if (!missing) return;
-  LOG_WARN("fetch from peer {} ended early: {}", peer.to_text(), why);
-  replace(fetch.first(), fetch.last(), &fetch.answer(), "peer " + peer.to_text() + ": " + why);
+  schedule_.limit(state_->good());
+  const bool missing = schedule_.end_piece(fetch.piece().id);
+  if (missing) {
+    LOG_WARN("fetch from peer {} ended early: {}", peer.to_text(), why);
+    std::fill(given_back_.begin() + static_cast<std::ptrdiff_t>(fetch.first()),
+              given_back_.begin() + static_cast<std::ptrdiff_t>(fetch.last()), 1);
+    failure_ = "peer " + peer.to_text() + ": " + why;
+  }
+  if (missing || !outcome) schedule_.exclude(fetch.piece().source);
+  take_samples();
+  pump_peers();
+  sweep_soon();
 }
 
 void TransferOperation::fail_from(std::size_t block, const std::string& reason) {
   state_->fail_from(block, reason);
-  boost::asio::post(context_.executor, [weak = weak_from_this()] {
-    auto self = weak.lock();
-    if (!self || self->ended_) return;
-    for (const auto& fetch : self->fetches_) {
-      if (fetch->first() >= self->state_->good()) fetch->cancel();
-    }
-  });
+  sweep_soon();
 }
 
 bool TransferOperation::may_complete(const PeerAnswer& answer, std::size_t block) const {
@@ -220,42 +290,26 @@ bool TransferOperation::may_complete(const PeerAnswer& answer, std::size_t block
   return root && root == begun_by->root_of_block(number);
 }
 
-std::shared_ptr<const PeerAnswer> TransferOperation::other_source(std::size_t block, std::size_t end,
-                                                                  std::size_t& reach) const {
-  std::shared_ptr<const PeerAnswer> best;
-  reach = block;
-  for (const auto& answer : plan_.match->answers) {
-    if (failed_answers_.contains(answer.get())) continue;
-    std::size_t run = block;
-    while (run < end && may_complete(*answer, run)) ++run;
-    if (run <= reach) continue;
-    best = answer;
-    reach = run;
-  }
-  return best;
+void TransferOperation::give_up(std::size_t source, std::size_t first, std::size_t end, const std::string& reason) {
+  failure_ = reason;
+  std::fill(given_back_.begin() + static_cast<std::ptrdiff_t>(first),
+            given_back_.begin() + static_cast<std::ptrdiff_t>(end), 1);
+  schedule_.distrust(source);
+  schedule_.forget(source, first, end);
+  pump_peers();
 }
 
-void TransferOperation::replace(std::size_t first, std::size_t end, const PeerAnswer* failed,
-                                const std::string& reason) {
-  failed_answers_.insert(failed);
-  end = std::min(end, state_->good());
-  std::size_t block = first;
-  while (block < end) {
-    if (block_claimed(block)) {
-      ++block;
-      continue;
-    }
-    std::size_t reach = block;
-    const auto other = other_source(block, end, reach);
-    if (!other) {
-      fail_from(block, reason);
-      return;
-    }
-    ++context_.counters.fetches_retried;
-    LOG_INFO("fetching blocks {} to {} from peer {} instead", block, reach - 1, other->lease->peer().to_text());
-    start_source(other, block, reach);
-    block = reach;
+void TransferOperation::give_up_local(std::uint32_t layer, std::size_t block, const std::string& reason) {
+  failure_ = reason;
+  given_back_[block] = 1;
+  // The block's root is checked over our own leaves and those that come, once all have come.
+  const auto& stored = **plan_.match->local[plan_.first_block + block];
+  if (leaves_[block].empty()) {
+    leaves_[block] = stored.leaves;
+    layers_to_come_[block] = 0;
   }
+  ++layers_to_come_[block];
+  want(layer, block);
 }
 
 }  // namespace kvp2p

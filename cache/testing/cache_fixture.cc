@@ -19,12 +19,14 @@ Shape CacheTest::shape() {
   return shape;
 }
 
-CacheTest::CacheTest(std::size_t store_blocks_max, bool direct, std::size_t direct_step_bytes) {
+CacheTest::CacheTest(std::size_t store_blocks_max, bool direct, std::size_t direct_step_bytes,
+                     FetchLimits fetch_limits) {
   staging_ = StagingPool::create(*connector_.allocate_host(kStagingSlotBytes * kStagingSlots), kStagingSlotBytes,
                                  kStagingSlots);
   CacheConfig config;
   config.store_bytes_max = store_blocks_max * engine_.format().block_bytes();
   config.workers = 2;
+  config.fetch_limits = fetch_limits;
   if (direct) direct_client_ = DirectClient::create(io_.get_executor(), real_clock_, connector_);
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, connector_, staging_, index_, config,
                                             DirectPath{nullptr, direct_client_.get(), direct_step_bytes});

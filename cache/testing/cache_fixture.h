@@ -21,7 +21,7 @@ class CacheTest : public ::testing::Test {
 
   /// `direct`: peers' memory can be opened here.
   explicit CacheTest(std::size_t store_blocks_max = 64, bool direct = false,
-                     std::size_t direct_step_bytes = kDirectStepBytes);
+                     std::size_t direct_step_bytes = kDirectStepBytes, FetchLimits fetch_limits = {});
   ~CacheTest() override;
 
   /// Runs the node thread until `condition` holds.
