@@ -1,0 +1,9 @@
+"""What the two libp2p peers have in common: a program with /perf/1.0.0 over TCP, TLS and yamux."""
+
+import pair
+import place
+
+
+def ways(program, connections):
+    path = str(place.installed() / program)
+    return [pair.Way("library defaults", (path, "serve", f"--connections={connections}"), (path, "fetch"))]
