@@ -42,7 +42,7 @@ thread_local AtThreadEnd at_thread_end;
 }  // namespace
 
 PooledBuffer PooledBuffer::take() {
-  (void)&at_thread_end;  // made with the thread's first buffer
+  (void)&at_thread_end;  // made with the thread's first
   PooledBuffer taken;
   if (free_buffers.count > 0) {
     taken.bytes_.reset(free_buffers.buffers[--free_buffers.count]);
@@ -55,6 +55,7 @@ PooledBuffer PooledBuffer::take() {
 
 void PooledBuffer::ToPool::operator()(std::uint8_t* bytes) const noexcept {
   if (free_buffers.thread_ends || free_buffers.count == kPooledBuffersMax) return ::operator delete(bytes);
+  (void)&at_thread_end;  // a buffer may come from another thread
   forbid(bytes);
   free_buffers.buffers[free_buffers.count++] = bytes;
 }

@@ -19,11 +19,12 @@ base::Bytes signed_bytes(const Block& static_key) {
 
 }  // namespace
 
-base::Bytes make_payload(const multiformats::PrivateKey& identity, const Block& static_key, std::string_view muxer) {
+base::Bytes make_payload(const multiformats::PrivateKey& identity, const Block& static_key,
+                         const std::vector<std::string>& muxers) {
   pb::NoiseHandshakePayload message;
   message.set_identity_key(std::string(base::as_text(identity.public_key().to_protobuf())));
   message.set_identity_sig(std::string(base::as_text(identity.sign(signed_bytes(static_key)))));
-  if (!muxer.empty()) message.mutable_extensions()->add_stream_muxers(std::string(muxer));
+  for (const std::string& muxer : muxers) message.mutable_extensions()->add_stream_muxers(muxer);
   return base::to_bytes(base::as_bytes(message.SerializeAsString()));
 }
 
@@ -49,10 +50,12 @@ base::Result<> verify_payload(const HandshakePayload& payload, const Block& stat
   return {};
 }
 
-base::Result<std::string> agree_on_muxer(std::string_view ours, const std::vector<std::string>& theirs) {
-  if (ours.empty() || theirs.empty()) return std::string();
-  if (std::find(theirs.begin(), theirs.end(), ours) == theirs.end()) return Error::kProtocolNotSupported;
-  return std::string(ours);
+base::Result<std::string> agree_on_muxer(const std::vector<std::string>& initiators,
+                                         const std::vector<std::string>& responders) {
+  if (initiators.empty() || responders.empty()) return std::string();
+  const auto agreed = std::ranges::find_first_of(initiators, responders);
+  if (agreed == initiators.end()) return Error::kProtocolNotSupported;
+  return *agreed;
 }
 
 }  // namespace libp2p::noise

@@ -25,8 +25,9 @@ struct HandshakePayload {
   std::vector<std::string> stream_muxers;
 };
 
-/// The payload that proves `static_key` to be `identity`'s and offers `muxer`, unless that is empty.
-base::Bytes make_payload(const multiformats::PrivateKey& identity, const Block& static_key, std::string_view muxer);
+/// The payload that proves `static_key` to be `identity`'s and offers `muxers`, if there are any.
+base::Bytes make_payload(const multiformats::PrivateKey& identity, const Block& static_key,
+                         const std::vector<std::string>& muxers);
 
 /// Error::kMalformedMessage for what is no payload, lacks a key or signature, or exceeds a bound. Does not check the
 /// signature.
@@ -35,9 +36,9 @@ base::Result<HandshakePayload> parse_payload(base::ConstBytes bytes);
 /// Success, or Error::kBadSignature if the payload's key has not signed `static_key`.
 base::Result<> verify_payload(const HandshakePayload& payload, const Block& static_key);
 
-/// The muxer that both sides know now: `ours` if the peer listed it; empty, for multistream later, if either listed
-/// none. Error::kProtocolNotSupported if both did and share none. Offering one only means that it does not matter
-/// whose order of preference decides.
-base::Result<std::string> agree_on_muxer(std::string_view ours, const std::vector<std::string>& theirs);
+/// The muxer that both sides know now: the first of the initiator's list that is in the responder's; empty, for
+/// multistream later, if either listed none. Error::kProtocolNotSupported if both did and share none.
+base::Result<std::string> agree_on_muxer(const std::vector<std::string>& initiators,
+                                         const std::vector<std::string>& responders);
 
 }  // namespace libp2p::noise

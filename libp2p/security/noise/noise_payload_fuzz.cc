@@ -9,7 +9,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!payload) return 0;
   if (payload->stream_muxers.size() > kMuxersMax || payload->identity_sig.size() > kSignatureMaxBytes) std::abort();
   if (verify_payload(*payload, Block{})) std::abort();
-  const auto muxer = agree_on_muxer("/yamux/1.0.0", payload->stream_muxers);
+  const auto muxer = agree_on_muxer({"/yamux/1.0.0"}, payload->stream_muxers);
   if (!muxer && payload->stream_muxers.empty()) std::abort();
   return 0;
 }

@@ -12,7 +12,7 @@ namespace {
 class NoisePayloadTest : public ::testing::Test {
  protected:
   NoisePayloadTest() {
-    const base::Bytes bytes = make_payload(identity_, static_key_, "/yamux/1.0.0");
+    const base::Bytes bytes = make_payload(identity_, static_key_, {"/yamux/1.0.0"});
     message_.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
   }
   base::Result<HandshakePayload> parse() const { return parse_payload(base::as_bytes(message_.SerializeAsString())); }
@@ -31,7 +31,7 @@ TEST_F(NoisePayloadTest, OursIsAccepted) {
 }
 
 TEST_F(NoisePayloadTest, WithoutAMuxerThereAreNoExtensions) {
-  const auto payload = parse_payload(make_payload(identity_, static_key_, ""));
+  const auto payload = parse_payload(make_payload(identity_, static_key_, {}));
   ASSERT_TRUE(payload);
   EXPECT_TRUE(payload->stream_muxers.empty());
 }
@@ -83,16 +83,20 @@ TEST_F(NoisePayloadTest, ListsAreBounded) {
 }
 
 TEST(AgreeOnMuxer, OursIfThePeerListedIt) {
-  EXPECT_EQ(*agree_on_muxer("/yamux/1.0.0", {"/mplex/6.7.0", "/yamux/1.0.0"}), "/yamux/1.0.0");
+  EXPECT_EQ(*agree_on_muxer({"/yamux/1.0.0"}, {"/mplex/6.7.0", "/yamux/1.0.0"}), "/yamux/1.0.0");
+}
+
+TEST(AgreeOnMuxer, TheInitiatorsOrderDecides) {
+  EXPECT_EQ(*agree_on_muxer({"/b/1", "/a/1"}, {"/a/1", "/b/1"}), "/b/1");
 }
 
 TEST(AgreeOnMuxer, LeftToMultistreamIfEitherListedNone) {
-  EXPECT_EQ(*agree_on_muxer("/yamux/1.0.0", {}), "");
-  EXPECT_EQ(*agree_on_muxer("", {"/yamux/1.0.0"}), "");
+  EXPECT_EQ(*agree_on_muxer({"/yamux/1.0.0"}, {}), "");
+  EXPECT_EQ(*agree_on_muxer({}, {"/yamux/1.0.0"}), "");
 }
 
 TEST(AgreeOnMuxer, NoneInCommonFails) {
-  EXPECT_EQ(agree_on_muxer("/yamux/1.0.0", {"/mplex/6.7.0"}).error(), Error::kProtocolNotSupported);
+  EXPECT_EQ(agree_on_muxer({"/yamux/1.0.0"}, {"/mplex/6.7.0"}).error(), Error::kProtocolNotSupported);
 }
 
 }  // namespace

@@ -56,10 +56,13 @@ SecuredStream finish(std::unique_ptr<Stream> raw, const HandshakeState& handshak
 
 }  // namespace
 
-NoiseSecurity::NoiseSecurity(multiformats::PrivateKey identity, std::string muxer)
-    : muxer_(std::move(muxer)),
+NoiseSecurity::NoiseSecurity(multiformats::PrivateKey identity, std::vector<std::string> muxers)
+    : muxers_(std::move(muxers)),
       static_key_(KeyPair::generate()),
-      payload_(make_payload(identity, static_key_.public_key, muxer_)) {}
+      payload_(make_payload(identity, static_key_.public_key, muxers_)) {}
+
+NoiseSecurity::NoiseSecurity(multiformats::PrivateKey identity, std::string muxer)
+    : NoiseSecurity(std::move(identity), muxer.empty() ? std::vector<std::string>() : std::vector{std::move(muxer)}) {}
 
 base::Task<base::Result<SecuredStream>> NoiseSecurity::secure_outbound(std::unique_ptr<Stream> raw,
                                                                        std::optional<multiformats::PeerId> expected) {
@@ -70,7 +73,7 @@ base::Task<base::Result<SecuredStream>> NoiseSecurity::secure_outbound(std::uniq
   auto identity = co_await receive_identity(*raw, handshake);
   if (!identity) co_return identity.error();
   if (expected && !expected->matches(identity->identity_key)) co_return Error::kPeerIdMismatch;
-  auto muxer = agree_on_muxer(muxer_, identity->stream_muxers);
+  auto muxer = agree_on_muxer(muxers_, identity->stream_muxers);
   if (!muxer) co_return muxer.error();
   auto last = co_await send(*raw, handshake, payload_);
   if (!last) co_return last.error();
@@ -86,7 +89,7 @@ base::Task<base::Result<SecuredStream>> NoiseSecurity::secure_inbound(std::uniqu
   if (!second) co_return second.error();
   auto identity = co_await receive_identity(*raw, handshake);
   if (!identity) co_return identity.error();
-  auto muxer = agree_on_muxer(muxer_, identity->stream_muxers);
+  auto muxer = agree_on_muxer(identity->stream_muxers, muxers_);
   if (!muxer) co_return muxer.error();
   co_return finish(std::move(raw), handshake, *identity, std::move(*muxer));
 }

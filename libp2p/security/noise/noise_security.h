@@ -18,7 +18,9 @@ inline constexpr std::size_t kHandshakeMessageMaxBytes = 8 * 1024;
 /// Thread-safe: no state changes after construction. It outlives the tasks that it makes.
 class NoiseSecurity final : public Security {
  public:
-  /// Offers `muxer` inside the handshake; none if it is empty.
+  /// Offers `muxers` inside the handshake, in this order.
+  NoiseSecurity(multiformats::PrivateKey identity, std::vector<std::string> muxers);
+  /// Offers one, or none if it is empty.
   NoiseSecurity(multiformats::PrivateKey identity, std::string muxer);
 
   std::string_view protocol_id() const override { return "/noise"; }
@@ -27,7 +29,7 @@ class NoiseSecurity final : public Security {
   base::Task<base::Result<SecuredStream>> secure_inbound(std::unique_ptr<Stream> raw) override;
 
  private:
-  std::string muxer_;
+  std::vector<std::string> muxers_;
   KeyPair static_key_;   ///< this node's, new at every start, never stored
   base::Bytes payload_;  ///< signed once, as the static key does not change
 };

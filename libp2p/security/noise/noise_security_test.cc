@@ -168,14 +168,14 @@ TEST_F(NoiseSecurityTest, WrongPeerIdIsRefusedBeforeAnythingElseIsSent) {
 
 TEST_F(NoiseSecurityTest, TheDiallerRefusesABadSignature) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, KeyPair::generate().public_key, kYamux));
+  answer_by_hand(make_payload(listener_key_, KeyPair::generate().public_key, {std::string(kYamux)}));
   ASSERT_TRUE(dialled_ && !*dialled_);
   EXPECT_EQ(dialled_->error(), Error::kBadSignature);
 }
 
 TEST_F(NoiseSecurityTest, TheListenerRefusesABadSignature) {
   make_pipe();
-  dial_by_hand({}, make_payload(dialler_key_, KeyPair::generate().public_key, kYamux));
+  dial_by_hand({}, make_payload(dialler_key_, KeyPair::generate().public_key, {std::string(kYamux)}));
   ASSERT_TRUE(accepted_ && !*accepted_);
   EXPECT_EQ(accepted_->error(), Error::kBadSignature);
 }
@@ -200,18 +200,18 @@ TEST_F(NoiseSecurityTest, APayloadInTheFirstMessageIsRefused) {
 
 TEST_F(NoiseSecurityTest, WithoutTheOthersMuxersItIsLeftToMultistream) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, ""));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {}));
   ASSERT_TRUE(dialled_ && *dialled_);
   EXPECT_EQ((*dialled_)->muxer, "");
   make_pipe();
-  dial_by_hand({}, make_payload(dialler_key_, hand_key_.public_key, ""));
+  dial_by_hand({}, make_payload(dialler_key_, hand_key_.public_key, {}));
   ASSERT_TRUE(accepted_ && *accepted_);
   EXPECT_EQ((*accepted_)->muxer, "");
 }
 
 TEST_F(NoiseSecurityTest, OursIsFoundAmongTheOthersMuxers) {
   pb::NoiseHandshakePayload message;
-  const base::Bytes payload = make_payload(listener_key_, hand_key_.public_key, "/mplex/6.7.0");
+  const base::Bytes payload = make_payload(listener_key_, hand_key_.public_key, {"/mplex/6.7.0"});
   message.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
   message.mutable_extensions()->add_stream_muxers(std::string(kYamux));
   make_pipe();
@@ -264,11 +264,11 @@ INSTANTIATE_TEST_SUITE_P(Secp256k1EcdsaRsa, NoiseKeyTypeTest,
 
 TEST_F(NoiseSecurityTest, NoMuxerInCommonFails) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, "/mplex/6.7.0"));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {"/mplex/6.7.0"}));
   ASSERT_TRUE(dialled_ && !*dialled_);
   EXPECT_EQ(dialled_->error(), Error::kProtocolNotSupported);
   make_pipe();
-  dial_by_hand({}, make_payload(dialler_key_, hand_key_.public_key, "/mplex/6.7.0"));
+  dial_by_hand({}, make_payload(dialler_key_, hand_key_.public_key, {"/mplex/6.7.0"}));
   ASSERT_TRUE(accepted_ && !*accepted_);
   EXPECT_EQ(accepted_->error(), Error::kProtocolNotSupported);
 }
@@ -315,7 +315,8 @@ TEST_F(NoiseSecurityTest, DataSentWithTheLastMessageArrives) {
   HandshakeState handshake(Role::kInitiator, {}, hand_key_);
   send(*dialler_raw_, framed(*handshake.write_message({})));
   ASSERT_TRUE(handshake.read_message(receive_frame(*dialler_raw_)));
-  base::Bytes bytes = framed(*handshake.write_message(make_payload(dialler_key_, hand_key_.public_key, kYamux)));
+  base::Bytes bytes =
+      framed(*handshake.write_message(make_payload(dialler_key_, hand_key_.public_key, {std::string(kYamux)})));
   FrameSealer sealer(handshake.split().send);
   const base::ConstBytes hello[] = {base::as_bytes("hello")};
   GatherCursor cursor(hello);
@@ -477,7 +478,7 @@ TEST_F(NoiseStreamTest, AResetFailsThePendingRead) {
 
 TEST_F(NoiseStreamTest, AStreamIsReadableOnceAWholeFrameHasCome) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
   ASSERT_TRUE(dialled_ && *dialled_);
   receive_frame(*listener_raw_);
   const base::Bytes frame = framed(base::Bytes(40, 7));
@@ -492,7 +493,7 @@ TEST_F(NoiseStreamTest, AStreamIsReadableOnceAWholeFrameHasCome) {
 
 TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
   ASSERT_TRUE(dialled_ && *dialled_);
   receive_frame(*listener_raw_);  // the third message
   send(*listener_raw_, framed(base::Bytes(40, 7)));
@@ -513,7 +514,7 @@ TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
 TEST_F(NoiseStreamTest, AnEndInsideAFrameIsNoEndOfStream) {
   for (const bool waits_first : {false, true}) {
     make_pipe();
-    answer_by_hand(make_payload(listener_key_, hand_key_.public_key, kYamux));
+    answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
     ASSERT_TRUE(dialled_ && *dialled_);
     receive_frame(*listener_raw_);
     send(*listener_raw_, {0, 40, 1, 2, 3}, true);

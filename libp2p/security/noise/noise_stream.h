@@ -28,6 +28,7 @@ class NoiseStream final : public Stream {
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
   bool detach_buffers() override;
   base::Task<base::Result<>> close_write() override;
+  bool move_to(const base::Executor& executor) override { return raw_->move_to(executor); }
   void reset() noexcept override;
 
  private:
