@@ -21,6 +21,8 @@ class SharedStream final : public Stream {
     return inner_->write_gather(buffers);
   }
   base::Task<base::Result<>> close_write() override { return inner_->close_write(); }
+  bool detach_buffers() override { return inner_->detach_buffers(); }
+  bool move_to(const base::Executor& executor) override { return inner_->move_to(executor); }
   void reset() noexcept override { inner_->reset(); }
 
  private:

@@ -36,6 +36,9 @@ class LazyStream final : public Stream {
   base::Task<base::Result<>> close_write() override {
     return proposal_ == Proposal::kSent ? stream_->close_write() : propose_and_close();
   }
+  bool detach_buffers() override { return proposal_ == Proposal::kSent && stream_->detach_buffers(); }
+  /// The clock and the time-out are the old executor's, and needed until the other side has agreed.
+  bool move_to(const base::Executor& executor) override { return is_agreed_ && stream_->move_to(executor); }
   void reset() noexcept override { stream_->reset(); }
 
  private:

@@ -96,6 +96,11 @@ class FaultStream final : public Stream {
     co_return closed;
   }
 
+  bool move_to(const base::Executor& executor) override {
+    if (!inner_->move_to(executor)) return false;
+    executor_ = executor;
+    return true;
+  }
   void reset() noexcept override { inner_->reset(); }
 
  private:

@@ -19,7 +19,7 @@ struct MemoryPipeOptions {
   bool offers_wait_readable = true;
 };
 
-/// Both ends live on `executor`.
+/// Both ends live on `executor`; each may move to another.
 std::pair<std::unique_ptr<Stream>, std::unique_ptr<Stream>> make_memory_pipe(const base::Executor& executor,
                                                                              MemoryPipeOptions options = {});
 

@@ -174,6 +174,26 @@ base::Task<base::Result<>> TcpStream::close_write() {
   co_return base::Result<>();
 }
 
+bool TcpStream::move_to(const base::Executor& executor) {
+  asio::ip::tcp::socket& socket = state_->socket;
+  boost::system::error_code error;
+  const auto protocol = socket.local_endpoint(error).protocol();
+  if (error) return false;
+  // Leaves the reactor of one event loop and joins that of the other.
+  const auto descriptor = socket.release(error);
+  if (error) return false;
+  asio::ip::tcp::socket moved(executor);
+  moved.assign(protocol, descriptor, error);
+  if (error) {
+    // Joining the old one again cannot want for what it has just given up.
+    socket.assign(protocol, descriptor, error);
+    return false;
+  }
+  moved.non_blocking(true, error);
+  socket = std::move(moved);
+  return true;
+}
+
 void TcpStream::reset() noexcept {
   boost::system::error_code ignored;
   state_->socket.set_option(asio::socket_base::linger(true, 0), ignored);

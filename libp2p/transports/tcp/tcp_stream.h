@@ -27,6 +27,7 @@ class TcpStream final : public Stream {
   /// One writev for every kIovecsMax buffers that the system takes whole.
   base::Task<base::Result<>> write_gather(std::span<const base::ConstBytes> buffers) override;
   base::Task<base::Result<>> close_write() override;
+  bool move_to(const base::Executor& executor) override;
   /// Closes with SO_LINGER 0: what is not sent yet is dropped and the other side sees a reset, not an end of stream.
   void reset() noexcept override;
 
