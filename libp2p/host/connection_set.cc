@@ -6,10 +6,12 @@
 
 namespace libp2p {
 
-base::Result<> ConnectionSet::may_add(const multiformats::PeerId& peer) const {
-  if (!has_room()) return Error::kTooManyConnections;
+base::Result<> ConnectionSet::may_add(const multiformats::PeerId& peer, std::size_t others,
+                                      std::size_t others_to_peer) const {
+  if (!has_room(others)) return Error::kTooManyConnections;
   const auto found = peers_.find(peer);
-  if (found != peers_.end() && found->second.entries.size() >= limits_.per_peer_max) return Error::kTooManyConnections;
+  const std::size_t to_peer = found == peers_.end() ? 0 : found->second.entries.size();
+  if (to_peer + others_to_peer >= limits_.per_peer_max) return Error::kTooManyConnections;
   return {};
 }
 

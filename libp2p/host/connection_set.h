@@ -42,8 +42,10 @@ class ConnectionSet {
 
   /// Whether there is room for one more, besides `pending` others.
   bool has_room(std::size_t pending = 0) const { return size_ + pending < limits_.connections_max; }
-  /// Error::kTooManyConnections if there is no room for another connection to `peer`.
-  base::Result<> may_add(const multiformats::PeerId& peer) const;
+  /// Error::kTooManyConnections if there is no room for another connection to `peer`, besides `others` that are not of
+  /// this set, of which `others_to_peer` are the peer's.
+  base::Result<> may_add(const multiformats::PeerId& peer, std::size_t others = 0,
+                         std::size_t others_to_peer = 0) const;
   /// Bounds the streams of the connection too, and settles which of two duplicates stays.
   void add(std::shared_ptr<HostConnection> connection, ConnectionOrigin origin);
   void remove(const std::shared_ptr<HostConnection>& connection);

@@ -11,19 +11,46 @@
 
 namespace libp2p {
 
-ConnectionUpgrader::ConnectionUpgrader(base::Executor executor, base::Clock& clock,
-                                       std::vector<std::unique_ptr<Security>> securities,
-                                       std::vector<std::unique_ptr<Muxer>> muxers)
-    : executor_(std::move(executor)), clock_(clock), securities_(std::move(securities)), muxers_(std::move(muxers)) {
-  assert(!securities_.empty() && !muxers_.empty());
-  for (const auto& each : securities_) security_protocols_.emplace_back(each->protocol_id());
-  for (const auto& each : muxers_) muxer_protocols_.emplace_back(each->protocol_id());
+namespace {
+
+template <class Protocol>
+std::vector<std::string> ids_of(const std::vector<std::unique_ptr<Protocol>>& protocols) {
+  std::vector<std::string> ids;
+  for (const auto& each : protocols) ids.emplace_back(each->protocol_id());
+  return ids;
 }
 
-auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
-                                        base::TimePoint deadline, std::size_t security) -> Steps {
-  stream = negotiate_lazily(std::move(stream), security_protocols_[security], clock_, deadline - clock_.now());
-  auto secured = co_await securities_[security]->secure_outbound(std::move(stream), expected);
+}  // namespace
+
+void UpgradedConnection::abort() noexcept {
+  if (session) session->abort();
+  if (data_stream) data_stream->reset();
+}
+
+ConnectionUpgrader::ConnectionUpgrader(base::Executor executor, base::Clock& clock,
+                                       std::vector<std::unique_ptr<Security>> securities,
+                                       std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data)
+    : executor_(std::move(executor)),
+      clock_(clock),
+      securities_(std::move(securities)),
+      muxers_(std::move(muxers)),
+      data_(std::move(data)),
+      security_protocols_(ids_of(securities_)),
+      muxer_protocols_(ids_of(muxers_)) {
+  assert(!securities_.empty() && !muxers_.empty());
+}
+
+base::Task<base::Result<SecuredStream>> ConnectionUpgrader::secure_outbound(
+    std::unique_ptr<Stream> stream, Security& security, std::optional<multiformats::PeerId> expected,
+    base::TimePoint deadline) {
+  std::string protocol(security.protocol_id());
+  stream = negotiate_lazily(std::move(stream), std::move(protocol), clock_, deadline - clock_.now());
+  return security.secure_outbound(std::move(stream), std::move(expected));
+}
+
+auto ConnectionUpgrader::muxed_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
+                                     base::TimePoint deadline, std::size_t security) -> Steps {
+  auto secured = co_await secure_outbound(std::move(stream), *securities_[security], expected, deadline);
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
   if (!by_handshake) {
@@ -34,10 +61,20 @@ auto ConnectionUpgrader::outbound_steps(std::unique_ptr<Stream> stream, std::opt
   co_return start_muxer(std::move(*secured), true, by_handshake);
 }
 
+auto ConnectionUpgrader::data_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
+                                    base::TimePoint deadline, std::size_t security) -> Steps {
+  if (security >= data_.securities.size()) co_return Error::kProtocolNotSupported;
+  auto secured = co_await secure_outbound(std::move(stream), *data_.securities[security], expected, deadline);
+  if (!secured) co_return secured.error();
+  // A peer that does not know the protocol leaves the muxer to multistream, or has refused already.
+  if (secured->muxer != data_.protocol) co_return Error::kProtocolNotSupported;
+  co_return data_session(std::move(*secured));
+}
+
 base::Task<base::Result<std::string>> ConnectionUpgrader::propose(std::unique_ptr<Stream>& stream,
-                                                                  const std::vector<std::string>& protocols,
+                                                                  std::vector<std::string> protocols,
                                                                   base::TimePoint deadline) {
-  if (protocols.size() > 1) co_return co_await negotiate_outbound(*stream, protocols);
+  if (protocols.size() > 1) co_return co_await negotiate_outbound(*stream, std::move(protocols));
   stream = negotiate_lazily(std::move(stream), protocols.front(), clock_, deadline - clock_.now());
   co_return protocols.front();
 }
@@ -48,6 +85,9 @@ auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps 
   auto secured = co_await security(*protocol).secure_inbound(std::move(stream));
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
+  if (by_handshake && !data_.securities.empty() && secured->muxer == data_.protocol) {
+    co_return data_session(std::move(*secured));
+  }
   if (!by_handshake) {
     auto muxer = co_await negotiate_inbound(*secured->stream, muxer_protocols_);
     if (!muxer) co_return muxer.error();
@@ -56,16 +96,12 @@ auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps 
   co_return start_muxer(std::move(*secured), false, by_handshake);
 }
 
-base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConnection raw, bool is_dialler,
-                                                                         std::optional<multiformats::PeerId> expected,
-                                                                         base::TimePoint deadline, std::stop_token stop,
-                                                                         std::size_t security) {
-  std::shared_ptr<Stream> bottom = std::move(raw.stream);
+base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConnection raw,
+                                                                         std::shared_ptr<Stream> bottom, Steps steps,
+                                                                         bool is_dialler, base::TimePoint deadline,
+                                                                         std::stop_token stop) {
   const std::stop_callback on_stop(stop, [&bottom] { bottom->reset(); });
   ScopedDeadline time_limit(clock_, deadline, [&bottom] { bottom->reset(); });
-  auto stream = std::make_unique<SharedStream>(bottom);
-  Steps steps =
-      is_dialler ? outbound_steps(std::move(stream), expected, deadline, security) : inbound_steps(std::move(stream));
   auto session = co_await std::move(steps);
   if (!session) {
     bottom->reset();
@@ -73,30 +109,42 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
     if (time_limit.expired()) co_return Error::kTimeout;
     co_return session.error();
   }
-  co_return UpgradedConnection{std::move(session->muxed),     session->remote_peer, std::move(raw.local_address),
-                               std::move(raw.remote_address), is_dialler,           session->muxer_by_handshake};
+  co_return UpgradedConnection{std::move(session->muxed),    std::move(session->data_stream), session->remote_peer,
+                               std::move(raw.local_address), std::move(raw.remote_address),   is_dialler,
+                               session->muxer_by_handshake};
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_outbound(
     RawConnection raw, std::optional<multiformats::PeerId> expected, base::TimePoint deadline, std::stop_token stop,
-    std::size_t security) {
+    std::size_t security, ConnectionKind kind) {
   assert(security < securities_.size());
-  return upgrade(std::move(raw), true, expected, deadline, std::move(stop), security);
+  std::shared_ptr<Stream> bottom = std::move(raw.stream);
+  auto stream = std::make_unique<SharedStream>(bottom);
+  Steps steps = kind == ConnectionKind::kMuxed ? muxed_steps(std::move(stream), std::move(expected), deadline, security)
+                                               : data_steps(std::move(stream), std::move(expected), deadline, security);
+  return upgrade(std::move(raw), std::move(bottom), std::move(steps), true, deadline, std::move(stop));
 }
 
 base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade_inbound(RawConnection raw,
                                                                                  base::TimePoint deadline,
                                                                                  std::stop_token stop) {
-  return upgrade(std::move(raw), false, std::nullopt, deadline, std::move(stop), 0);
+  std::shared_ptr<Stream> bottom = std::move(raw.stream);
+  Steps steps = inbound_steps(std::make_unique<SharedStream>(bottom));
+  return upgrade(std::move(raw), std::move(bottom), std::move(steps), false, deadline, std::move(stop));
 }
 
 auto ConnectionUpgrader::start_muxer(SecuredStream secured, bool is_dialler, bool by_handshake)
     -> base::Result<Session> {
   const auto muxer = std::find_if(muxers_.begin(), muxers_.end(),
                                   [&secured](const auto& each) { return each->protocol_id() == secured.muxer; });
-  // A handshake may name only what we have offered.
+  // A handshake may name only what we have offered, and a data connection only what we have asked for.
   if (muxer == muxers_.end()) return Error::kHandshakeFailed;
-  return Session{(*muxer)->start(executor_, std::move(secured.stream), is_dialler), secured.remote_peer, by_handshake};
+  return Session{(*muxer)->start(executor_, std::move(secured.stream), is_dialler), nullptr, secured.remote_peer,
+                 by_handshake};
+}
+
+auto ConnectionUpgrader::data_session(SecuredStream secured) -> Session {
+  return Session{nullptr, std::move(secured.stream), secured.remote_peer, true};
 }
 
 Security& ConnectionUpgrader::security(const std::string& protocol) const {

@@ -72,7 +72,7 @@ void DialRace::on_ended(Result connection) {
   if (!connection) {
     on_failure(connection.error());
   } else if (stop_.stop_requested()) {
-    connection->session->abort();
+    connection->abort();
   } else {
     winner_ = std::move(*connection);
     stop_.request_stop();

@@ -37,9 +37,9 @@ base::Task<Dialler::Result> Dialler::dial(DialRequest request) {
   Addresses addresses = allowed(request, request.addresses);
   if (addresses.empty() && !request.addresses.empty()) co_return Error::kDialBackoff;
   const base::TimePoint deadline = clock_.now() + request.timeout;
-  DialRace::Attempt one = [this, expected = request.expected, deadline](multiformats::Multiaddr address,
-                                                                        std::stop_token stop) {
-    return attempt(expected, std::move(address), deadline, std::move(stop));
+  DialRace::Attempt one = [this, expected = request.expected, kind = request.kind, deadline](
+                              multiformats::Multiaddr address, std::stop_token stop) {
+    return attempt(expected, kind, std::move(address), deadline, std::move(stop));
   };
   auto race = std::make_shared<DialRace>(executor_, clock_, tasks_, std::move(one));
   const auto names = std::stable_partition(addresses.begin(), addresses.end(), [this](const auto& each) {
@@ -78,7 +78,7 @@ base::Task<base::Result<Dialler::Addresses>> Dialler::look_up(DialRequest reques
   co_return failure;
 }
 
-base::Task<Dialler::Result> Dialler::attempt(Expected expected, multiformats::Multiaddr address,
+base::Task<Dialler::Result> Dialler::attempt(Expected expected, ConnectionKind kind, multiformats::Multiaddr address,
                                              base::TimePoint deadline, std::stop_token stop) {
   const auto named = address.peer_id();
   if (named && expected && *named != *expected) co_return Error::kPeerIdMismatch;
@@ -89,28 +89,33 @@ base::Task<Dialler::Result> Dialler::attempt(Expected expected, multiformats::Mu
   if (!gate_->admits(address)) co_return Error::kDenied;
   auto place = co_await places_.enter(deadline, stop);
   if (!place) co_return place.error();
-  auto connection = co_await dial_and_upgrade(*transport, expected, address, deadline, stop);
+  auto connection = co_await dial_and_upgrade(*transport, expected, kind, address, deadline, stop);
   const auto peer = expected.value_or(multiformats::PeerId());
   if (connection) {
     backoff_.on_success(peer, address);
   } else if (!stop.stop_requested()) {
     LOG_DEBUG("dialling {} failed: {}", address.to_text(), connection.error().message());
-    backoff_.on_failure(peer, address, clock_.now());
+    // A peer that knows no data connections is there, and may be dialled for an ordinary one.
+    const bool is_refusal = kind == ConnectionKind::kData && connection.error() == Error::kProtocolNotSupported;
+    if (!is_refusal) backoff_.on_failure(peer, address, clock_.now());
   }
   co_return connection;
 }
 
-base::Task<Dialler::Result> Dialler::dial_and_upgrade(Transport& transport, Expected expected,
+base::Task<Dialler::Result> Dialler::dial_and_upgrade(Transport& transport, Expected expected, ConnectionKind kind,
                                                       multiformats::Multiaddr address, base::TimePoint deadline,
                                                       std::stop_token stop) {
   const std::string place = address.to_text();
   for (std::size_t security = refused_.first_to_try(place);; ++security) {
     auto raw = co_await transport.dial(address, deadline - clock_.now(), stop);
     if (!raw) co_return raw.error();
-    auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline, stop, security);
-    if (connection && security > 0) refused_.on_refused(place, security - 1);
-    // Whoever is there now may speak what was refused before.
-    if (!connection) refused_.forget(place);
+    auto connection = co_await upgrader_.upgrade_outbound(std::move(*raw), expected, deadline, stop, security, kind);
+    // Of a data connection it may be that which is refused, and nothing is learned of the security protocol.
+    if (kind == ConnectionKind::kMuxed) {
+      if (connection && security > 0) refused_.on_refused(place, security - 1);
+      // Whoever is there now may speak what was refused before.
+      if (!connection) refused_.forget(place);
+    }
     const bool tries_next = !connection && may_be_refusal(connection.error());
     if (!tries_next || security + 1 >= upgrader_.security_count()) co_return connection;
   }

@@ -24,6 +24,7 @@ struct DialRequest {
   base::Duration timeout;
   /// Dials addresses too at which dialling has failed a short time ago.
   bool ignores_backoff = false;
+  ConnectionKind kind = ConnectionKind::kMuxed;
   std::stop_token stop;
 };
 
@@ -58,11 +59,11 @@ class Dialler {
   Addresses allowed(const DialRequest& request, const Addresses& addresses) const;
   base::Task<base::Result<Addresses>> look_up(DialRequest request, multiformats::Multiaddr address,
                                               base::TimePoint deadline, std::stop_token stop);
-  base::Task<Result> attempt(Expected expected, multiformats::Multiaddr address, base::TimePoint deadline,
-                             std::stop_token stop);
+  base::Task<Result> attempt(Expected expected, ConnectionKind kind, multiformats::Multiaddr address,
+                             base::TimePoint deadline, std::stop_token stop);
   /// With the first security protocol that is not known to be refused there, and on to the next where one is.
-  base::Task<Result> dial_and_upgrade(Transport& transport, Expected expected, multiformats::Multiaddr address,
-                                      base::TimePoint deadline, std::stop_token stop);
+  base::Task<Result> dial_and_upgrade(Transport& transport, Expected expected, ConnectionKind kind,
+                                      multiformats::Multiaddr address, base::TimePoint deadline, std::stop_token stop);
   Transport* transport_for(const multiformats::Multiaddr& address) const;
 
   base::Executor executor_;

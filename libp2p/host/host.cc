@@ -15,9 +15,9 @@ namespace libp2p {
 namespace {
 
 std::unique_ptr<Security> make_security(std::string_view name, const multiformats::PrivateKey& key,
-                                        const std::string& muxer) {
-  if (name == "/tls/1.0.0") return std::make_unique<tls::TlsSecurity>(key, std::vector<std::string>{muxer});
-  if (name == "/noise") return std::make_unique<noise::NoiseSecurity>(key, muxer);
+                                        std::vector<std::string> muxers) {
+  if (name == "/tls/1.0.0") return std::make_unique<tls::TlsSecurity>(key, std::move(muxers));
+  if (name == "/noise") return std::make_unique<noise::NoiseSecurity>(key, std::move(muxers));
   throw std::invalid_argument("HostConfig::securities: no such protocol");
 }
 
@@ -37,9 +37,13 @@ std::unique_ptr<Host> Host::create(const base::Executor& executor, base::Clock& 
   parts.transports.push_back(std::make_unique<TcpTransport>(executor, clock));
   parts.resolver = std::make_unique<CaresResolver>(executor);
   parts.muxers.push_back(std::make_unique<YamuxMuxer>(clock, yamux));
-  const std::string muxer(parts.muxers.front()->protocol_id());
+  std::vector<std::string> muxers{std::string(parts.muxers.front()->protocol_id())};
+  // Last: a dialler that offers both means the muxer.
+  if (!config.data_protocol.empty()) muxers.push_back(config.data_protocol);
   for (const std::string& security : config.securities) {
-    parts.securities.push_back(make_security(security, config.key, muxer));
+    parts.securities.push_back(make_security(security, config.key, muxers));
+    if (config.data_protocol.empty()) continue;
+    parts.data_securities.push_back(make_security(security, config.key, {config.data_protocol}));
   }
   return std::make_unique<HostImpl>(executor, clock, std::move(config), std::move(parts));
 }

@@ -29,9 +29,10 @@ struct HostConfig {
   base::Duration handshake_timeout = std::chrono::seconds(10);
   /// Connections, both ways; dials and inbound handshakes under way count too.
   std::size_t connections_max = 1024;
-  /// Connections to one peer, both ways. More than one arises when both sides dial at once, or on purpose; with a limit
-  /// of one, two sides that dial at once may refuse each other.
-  std::size_t connections_per_peer_max = 16;
+  /// Connections to one peer, both ways, data connections among them: eight of these each way fit with room to spare.
+  /// More than one that is muxed arises when both sides dial at once, or on purpose; with a limit of one, two sides
+  /// that dial at once may refuse each other.
+  std::size_t connections_per_peer_max = 32;
   /// Addresses dialled at once, of all peers; others wait their turn, within their dial_timeout.
   std::size_t dial_attempts_max = 128;
   /// Inbound connections from one IPv4 address or IPv6 /64.
@@ -181,7 +182,7 @@ class Host {
   virtual std::vector<std::shared_ptr<Connection>> connections() const = 0;
   /// Whom there are open connections to, each peer once.
   virtual std::vector<multiformats::PeerId> peers() const = 0;
-  /// Closes all connections to `peer`; none of them is in connections() any more.
+  /// Closes all connections to `peer`; none of them is in connections() any more. Data connections are told to stop.
   virtual void disconnect(const multiformats::PeerId& peer) = 0;
   /// Replaces HostConfig::gate. It is asked before an address is dialled (Error::kDenied), when a connection comes in,
   /// and after each handshake; connections that it does not admit any more are closed.

@@ -56,7 +56,8 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       config_(std::move(config)),
       peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
       gate_(std::make_shared<ConnectionGate>(config_.gate)),
-      upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers)),
+      upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers),
+                {config_.data_protocol, std::move(parts.data_securities)}),
       tasks_(executor),
       dialler_(executor, clock, tasks_, std::move(parts.transports), std::move(parts.resolver), upgrader_, gate_,
                config_.dial_attempts_max),
@@ -65,7 +66,8 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       inbound_(inbound_limits(config_)),
       connections_(peer_id_, connection_limits(config_)),
       dials_(executor, tasks_,
-             [this](DialTarget target, ConnectOptions options) { return dial(std::move(target), options); }) {
+             [this](DialTarget target, ConnectOptions options) { return dial(std::move(target), options); }),
+      data_connections_(executor) {
   StreamHandler ping_handler = [&clock](std::shared_ptr<Connection>, std::unique_ptr<Stream> stream) {
     return serve_ping(clock, std::move(stream));
   };
@@ -110,7 +112,7 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
 }
 
 std::optional<InboundAdmission::Permit> HostImpl::admit(const multiformats::Multiaddr& from) {
-  if (!gate_->admits(from) || !connections_.has_room(pending())) return std::nullopt;
+  if (!gate_->admits(from) || !has_room()) return std::nullopt;
   return inbound_.admit(from);
 }
 
@@ -125,7 +127,19 @@ base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Perm
     LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
     co_return;
   }
-  const auto added = add_connection(std::move(*upgraded), origin, std::move(permit));
+  base::Result<> added;
+  if (upgraded->kind() == ConnectionKind::kMuxed) {
+    if (auto connection = add_connection(std::move(*upgraded), origin, std::move(permit)); !connection) {
+      added = connection.error();
+    }
+  } else if (auto connection = add_data_connection(std::move(*upgraded), std::move(permit)); !connection) {
+    added = connection.error();
+  } else if (const DataHandler handler = data_handler_; handler) {
+    base::Task<> task = handler(std::move(*connection));
+    co_await std::move(task);
+  } else {
+    connection->stream->reset();
+  }
   if (!added) LOG_DEBUG("connection from {} dropped: {}", from, added.error().message());
 }
 
@@ -169,7 +183,7 @@ base::Result<> HostImpl::may_dial(const DialTarget& target, const ConnectOptions
   if (addresses.empty()) return Error::kNotConnected;
   if (peer == peer_id_) return Error::kDialToSelf;
   if (peer && !gate_->admits(*peer)) return Error::kDenied;
-  if (dials_.begins(target, options) && !connections_.has_room(pending())) return Error::kTooManyConnections;
+  if (dials_.begins(target, options) && !has_room()) return Error::kTooManyConnections;
   return {};
 }
 
@@ -199,9 +213,39 @@ base::Task<HostImpl::DialResult> HostImpl::dial(DialTarget target, ConnectOption
   co_return result;
 }
 
-base::Task<base::Result<DataConnection>> HostImpl::open_data_connection(multiformats::PeerId,
-                                                                        std::vector<multiformats::Multiaddr>) {
-  co_return Error::kProtocolNotSupported;
+struct HostImpl::DataDial {
+  DataDial(const base::Executor& executor, DialTarget whom) : target(std::move(whom)), ended(executor) {}
+
+  DialTarget target;
+  base::Signal ended;
+  std::optional<base::Result<DataConnection>> result;
+};
+
+base::Task<base::Result<DataConnection>> HostImpl::open_data_connection(
+    multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) {
+  if (config_.data_protocol.empty()) co_return Error::kProtocolNotSupported;
+  ConnectOptions own_dial;
+  own_dial.force_new = true;
+  auto dial = std::make_shared<DataDial>(executor_, DialTarget(peer, std::move(addresses)));
+  if (const auto allowed = may_dial(dial->target, own_dial); !allowed) co_return allowed.error();
+  tasks_.spawn(dial_data(dial));
+  // Nothing of the host is used after this, as in join_dial().
+  while (!dial->result) co_await dial->ended.wait();
+  co_return std::move(*dial->result);
+}
+
+base::Task<> HostImpl::dial_data(std::shared_ptr<DataDial> dial) {
+  DialRequest request;
+  request.expected = dial->target.first;
+  request.addresses = dial->target.second;
+  request.timeout = config_.dial_timeout;
+  request.kind = ConnectionKind::kData;
+  request.stop = stop_.get_token();
+  ++data_dials_;
+  auto upgraded = co_await dialler_.dial(std::move(request));
+  --data_dials_;
+  dial->result = upgraded ? add_data_connection(std::move(*upgraded)) : base::Result<DataConnection>(upgraded.error());
+  dial->ended.notify_all();
 }
 
 // Connections.
@@ -211,13 +255,14 @@ base::Result<> HostImpl::may_add(const UpgradedConnection& upgraded) const {
   if (upgraded.remote_peer == peer_id_) return Error::kDialToSelf;
   // Asked again: the gate may have changed during the handshake.
   if (!gate_->admits(upgraded.remote_peer) || !gate_->admits(upgraded.remote_address)) return Error::kDenied;
-  return connections_.may_add(upgraded.remote_peer);
+  return connections_.may_add(upgraded.remote_peer, data_connections_.size(),
+                              data_connections_.count_to(upgraded.remote_peer));
 }
 
 HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded, ConnectionOrigin origin,
                                               std::optional<InboundAdmission::Permit> permit) {
   if (const auto allowed = may_add(upgraded); !allowed) {
-    upgraded.session->abort();
+    upgraded.abort();
     return allowed.error();
   }
   LOG_DEBUG("connected to {} at {}", upgraded.remote_peer.short_text(), upgraded.remote_address.to_text());
@@ -235,6 +280,16 @@ HostImpl::DialResult HostImpl::add_connection(UpgradedConnection upgraded, Conne
   return connection;
 }
 
+base::Result<DataConnection> HostImpl::add_data_connection(UpgradedConnection upgraded,
+                                                           std::optional<InboundAdmission::Permit> permit) {
+  if (const auto allowed = may_add(upgraded); !allowed) {
+    upgraded.abort();
+    return allowed.error();
+  }
+  LOG_DEBUG("data connection with {} at {}", upgraded.remote_peer.short_text(), upgraded.remote_address.to_text());
+  return data_connections_.add(std::move(upgraded), std::move(permit));
+}
+
 base::Task<> HostImpl::run_connection(std::shared_ptr<HostConnection> connection,
                                       [[maybe_unused]] std::optional<InboundAdmission::Permit> permit) {
   co_await connection->serve();
@@ -249,10 +304,13 @@ void HostImpl::set_gate(ConnectionGate gate) {
   for (const auto& connection : connections_.open()) {
     if (!gate_->admits(connection->remote_peer()) || !gate_->admits(connection->remote_address())) connection->close();
   }
+  data_connections_.stop(
+      [this](const auto& peer, const auto& address) { return !gate_->admits(peer) || !gate_->admits(address); });
 }
 
 void HostImpl::disconnect(const multiformats::PeerId& peer) {
   for (const auto& connection : connections_.open_to(peer)) connection->close();
+  data_connections_.stop([&](const auto& each, const auto&) { return each == peer; });
 }
 
 void HostImpl::on_connected(std::function<void(std::shared_ptr<Connection>)> call) {
@@ -290,6 +348,7 @@ base::Task<> HostImpl::close() {
   for (const auto& listener : listeners_) listener->close();
   stop_.request_stop();
   for (const auto& connection : connections()) connection->close();
+  data_connections_.stop([](const auto&, const auto&) { return true; });
   co_await tasks_.wait_until_empty();
 }
 

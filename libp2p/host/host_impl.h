@@ -3,6 +3,7 @@
 
 #include "libp2p/host/connection_set.h"
 #include "libp2p/host/connection_upgrader.h"
+#include "libp2p/host/data_connections.h"
 #include "libp2p/host/dial_calls.h"
 #include "libp2p/host/dialler.h"
 #include "libp2p/host/host.h"
@@ -28,6 +29,8 @@ struct HostParts {
   std::unique_ptr<Resolver> resolver;  ///< none: no names in addresses
   std::vector<std::unique_ptr<Security>> securities;
   std::vector<std::unique_ptr<Muxer>> muxers;
+  /// Like `securities`, but offering HostConfig::data_protocol alone; none: no data connections.
+  std::vector<std::unique_ptr<Security>> data_securities = {};
 };
 
 class HostImpl final : public Host {
@@ -68,9 +71,12 @@ class HostImpl final : public Host {
   using DialResult = DialCalls::Result;
   using DialTarget = DialCalls::Target;
 
+  /// Of open_data_connection(): who waits, and what for. Shared with the dial.
+  struct DataDial;
   base::Result<> may_dial(const DialTarget& target, const ConnectOptions& options) const;
   base::Task<DialResult> join_dial(DialTarget target, ConnectOptions options);
   base::Task<DialResult> dial(DialTarget target, ConnectOptions options);
+  base::Task<> dial_data(std::shared_ptr<DataDial> dial);
 
   base::Task<> accept_from(std::shared_ptr<Listener> listener);
   std::optional<InboundAdmission::Permit> admit(const multiformats::Multiaddr& from);
@@ -80,10 +86,14 @@ class HostImpl final : public Host {
   DialResult add_connection(UpgradedConnection upgraded, ConnectionOrigin origin,
                             std::optional<InboundAdmission::Permit> permit = std::nullopt);
   base::Result<> may_add(const UpgradedConnection& upgraded) const;
+  base::Result<DataConnection> add_data_connection(UpgradedConnection upgraded,
+                                                   std::optional<InboundAdmission::Permit> permit = std::nullopt);
   base::Task<> run_connection(std::shared_ptr<HostConnection> connection,
                               std::optional<InboundAdmission::Permit> permit);
   /// What is not a connection yet, but may become one.
-  std::size_t pending() const { return inbound_.pending() + dials_.under_way(); }
+  std::size_t pending() const { return inbound_.pending() + dials_.under_way() + data_dials_; }
+  /// Whether there is room for one connection more, if those that are pending come up.
+  bool has_room() const { return connections_.has_room(pending() + data_connections_.size()); }
 
   base::Executor executor_;
   base::Clock& clock_;
@@ -102,6 +112,8 @@ class HostImpl final : public Host {
   std::vector<std::function<void(std::shared_ptr<Connection>)>> connected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> disconnected_calls_;
   std::vector<std::function<void(std::shared_ptr<Connection>)>> identified_calls_;
+  DataConnections data_connections_;
+  std::size_t data_dials_ = 0;  ///< under way
   DataHandler data_handler_;
   bool closing_ = false;
   /// Breaks off dials and handshakes under way.
