@@ -27,15 +27,15 @@ void count_gpus(GpusFound& found) {
   if (status != KVC_OK) found.why_none += std::string(" (") + kvc_last_error() + ")";
 }
 
-base::Result<std::unique_ptr<GpuConnector>> make_cuda(int device, const std::string& why) {
-  return make_cuda_connector(device, why);
+base::Result<std::unique_ptr<GpuConnector>> make_cuda(const ChosenDevice& chosen) {
+  return make_cuda_connector(*chosen.cuda, chosen.why, chosen.peer_access);
 }
 
 #else
 
 void count_gpus(GpusFound& found) { found.why_none = "this build has no CUDA backend"; }
 
-base::Result<std::unique_ptr<GpuConnector>> make_cuda(int, const std::string&) { return GpuError::kNoDriver; }
+base::Result<std::unique_ptr<GpuConnector>> make_cuda(const ChosenDevice&) { return GpuError::kNoDriver; }
 
 #endif
 
@@ -72,13 +72,14 @@ base::Result<ChosenDevice> choose_device(const DeviceChoice& choice, const GpusF
 }
 
 base::Result<std::unique_ptr<GpuConnector>> make_connector(const ChosenDevice& chosen) {
-  if (chosen.cuda) return make_cuda(*chosen.cuda, chosen.why);
+  if (chosen.cuda) return make_cuda(chosen);
   return std::unique_ptr<GpuConnector>(std::make_unique<HostConnector>(chosen.why));
 }
 
 base::Result<std::unique_ptr<GpuConnector>> make_connector(const DeviceChoice& choice) {
   auto chosen = choose_device(choice);
   if (!chosen) return chosen.error();
+  chosen->peer_access = choice.peer_access;
   return make_connector(*chosen);
 }
 

@@ -14,6 +14,9 @@ struct DeviceChoice {
   std::string device = "auto";
   /// The GPU as counted without CUDA_VISIBLE_DEVICES (gpu/visible_devices.h); nothing: the first that is visible.
   std::optional<int> gpu;
+  /// Whether this GPU may read another one's memory over NVLink or PCIe; if not, their blocks are fetched by way of the
+  /// host.
+  bool peer_access = true;
 };
 
 /// What this process sees of GPUs.
@@ -30,6 +33,8 @@ struct ChosenDevice {
   std::optional<int> cuda;
   /// For people: why this one.
   std::string why;
+  /// DeviceChoice::peer_access.
+  bool peer_access = true;
 };
 
 GpusFound find_gpus();

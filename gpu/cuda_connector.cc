@@ -34,12 +34,12 @@ base::Result<> check_slices(const LayoutDesc& layout, const std::vector<SliceCop
 }  // namespace
 
 CudaConnector::CudaConnector(std::shared_ptr<CudaServices> services, std::string name, const DeviceUuid& uuid,
-                             std::string why)
+                             std::string why, bool peer_access)
     : name_(std::move(name)),
       uuid_(uuid),
       why_(std::move(why)),
       services_(std::move(services)),
-      imports_(std::make_unique<CudaImportTable>(services_->device)) {}
+      imports_(std::make_unique<CudaImportTable>(services_->device, peer_access)) {}
 
 CudaConnector::~CudaConnector() {
   std::map<RegionId, std::shared_ptr<CudaRegion>> regions;
@@ -215,7 +215,7 @@ base::Result<> CudaConnector::stream_wait(RegionId id, void* stream) {
   return region->stream_wait(static_cast<kvc_stream>(stream));
 }
 
-base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std::string why) {
+base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std::string why, bool peer_access) {
   int count = 0;
   kvc_status status = kvc_device_count(&count);
   kvc_device_info info = {};
@@ -240,7 +240,8 @@ base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std:
   DeviceUuid uuid;
   std::memcpy(uuid.data(), info.uuid, uuid.size());
   info.name[sizeof info.name - 1] = '\0';
-  return std::unique_ptr<GpuConnector>(new CudaConnector(std::move(services), info.name, uuid, std::move(why)));
+  return std::unique_ptr<GpuConnector>(
+      new CudaConnector(std::move(services), info.name, uuid, std::move(why), peer_access));
 }
 
 }  // namespace kvp2p

@@ -23,7 +23,8 @@ struct CudaServices;
 class CudaConnector final : public GpuConnector {
  public:
   /// `name` is the device's, for people; `why` says why it was chosen.
-  CudaConnector(std::shared_ptr<CudaServices> services, std::string name, const DeviceUuid& uuid, std::string why);
+  CudaConnector(std::shared_ptr<CudaServices> services, std::string name, const DeviceUuid& uuid, std::string why,
+                bool peer_access);
   /// Fails what is queued and waits for what runs. Not from inside a CopyDone.
   ~CudaConnector() override;
 
@@ -64,7 +65,7 @@ class CudaConnector final : public GpuConnector {
 };
 
 /// The connector of the process's `device`; `why` says for people why it was chosen. GpuError::kNoDriver, and the
-/// reason is logged, where there is no such device.
-base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std::string why);
+/// reason is logged, where there is no such device. `peer_access`: DeviceChoice::peer_access.
+base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std::string why, bool peer_access = true);
 
 }  // namespace kvp2p

@@ -145,6 +145,7 @@ base::Result<ImportId> CudaImportTable::open(const RegionExport& exported) {
   if (!exported.layout.fits(exported.bytes)) return GpuError::kLayoutOutOfBounds;
   const int owner = device_with(exported.device);
   if (owner < 0) return GpuError::kNotReachable;
+  if (owner != device_ && !peer_access_) return GpuError::kPeerAccessOff;
   auto link = link_to(device_, owner);
   if (!link) return link.error();
   auto mapped = exported.process == this_process() ? map_own(exported, device_, owner) : map_foreign(exported, device_);

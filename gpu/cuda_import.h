@@ -62,7 +62,8 @@ class CudaImport {
 /// Thread-safe.
 class CudaImportTable {
  public:
-  explicit CudaImportTable(int device) : device_(device) {}
+  /// Without `peer_access` no memory of another device is opened: GpuError::kPeerAccessOff.
+  CudaImportTable(int device, bool peer_access) : device_(device), peer_access_(peer_access) {}
 
   base::Result<ImportId> open(const RegionExport& exported);
   /// Null: unknown, or closed.
@@ -72,6 +73,7 @@ class CudaImportTable {
 
  private:
   const int device_;
+  const bool peer_access_;
   mutable std::mutex mutex_;
   std::map<ImportId, std::shared_ptr<CudaImport>> imports_;
   std::uint64_t next_id_ = 1;

@@ -37,6 +37,8 @@ const char* text_of(GpuError error) {
       return "no usable GPU: no driver, no device, or a build without CUDA; use --device=host";
     case GpuError::kNoSuchGpu:
       return "there is no such GPU among those that are visible; the log says which there are";
+    case GpuError::kPeerAccessOff:
+      return "access to other GPUs' memory is turned off (--no-peer-access)";
     case GpuError::kUnknownDevice:
       return "unknown device: use auto, host or cuda";
   }

@@ -21,6 +21,7 @@ enum class GpuError {
   kNoDriver,
   kNoSuchGpu,
   kUnknownDevice,
+  kPeerAccessOff,
 };
 
 base::Error make_error_code(GpuError error);

@@ -44,6 +44,8 @@ struct NodeConfig {
   std::string device = "auto";
   /// The GPU as counted without CUDA_VISIBLE_DEVICES; nothing: the first that is visible.
   std::optional<int> gpu;
+  /// Whether the GPU may read other GPUs' memory, over NVLink or PCIe. Without, they are reached by way of the host.
+  bool peer_access = true;
   /// Peers of this host and user read offered blocks in place, and this node theirs.
   bool direct = true;
 };

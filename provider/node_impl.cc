@@ -85,7 +85,7 @@ base::Result<multiformats::PrivateKey> NodeImpl::take_identity(const NodeConfig&
 
 base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   if (auto good = check_staging(config); !good) return good;
-  auto connector = make_connector(DeviceChoice{config.device, config.gpu});
+  auto connector = make_connector(DeviceChoice{config.device, config.gpu, config.peer_access});
   if (!connector) return connector.error();
   connector_ = std::move(*connector);
   set_up_direct(config);

@@ -117,6 +117,9 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_flag("!--no-direct", options.direct,
                "never read a peer's memory in place, and let none read ours, though it be on this host")
       ->group(more);
+  app.add_flag("!--no-peer-access", options.peer_access,
+               "do not read other GPUs' memory over NVLink or PCIe: fetch by way of the host")
+      ->group(more);
   app.add_flag("--no-mdns", options.no_mdns, "neither announce nor look for nodes on the local network")->group(more);
   app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")
       ->group(more);

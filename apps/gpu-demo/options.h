@@ -20,6 +20,7 @@ struct Options {
   std::size_t prompt_tokens = 0;  // 0: all of the token file, or kSyntheticPromptTokens
   std::string device = "auto";    // auto, host, cuda
   bool direct = true;             // same-host peers read in place
+  bool peer_access = true;        // one GPU reads another's memory
   std::string external_ip;
   std::string cluster_key;
   bool open = false;

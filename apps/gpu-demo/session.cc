@@ -137,6 +137,7 @@ std::optional<int> Session::start_node() {
   config.device = device_;
   config.gpu = options_.gpu;
   config.direct = options_.direct;
+  config.peer_access = options_.peer_access;
   auto node = Node::start(std::move(config));
   if (!node) {
     return fail("cannot start the node on port " + std::to_string(options_.port) + ": " + node.error().message());

@@ -1,4 +1,4 @@
-"""The bars that figures are held to: issue 5's, for one H200. The one place where they are written.
+"""The bars that figures are held to, for one H200 and for two with NVLink. The one place where they are written.
 
 Host memory has no bars for speed; correctness is judged everywhere.
 """
@@ -24,6 +24,10 @@ BARS = {
     "fixed_cost": Bar("figure", False, 150, "µs"),
     "direct_8mib": Bar("figure", False, 200, "µs"),
     "staged_8mib": Bar("figure", False, 5000, "µs"),
+    # From one GPU's memory into another's by events, against cudaMemcpyPeer: one range, and in blocks of 32 KiB.
+    "peer_copy_contiguous": _ratio_at_least(0.90),
+    "peer_copy_512mib": _ratio_at_least(0.85),
+    "peer_copy_64mib": _ratio_at_least(0.80),
     # Total over the sum of its stages.
     "overlap": Bar("ratio", False, 0.999),
     # Recompute by PyTorch over the time to have the KV in place.

@@ -73,6 +73,7 @@ int main(int argc, char** argv) {
   app.add_option("--gpu", options.node.gpu, "as counted without CUDA_VISIBLE_DEVICES")->check(CLI::Range(0, 63));
   app.add_option("--peer-gpu", options.peer_gpu, "the producer's, if another")->check(CLI::Range(0, 63));
   app.add_flag("--no-direct", no_direct, "the consumer takes the network path");
+  app.add_flag("!--no-peer-access", options.node.peer_access, "the consumer reads no other GPU's memory");
   app.add_flag("--put", options.put, "the producer puts the blocks into its store; it offers them in place otherwise");
   app.add_option("--engine-blocks", options.node.engine_blocks,
                  "serve --put: blocks that the engine's memory has room for; so many are put at a time")

@@ -223,6 +223,8 @@ int run_measure(FetchOptions options) {
     if (!options.peer_order.empty()) from.order = options.peer_order;
     const auto alone = consumer.measure_copy_alone(producer.shared(), from.layout(), kPlainCopyRounds);
     if (alone) figure["copy_alone_events_us"] = *alone * 1e6;
+    const auto contiguous = consumer.measure_contiguous_copy(producer.shared(), kPlainCopyRounds);
+    if (contiguous) figure["copy_contiguous_events_us"] = *contiguous * 1e6;
   }
   add_stages_at_the_producer(figure, producer.end(), fetches);
   print_event("figure", figure);

@@ -57,6 +57,7 @@ NodeConfig node_config(const FetchNodeConfig& config) {
   node.device = config.device;
   if (config.device == "cuda") node.gpu = config.gpu;
   node.direct = config.direct;
+  node.peer_access = config.peer_access;
   return node;
 }
 
@@ -341,6 +342,14 @@ std::optional<double> FetchNode::measure_copy_alone(const nlohmann::json& shared
   std::vector<IndexPair> pairs;
   for (std::size_t i = 0; i < slots_.size(); ++i) pairs.push_back({from_slots[i], slots_[i]});
   return memory_->measure_paged_copy(shared, from, layout_, pairs, rounds);
+}
+
+std::optional<double> FetchNode::measure_contiguous_copy(const nlohmann::json& shared, int rounds) {
+  FetchShape wire = shape_;
+  wire.order = "wire";
+  std::vector<IndexPair> pairs;
+  for (Slot slot = 0; slot < wire.blocks; ++slot) pairs.push_back({slot, slot});
+  return memory_->measure_paged_copy(shared, wire.layout(), wire.layout(), pairs, rounds);
 }
 
 nlohmann::json FetchNode::stats() {

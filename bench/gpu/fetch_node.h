@@ -23,6 +23,8 @@ struct FetchNodeConfig {
   /// As counted without CUDA_VISIBLE_DEVICES.
   int gpu = 0;
   bool direct = true;
+  /// NodeConfig::peer_access.
+  bool peer_access = true;
   /// The local store has room for all blocks: for puts.
   bool store = false;
   /// Blocks that the engine's memory has room for; 0: all. With fewer they can be put, in parts, and nothing else.
@@ -85,6 +87,8 @@ class FetchNode {
   /// The copy alone, out of what the owner of such a layout has shared, by the device's events; the memory's content is
   /// lost. Nothing for host memory.
   std::optional<double> measure_copy_alone(const nlohmann::json& shared, const LayoutDesc& from, int rounds);
+  /// The same of blocks that lie one after the other on both sides, each layer one range.
+  std::optional<double> measure_contiguous_copy(const nlohmann::json& shared, int rounds);
   /// Overwrites all of the memory.
   void poison();
   /// Where the memory differs from the version's bytes; empty: nowhere. Reads all of it back.

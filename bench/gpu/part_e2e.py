@@ -120,20 +120,22 @@ def consume(context, folder, number, common, address, environment):
     return result, wrong, result["path"]
 
 
-def run_pair(context, name, flags, direct, environment=None):
+def run_pair(context, name, flags, direct, environment=None, gpus=None):
     """Producer and consumer as two processes, with their KV dumped. A consumer that asks before the producer's memory is
     open to it goes the other way and says so; then the next one is tried. Each must be right."""
     with context.row(name), tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         common = [f"--cluster-key={secrets.token_hex(32)}", *flags]
         environment = {"XDG_CACHE_HOME": str(folder / "cache"), **(environment or {})}
-        producer_flags = [*common, f"--config-dir={folder}/p", f"--kv-dump={folder}/producer.kv"]
+        of_producer, of_consumer = [[f"--gpu={gpu}"] for gpu in gpus] if gpus else ([], [])
+        producer_flags = [*common, *of_producer, f"--config-dir={folder}/p", f"--kv-dump={folder}/producer.kv"]
         paths = []
         with Demo(context, "producer", producer_flags, environment) as producer:
             address = producer.wait("listening")["addresses"][0]
             producer.wait("published")
             while not paths or (paths[-1].startswith("direct") != direct and len(paths) < CONSUMERS_MAX):
-                result, wrong, path = consume(context, folder, len(paths), common, address, environment)
+                result, wrong, path = consume(context, folder, len(paths), [*common, *of_consumer], address,
+                                              environment)
                 if wrong:
                     raise Failed("; ".join(wrong))
                 paths.append(path)
@@ -159,6 +161,16 @@ def run_demo(context, name, flags, environment=None):
         context.add(name, 0, "failures", bar="failures", note=path)
 
 
+def run_two_gpus(context):
+    """Scenario 1: what is generated on GPU 1 after a prefix from GPU 0 equals a run there without a cache."""
+    name = "two processes, producer on GPU 0, consumer on GPU 1"
+    if context.gpus < 2:
+        return context.not_run(name, "one GPU")
+    run_pair(context, f"{name}, direct path: KV and tokens", [], True, gpus=(0, 1))
+    run_pair(context, f"{name}, --no-peer-access: KV and tokens", ["--no-peer-access"], False, gpus=(0, 1))
+    run_pair(context, f"{name}, --no-direct: KV and tokens", ["--no-direct"], False, gpus=(0, 1))
+
+
 def run_part(context):
     device = "two processes on one GPU" if context.device == "cuda" else "two processes on host memory"
     run_pair(context, f"{device}, direct path: KV and tokens", [], True)
@@ -168,6 +180,7 @@ def run_part(context):
     if context.device == "host":
         context.not_run("CUDA_VISIBLE_DEVICES and --gpu as the seed writes them", "no GPU")
         return
+    run_two_gpus(context)
     last = context.gpus - 1
     masked = {"CUDA_VISIBLE_DEVICES": str(last)}
     run_demo(context, f"CUDA_VISIBLE_DEVICES={last} gpu-demo --role=demo --gpu={last}", [f"--gpu={last}"], masked)

@@ -26,12 +26,13 @@ class Case:
     direct_bar: str | None = None
     copy_bar: str | None = None
     staged_bar: str | None = None
+    peer_copy_bar: str | None = None
 
 
 FIXED = Case("fixed", "one block of 32 KiB", 2000, direct_bar="fixed_cost")
 MIB_8 = Case("mib:8", "8 MiB in 32 KiB blocks", 1000, direct_bar="direct_8mib", staged_bar="staged_8mib")
-MIB_64 = Case("mib:64", "64 MiB in 32 KiB blocks", 300, copy_bar="direct_copy")
-MIB_512 = Case("mib:512", "512 MiB in 32 KiB blocks", 100, copy_bar="direct_copy")
+MIB_64 = Case("mib:64", "64 MiB in 32 KiB blocks", 300, copy_bar="direct_copy", peer_copy_bar="peer_copy_64mib")
+MIB_512 = Case("mib:512", "512 MiB in 32 KiB blocks", 100, copy_bar="direct_copy", peer_copy_bar="peer_copy_512mib")
 GIB_1 = Case("8b:8192", "1 GiB (Llama-3-8B, 8,192 tokens)", 20)
 
 
@@ -69,11 +70,11 @@ def add_whole(context, name, figure, bar):
                 details=figure)
 
 
-def add_copy_alone(context, name, figure, bar):
+def add_copy_alone(context, name, figure, bar, measured="copy_alone_events_us"):
     """The kernel over the other process's memory, opened by CUDA IPC."""
-    if "copy_alone_events_us" not in figure:
+    if measured not in figure:
         return
-    alone, floor = figure["copy_alone_events_us"], figure["plain_copy_events_us"]
+    alone, floor = figure[measured], figure["plain_copy_events_us"]
     context.add(name, figure["bytes"] / alone / 1e3, "GB/s", bar=bar, floor=figure["bytes"] / floor / 1e3,
                 floor_name=figure["plain_copy"] + ", by events", ratio=floor / alone, note=f"{alone:.1f} µs")
 
@@ -124,13 +125,32 @@ def measure_fallback(context):
 # Two GPUs -----------------------------------------------------------------------------------------------------------
 
 
+ACROSS = ("--gpu=1", "--peer-gpu=0")
+
+
 def measure_between_gpus(context, case, *flags, what):
     name = f"{what}, {case.text}: whole fetch"
     with context.row(name):
-        figure = fetch(context, case.shape, "--gpu=1", "--peer-gpu=0", *flags, rounds=case.rounds)
+        figure = fetch(context, case.shape, *ACROSS, *flags, rounds=case.rounds)
         expect_path(figure, True)
-        add_whole(context, name, figure, None)
-        add_copy_alone(context, f"{what}, {case.text}: the copy alone, by events", figure, None)
+        add_whole(context, name, figure, case.direct_bar)
+        alone = f"{what}, {case.text}: the copy alone, by events"
+        add_copy_alone(context, alone, figure, case.peer_copy_bar)
+        if case is MIB_512:
+            add_copy_alone(context, f"{what}, 512 MiB contiguous: the copy alone, by events", figure,
+                           "peer_copy_contiguous", measured="copy_contiguous_events_us")
+
+
+def measure_without_peer_access(context, case):
+    """The GPUs may not reach each other: by way of the host, every byte right, and it says why."""
+    name = f"a GPU each, peer access turned off, {case.text}: wrong path, or no reason for it"
+    with context.row(name):
+        figure = fetch(context, case.shape, *ACROSS, "--no-peer-access", rounds=10)
+        expect_path(figure, False)
+        said = "peer access" in figure["path_reason"] or "other GPU" in figure["path_reason"]
+        context.add(name, 0 if said else 1, "failures", bar="failures",
+                    note=f"{figure['path']}: {figure['path_reason'] or 'NO REASON GIVEN'}; {figure['total_us']:.0f} µs; "
+                         f"all {figure['checked_bytes']} bytes checked", details=figure)
 
 
 @contextlib.contextmanager
@@ -146,9 +166,9 @@ def measure_both_directions(context, case):
     """Two pairs of processes at once, one each way; the sum of their rates against one direction alone."""
     name = f"both directions between two GPUs at once, {case.text}"
     with context.row(name), tempfile.TemporaryDirectory() as folder:
-        alone = fetch(context, case.shape, "--gpu=1", "--peer-gpu=0", rounds=case.rounds)
+        alone = fetch(context, case.shape, *ACROSS, rounds=case.rounds)
         flags = ("--seconds=2", "--rounds=100000")
-        with waiting_measure(context, case.shape, pathlib.Path(folder) / "a", "--gpu=1", "--peer-gpu=0", *flags) as one, \
+        with waiting_measure(context, case.shape, pathlib.Path(folder) / "a", *ACROSS, *flags) as one, \
                 waiting_measure(context, case.shape, pathlib.Path(folder) / "b", "--gpu=0", "--peer-gpu=1", *flags) as two:
             for process in (one, two):
                 process.send("go")
@@ -166,8 +186,11 @@ def run_two_gpus(context):
         for row in (*what, "both directions between two GPUs at once"):
             context.not_run(row, reason)
         return
-    for case in (MIB_512, MIB_64, MIB_8):
+    for case in (FIXED, MIB_8, MIB_64, MIB_512):
         measure_between_gpus(context, case, what=what[0])
+    for case in (MIB_8, GIB_1):
+        measure_staged(context, case, *ACROSS, source="offered in place by the other GPU")
+    measure_without_peer_access(context, MIB_8)
     measure_between_gpus(context, MIB_512, "--one-process", what=what[1])
     measure_between_gpus(context, MIB_8, "--one-process", what=what[1])
     measure_both_directions(context, MIB_512)
