@@ -11,18 +11,26 @@ namespace kvp2p::bench {
 
 namespace {
 
-/// A mapping of a sealed memfd, so that a peer of this host can be given it.
 class HostMemory final : public BenchMemory {
  public:
-  explicit HostMemory(std::size_t bytes) : memory_(value_or_exit(SharedMemory::create(bytes), "shared memory")) {}
+  HostMemory(std::size_t bytes, bool shared) {
+    if (shared) {
+      // A mapping of a sealed memfd.
+      shared_ = value_or_exit(SharedMemory::create(bytes), "shared memory");
+      region_ = shared_.as_region();
+    } else {
+      private_.resize(bytes);
+      region_ = {private_.data(), bytes, -1, 0};
+    }
+  }
 
-  RegionMemory region() const override { return memory_.as_region(); }
-  std::uint8_t* host() override { return memory_.data(); }
+  RegionMemory region() const override { return region_; }
+  std::uint8_t* host() override { return static_cast<std::uint8_t*>(region_.start); }
   void write(std::size_t offset, base::ConstBytes bytes) override {
-    std::memcpy(memory_.data() + offset, bytes.data(), bytes.size());
+    std::memcpy(host() + offset, bytes.data(), bytes.size());
   }
   void read(std::size_t offset, base::MutableBytes bytes) override {
-    std::memcpy(bytes.data(), memory_.data() + offset, bytes.size());
+    std::memcpy(bytes.data(), host() + offset, bytes.size());
   }
   PlainCopy measure_copy(std::size_t bytes, int rounds, int) override {
     std::vector<std::uint8_t> from(bytes, 1), to(bytes, 2);
@@ -40,7 +48,9 @@ class HostMemory final : public BenchMemory {
   std::optional<std::uint64_t> device_bytes_used() const override { return std::nullopt; }
 
  private:
-  SharedMemory memory_;
+  SharedMemory shared_;
+  std::vector<std::uint8_t> private_;
+  RegionMemory region_;
 };
 
 }  // namespace
@@ -50,9 +60,9 @@ void fail(const char* what, const std::string& why) {
   std::exit(1);
 }
 
-std::unique_ptr<BenchMemory> make_bench_memory(std::optional<int> gpu, std::size_t bytes) {
+std::unique_ptr<BenchMemory> make_bench_memory(std::optional<int> gpu, std::size_t bytes, bool shared) {
   if (gpu) return make_cuda_memory(*gpu, bytes);
-  return std::make_unique<HostMemory>(bytes);
+  return std::make_unique<HostMemory>(bytes, shared);
 }
 
 }  // namespace kvp2p::bench

@@ -46,8 +46,9 @@ class BenchMemory {
   virtual std::optional<std::uint64_t> device_bytes_used() const = 0;
 };
 
-/// `gpu`: as this process counts them; nothing: host memory.
-std::unique_ptr<BenchMemory> make_bench_memory(std::optional<int> gpu, std::size_t bytes);
+/// `gpu`: as this process counts them; nothing: host memory, which peers of this host can be given if `shared`, and is
+/// what malloc() gives otherwise.
+std::unique_ptr<BenchMemory> make_bench_memory(std::optional<int> gpu, std::size_t bytes, bool shared);
 std::unique_ptr<BenchMemory> make_cuda_memory(int gpu, std::size_t bytes);
 
 [[noreturn]] void fail(const char* what, const std::string& why);

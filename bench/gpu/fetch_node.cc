@@ -70,7 +70,7 @@ FetchShape shape_in_memory(const FetchNodeConfig& config) {
 
 std::unique_ptr<BenchMemory> memory_of(const FetchNodeConfig& config) {
   const auto device = value_or_exit(choose_device(DeviceChoice{config.device, config.gpu}), "device");
-  return make_bench_memory(device.cuda, shape_in_memory(config).bytes());
+  return make_bench_memory(device.cuda, shape_in_memory(config).bytes(), config.direct);
 }
 
 std::string describe_difference(FetchNode::Sample at, const std::vector<std::uint8_t>& got,

@@ -14,6 +14,8 @@ from programs import Failed
 
 STORE, OFFERED = "from the store", "offered in place"
 RUN_BOUND_S = 100
+# Of a producer that has everything in its store: what its engine holds at a time.
+ENGINE_BLOCKS = 4
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class KvPair:
                 FetchProcess(program, role, fetch.device, fetch.shape, f"--order={fetch.order}", *fetch.flags, *flags,
                              cluster_key=key, config_dir=folder / role))
 
-        self.server = start("serve", "--commands", *(["--put"] if fetch.source == STORE else []))
+        stored = ("--put", f"--engine-blocks={ENGINE_BLOCKS}") if fetch.source == STORE else ()
+        self.server = start("serve", "--commands", *stored)
         self.client = start("loop", "--no-direct")
         serving = self.server.wait("serving", RUN_BOUND_S)
         self.bytes, self.address = serving["bytes"], serving["address"]
