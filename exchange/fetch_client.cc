@@ -7,6 +7,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace kvp2p {
 
 namespace {
@@ -52,7 +54,7 @@ base::Error problem_of(const FetchRequest& request, const StagingPool& staging) 
 }  // namespace
 
 FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link)
-    : context_(std::move(context)), link_(link) {
+    : context_(std::move(context)), link_(link), stalls_(context_->clock, link.peer(), [this] { return is_owed(); }) {
   room_.bytes_max = context_->config.bytes_in_flight_max;
   room_.freed = [this] {
     // Refilling calls nobody: the table does not change meanwhile.
@@ -67,9 +69,11 @@ std::unique_ptr<Fetch> FetchClient::start(FetchRequest request, FetchSink& sink,
   const std::uint64_t id = link_.next_id();
   auto task = std::make_shared<FetchTask>(context_, link_, id, std::move(request), sink, deadline, room_);
   tasks_[id] = task;
+  stalls_.on_fetch_begun();
   room_.fetches = tasks_.size();
   task->on_ended([this, id] {
     tasks_.erase(id);
+    stalls_.on_fetch_ended();
     room_.fetches = tasks_.size();
     room_.freed();
   });
@@ -86,7 +90,12 @@ std::shared_ptr<FetchTask> FetchClient::find(std::uint64_t id) const {
 base::Result<std::unique_ptr<FramePlace>> FetchClient::place(std::uint64_t request, wire::FrameHeader header) {
   auto task = find(request);
   if (!task) return ExchangeError::kCancelled;
+  stalls_.on_frame();
   return task->place(std::move(header));
+}
+
+bool FetchClient::is_owed() const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [](const auto& entry) { return entry.second->is_owed(); });
 }
 
 bool FetchClient::on_gone(std::uint64_t id, const wire::Gone& gone) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exchange/fetch_task.h"
+#include "exchange/stall_watch.h"
 
 #include <memory>
 #include <unordered_map>
@@ -29,12 +30,14 @@ class FetchClient final : public FrameTarget {
   void end_all(base::Error error);
 
  private:
+  bool is_owed() const;
   std::shared_ptr<FetchTask> find(std::uint64_t id) const;
 
   std::shared_ptr<NodeContext> context_;
   SessionLink& link_;
   std::unordered_map<std::uint64_t, std::shared_ptr<FetchTask>> tasks_;
   FetchTask::PeerRoom room_;
+  StallWatch stalls_;
 };
 
 /// A fetch that fails at once: there is no session, or the request makes no sense.

@@ -47,6 +47,8 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   void end(base::Result<> outcome);
 
   // From the peer.
+  /// The peer has credit, or has been asked and may not have heard of it.
+  bool is_owed() const { return room_.size() > not_granted_; }
   bool uses(const DataStream& stream) const { return stream_.get() == &stream; }
   base::Result<std::unique_ptr<FramePlace>> place(wire::FrameHeader header);
   void on_gone(const wire::Gone& gone);

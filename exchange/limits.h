@@ -45,6 +45,10 @@ inline constexpr std::size_t kIdleStreamsMax = 8;
 /// A get may arrive before the data stream that it names.
 inline constexpr base::Duration kDataStreamWait = std::chrono::seconds(5);
 
+/// A peer that owes frames and brings none for so long is told of in the log, for so many times in one session.
+inline constexpr base::Duration kStallNoticed = std::chrono::seconds(2);
+inline constexpr std::uint64_t kStallsLoggedMax = 64;
+
 /// Frames of one get that are read and written at the same time on one data stream: a frame that comes from a GPU waits
 /// several turns of a busy node thread.
 inline constexpr std::size_t kLanesPerStream = 16;
