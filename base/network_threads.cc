@@ -15,9 +15,8 @@
 namespace base {
 
 struct NetworkThreads::Loop {
-  boost::asio::io_context context{1};
-  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work{context.get_executor()};
-  Executor executor{context.get_executor()};
+  std::unique_ptr<boost::asio::io_context> context = std::make_unique<boost::asio::io_context>(1);
+  Executor executor{context->get_executor()};
   std::size_t uses = 0;
   std::thread thread;
 };
@@ -26,16 +25,23 @@ NetworkThreads::NetworkThreads(unsigned count, const char* name) {
   assert(count > 0);
   for (unsigned i = 0; i < count; ++i) {
     auto& loop = *loops_.emplace_back(std::make_unique<Loop>());
-    loop.thread = std::thread([&loop] { run_event_loop(loop.context); });
+    loop.thread = std::thread([&context = *loop.context] {
+      const auto work = boost::asio::make_work_guard(context);
+      run_event_loop(context);
+    });
     pthread_setname_np(loop.thread.native_handle(), (std::string(name) + '-' + std::to_string(i)).c_str());
   }
   last_ = count - 1;
 }
 
-NetworkThreads::~NetworkThreads() { stop(); }
+NetworkThreads::~NetworkThreads() {
+  stop();
+  // What is dropped may hold uses of any thread.
+  for (auto& loop : loops_) loop->context.reset();
+}
 
 void NetworkThreads::stop() {
-  for (auto& loop : loops_) loop->context.stop();
+  for (auto& loop : loops_) loop->context->stop();
   for (auto& loop : loops_) {
     if (loop->thread.joinable()) loop->thread.join();
   }

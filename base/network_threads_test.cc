@@ -71,11 +71,12 @@ TEST(NetworkThreadsTest, ThreadsHaveNames) {
 TEST(NetworkThreadsTest, WhatIsLeftWhenStoppedIsDropped) {
   auto kept = std::make_shared<int>(0);
   {
-    NetworkThreads threads(1);
+    NetworkThreads threads(2);
     const auto use = threads.next();
     threads.stop();
     threads.stop();
-    boost::asio::post(use.executor(), [kept] { ++*kept; });
+    auto held = std::make_shared<NetworkThreads::Use>(threads.next());
+    boost::asio::post(use.executor(), [kept, held] { ++*kept; });
     EXPECT_EQ(kept.use_count(), 2);
   }
   EXPECT_EQ(kept.use_count(), 1);
