@@ -21,6 +21,8 @@ constexpr std::size_t kIovecsMax = 64;
 /// What can be read or written at once is, without a turn through the event loop, which costs more than copying 16 KiB;
 /// after this many bytes others run.
 constexpr std::size_t kBytesBetweenYields = 256 * 1024;
+/// The same once it has moved: nobody there waits for a short answer.
+constexpr std::size_t kBytesBetweenYieldsMoved = 2 * 1024 * 1024;
 
 constexpr std::size_t kSmallReadBytes = 16 * 1024;
 
@@ -75,16 +77,18 @@ struct TcpStream::State {
   bool seems_drained = false;
   Iovecs iovecs;
   boost::system::error_code read_error;  // met by read_available(), told by the next read_some()
+  std::size_t bytes_between_yields = kBytesBetweenYields;
   std::size_t unyielded_read_bytes = 0;
   std::size_t unyielded_written_bytes = 0;
-  bool read_ended = false;
   bool write_closed = false;
 };
 
 TcpStream::TcpStream(asio::ip::tcp::socket socket) : state_(std::make_shared<State>(std::move(socket))) {}
 
 TcpStream::~TcpStream() {
-  if (!state_->read_ended || !state_->write_closed) reset();
+  // Where our direction is closed, what was written still has to arrive: the layer above may have come to an end of its
+  // own (TLS's close_notify) before the socket's was read. The kernel itself answers what comes later with a reset.
+  if (!state_->write_closed) reset();
   boost::system::error_code ignored;
   state_->socket.close(ignored);
 }
@@ -95,7 +99,7 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
   if (error) co_return translate(error);
   const auto buffer = asio::buffer(into.data(), into.size());
   std::size_t count = 0;
-  bool must_wait = state->seems_drained || state->unyielded_read_bytes >= kBytesBetweenYields;
+  bool must_wait = state->seems_drained || state->unyielded_read_bytes >= state->bytes_between_yields;
   if (!must_wait) {
     count = state->socket.read_some(buffer, error);
     must_wait = error == asio::error::would_block;
@@ -106,10 +110,7 @@ base::Task<base::Result<std::size_t>> TcpStream::read_some(base::MutableBytes in
     count = co_await state->socket.async_read_some(buffer, asio::redirect_error(asio::use_awaitable, error));
   }
   state->note_read(count, into.size());
-  if (error == asio::error::eof) {
-    state->read_ended = true;
-    co_return 0u;
-  }
+  if (error == asio::error::eof) co_return 0u;
   if (error) co_return translate(error);
   co_return count;
 }
@@ -147,7 +148,7 @@ base::Task<base::Result<>> TcpStream::write_gather(std::span<const base::ConstBy
     const std::span<const asio::const_buffer> iovecs(state->iovecs.data(), gather(cursor, state->iovecs));
     boost::system::error_code error;
     std::size_t count = 0;
-    bool must_wait = state->unyielded_written_bytes >= kBytesBetweenYields;
+    bool must_wait = state->unyielded_written_bytes >= state->bytes_between_yields;
     if (!must_wait) {
       count = state->socket.write_some(iovecs, error);
       must_wait = error == asio::error::would_block;
@@ -191,6 +192,7 @@ bool TcpStream::move_to(const base::Executor& executor) {
   }
   moved.non_blocking(true, error);
   socket = std::move(moved);
+  state_->bytes_between_yields = kBytesBetweenYieldsMoved;
   return true;
 }
 

@@ -13,7 +13,8 @@ namespace libp2p {
 ///
 /// An operation under way holds the socket's state alive, so destroying or resetting the stream meanwhile is safe: the
 /// operation fails with Error::kReset and touches its buffer no more. A connection that the other side has torn down
-/// is Error::kReset too; other failures are the system's own codes.
+/// is Error::kReset too; other failures are the system's own codes. Destroying it when our direction is closed loses
+/// nothing of what was written; to what comes after, the kernel answers with a reset.
 class TcpStream final : public Stream {
  public:
   /// REQUIRES: socket is connected.

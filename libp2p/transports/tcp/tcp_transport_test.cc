@@ -206,6 +206,14 @@ TEST_F(TcpTransportTest, DestroyingAStreamThatIsClosedBothWaysLosesNothing) {
   EXPECT_EQ(run(read_to_end(*accepted.stream)).value(), sent);
 }
 
+TEST_F(TcpTransportTest, WhatWasWrittenArrivesThoughTheOtherSidesEndWasNotRead) {
+  auto listener = listen();
+  auto [dialled, accepted] = connect(*listener);
+  EXPECT_TRUE(run(write_and_close(*dialled.stream, pattern(50'000))));
+  dialled.stream.reset();
+  EXPECT_EQ(run(read_to_end(*accepted.stream)).value(), pattern(50'000));
+}
+
 TEST_F(TcpTransportTest, DestroyingAStreamEndsItsPendingOperations) {
   auto listener = listen();
   auto [dialled, accepted] = connect(*listener);
