@@ -5,8 +5,13 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 namespace libp2p::tls {
+
+namespace {
+constexpr std::size_t kSmallBytes = 4 * 1024;
+}
 
 base::Result<std::size_t> RecordOpener::read(base::MutableBytes into) {
   assert(!into.empty());
@@ -17,7 +22,8 @@ base::Result<std::size_t> RecordOpener::read(base::MutableBytes into) {
     if (!opened) {
       failed_ = opened.error();
     } else if (!*opened) {
-      break;
+      // Either nothing complete is here, or it waits for more room.
+      if (has_record() || !take_ahead()) break;
     } else {
       done += **opened;
     }
@@ -52,7 +58,7 @@ base::Result<std::optional<std::size_t>> RecordOpener::open_record(base::Mutable
   const auto last = cipher_.open(**record, plaintext);
   if (!last) return Error::kProtocolViolation;
   begin_ += (*record)->size();
-  --records_left_;
+  if (size_max < kSmallBytes) --records_left_;
   const auto size = take_plaintext({plaintext, size_max}, *last);
   if (!size) return size.error();
   idle_records_ = *size == 0 ? idle_records_ + 1 : 0;
@@ -88,8 +94,31 @@ base::Error RecordOpener::take_message(ContentType type, base::ConstBytes conten
   return alert ? base::Error() : alert.error();
 }
 
+bool RecordOpener::has_record() const {
+  const auto record = next_record();
+  return !record || record->has_value();
+}
+
+base::MutableBytes RecordOpener::space_ahead() {
+  if (ahead_bytes_ > 0) return {};
+  if (!ahead_) ahead_ = PooledBuffer::take();
+  return {ahead_.data() + kRecordMaxBytes, PooledBuffer::kBytes - kRecordMaxBytes};
+}
+
+bool RecordOpener::take_ahead() {
+  if (ahead_bytes_ == 0) return false;
+  assert(leftover_.empty() && buffer_ && end_ - begin_ < kRecordMaxBytes);
+  const std::size_t rest = end_ - begin_;
+  std::memcpy(ahead_.data() + kRecordMaxBytes - rest, buffer_.data() + begin_, rest);
+  std::swap(buffer_, ahead_);
+  begin_ = kRecordMaxBytes - rest;
+  end_ = kRecordMaxBytes + std::exchange(ahead_bytes_, 0);
+  return true;
+}
+
 base::MutableBytes RecordOpener::space() {
-  assert(leftover_.empty());
+  assert(leftover_.empty() && ahead_bytes_ == 0);
+  ahead_.release();
   if (!buffer_) {
     buffer_ = PooledBuffer::take();
     std::copy(stash_.begin(), stash_.end(), buffer_.data());
@@ -105,13 +134,13 @@ base::MutableBytes RecordOpener::space() {
   return {buffer_.data() + end_, PooledBuffer::kBytes - end_};
 }
 
-bool RecordOpener::is_readable() const {
-  if (!leftover_.empty() || failed_ || ended()) return true;
-  const auto record = next_record();
-  return !record || record->has_value();
+bool RecordOpener::is_readable() {
+  if (!leftover_.empty() || failed_ || ended() || has_record()) return true;
+  return take_ahead() && has_record();
 }
 
 void RecordOpener::release_buffer() {
+  ahead_.release();
   if (!buffer_ || !leftover_.empty() || end_ - begin_ > kStashBytesMax) return;
   stash_.assign(buffer_.data() + begin_, buffer_.data() + end_);
   end_ -= begin_;

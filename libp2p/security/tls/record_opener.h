@@ -33,13 +33,24 @@ class RecordOpener {
   /// REQUIRES: bytes <= space().size().
   void received(std::size_t bytes) { end_ += bytes; }
 
+  /// Before read() is called on another thread: turns to what has been received ahead, if nothing else is left.
+  void go_on() {
+    if (leftover_.empty() && !has_record()) take_ahead();
+  }
+  /// Where to put what is received while another thread is in read(); empty if there is no room. What stands there is
+  /// read after what is there already. REQUIRES: received_ahead() only once read() has returned.
+  base::MutableBytes space_ahead();
+  void received_ahead(std::size_t bytes) { ahead_bytes_ += bytes; }
+
+  /// Bytes received and not opened.
+  std::size_t unopened_bytes() const { return end_ - begin_ + ahead_bytes_; }
   /// The other side has said that nothing more comes.
   bool ended() const { return messages_.ended(); }
   /// Whether it has asked, since the last call, for us to change our key.
   bool take_key_request() { return messages_.take_key_request(); }
   /// Whether read() might return bytes or an error, or has met the end. A record without data looks like one with some.
-  bool is_readable() const;
-  /// Records that read() opens from now on; then it returns 0. Small ones cost more than their bytes.
+  bool is_readable();
+  /// Small records that read() opens from now on; then it returns 0. They cost more than their bytes.
   void allow_records(std::size_t count) { records_left_ = count; }
   bool may_open_records() const { return records_left_ > 0; }
 
@@ -52,8 +63,12 @@ class RecordOpener {
   static constexpr std::size_t kStashBytesMax = 4 * 1024;
 
   std::size_t take_leftover(base::MutableBytes into);
+  /// Goes on with what has been received ahead: in front of it, what is left of a record. False if there is nothing.
+  bool take_ahead();
   /// The next record, header and all; nothing if it is not complete.
   base::Result<std::optional<base::ConstBytes>> next_record() const;
+  /// Whether there is one, or what cannot be one.
+  bool has_record() const;
   /// Opens the next record and returns the bytes written to `into`; nothing if there is none, or if it does not fit
   /// into `into` and need not be read now.
   base::Result<std::optional<std::size_t>> open_record(base::MutableBytes into, bool need);
@@ -67,6 +82,8 @@ class RecordOpener {
   base::Bytes stash_;      ///< what [begin_, end_) holds, while there is no buffer
   std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
   std::size_t end_ = 0;
+  PooledBuffer ahead_;  ///< what has been received ahead begins at kRecordMaxBytes
+  std::size_t ahead_bytes_ = 0;
   base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
   int idle_records_ = 0;       ///< in a row
   std::size_t records_left_ = SIZE_MAX;

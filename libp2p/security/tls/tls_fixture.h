@@ -20,10 +20,14 @@ using ReadOutcome = std::optional<base::Result<std::size_t>>;
 
 class TlsFixture : public ::testing::Test {
  protected:
-  void make_pipe(std::size_t read_bytes_max = SIZE_MAX) {
+  static libp2p::testing::MemoryPipeOptions pipe_options(std::size_t read_bytes_max) {
     libp2p::testing::MemoryPipeOptions options;
     options.read_bytes_max = read_bytes_max;
     options.offers_read_available = true;
+    return options;
+  }
+  void make_pipe(std::size_t read_bytes_max = SIZE_MAX) { make_pipe(pipe_options(read_bytes_max)); }
+  void make_pipe(libp2p::testing::MemoryPipeOptions options) {
     std::tie(dialler_raw_, listener_raw_) = libp2p::testing::make_memory_pipe(context_.get_executor(), options);
     dialled_.reset();
     accepted_.reset();
@@ -116,8 +120,9 @@ class TlsFixture : public ::testing::Test {
 /// A secured pair of ours, for what comes after the handshake.
 class TlsPairFixture : public TlsFixture {
  protected:
-  void connect(std::size_t read_bytes_max = SIZE_MAX) {
-    make_pipe(read_bytes_max);
+  void connect(std::size_t read_bytes_max = SIZE_MAX) { connect(pipe_options(read_bytes_max)); }
+  void connect(libp2p::testing::MemoryPipeOptions options) {
+    make_pipe(options);
     dial();
     listen();
     run();

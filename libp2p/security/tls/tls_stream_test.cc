@@ -33,6 +33,116 @@ TEST_F(TlsStreamTest, TenMebibytesBothWaysInRandomChunks) {
   }
 }
 
+/// With other threads that help, whatever the machine has.
+class TlsAsideTest : public TlsPairFixture {
+ protected:
+  void connect_large(std::size_t capacity_bytes, std::size_t read_bytes_max) {
+    libp2p::testing::MemoryPipeOptions options;
+    options.capacity_bytes = capacity_bytes;
+    options.read_bytes_max = read_bytes_max;
+    options.offers_read_available = true;
+    connect(options);
+    for (Stream* stream : {left_.get(), right_.get()}) static_cast<TlsStream&>(*stream).use_side_threads(threads_);
+  }
+  base::SideThreads threads_{4};
+};
+
+TEST_F(TlsAsideTest, LargeWritesAndReads) {
+  unsigned seed = 0;
+  for (const std::size_t capacity : {std::size_t{2} << 20, std::size_t{300'000}, std::size_t{64} << 10}) {
+    for (const std::size_t read_bytes_max : {SIZE_MAX, std::size_t{150'000}}) {
+      dialler_.set_records_per_key(50);
+      connect_large(capacity, read_bytes_max);
+      const base::Bytes to_right = random(10 << 20);
+      const base::Bytes to_left = random(10 << 20);
+      base::Bytes right_got;
+      base::Bytes left_got;
+      bool right_ended = false;
+      bool left_ended = false;
+      start(send_all(*left_, to_right, ++seed));
+      start(send_all(*right_, to_left, ++seed));
+      start(receive_all(*left_, left_got, ++seed, left_ended));
+      start(receive_all(*right_, right_got, ++seed, right_ended));
+      run();
+      EXPECT_TRUE(left_ended && right_ended);
+      EXPECT_TRUE(left_got == to_left);
+      EXPECT_TRUE(right_got == to_right);
+    }
+  }
+}
+
+TEST_F(TlsAsideTest, BuffersAreGivenBackInTheMiddle) {
+  connect_large(300'000, SIZE_MAX);
+  base::Bytes sent = random(4'000'000);
+  const base::Bytes expected = sent;
+  base::Bytes got;
+  bool ended = false;
+  start(write_and_close(*left_, sent));
+  run();  // until the pipe is full
+  EXPECT_TRUE(left_->detach_buffers());
+  sent.assign(sent.size(), 0);
+  start(receive_all(*right_, got, 2, ended));
+  run();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(got == expected);
+}
+
+TEST_F(TlsAsideTest, AWriteThatIsGivenUpLeavesNobodyBehind) {
+  for (int i = 0; i < 20; ++i) {
+    auto io = std::make_unique<boost::asio::io_context>();
+    libp2p::testing::MemoryPipeOptions options;
+    options.capacity_bytes = 300'000;
+    auto [raw, other] = libp2p::testing::make_memory_pipe(io->get_executor(), options);
+    const base::Bytes secret(32, 1);
+    const TrafficSecret traffic(Suite::kAes128GcmSha256, secret);
+    TlsStream stream(std::move(raw), TrafficSecrets{traffic, traffic});
+    stream.use_side_threads(threads_);
+    const base::Bytes sent = random(2'000'000);
+    const auto write = [](Stream& to, base::ConstBytes bytes) -> base::Task<> { (void)co_await to.write(bytes); };
+    base::spawn(io->get_executor(), write(stream, sent));
+    io->poll();
+    // The coroutine goes while it waits for the pipe, and with it what it was sealing into.
+    other.reset();
+    io->poll();
+  }
+}
+
+TEST_F(TlsAsideTest, ABadRecordInTheMiddleIsFoundAfterWhatWasGood) {
+  const base::Bytes secret(32, 1);
+  const TrafficSecret traffic(Suite::kAes128GcmSha256, secret);
+  RecordSealer sealer(traffic);
+  const base::Bytes sent = random(60 * kContentMaxBytes);
+  const base::ConstBytes one = sent;
+  GatherCursor from(std::span(&one, 1));
+  base::Bytes wire(61 * kRecordMaxBytes);
+  wire.resize(sealer.seal_some(from, wire));
+  wire[40 * kRecordMaxBytes + 100] ^= 1;
+  libp2p::testing::MemoryPipeOptions options;
+  options.capacity_bytes = 2 << 20;
+  options.offers_read_available = true;
+  auto [raw, other] = libp2p::testing::make_memory_pipe(context_.get_executor(), options);
+  TlsStream stream(std::move(raw), TrafficSecrets{traffic, traffic});
+  stream.use_side_threads(threads_);
+  start(write_raw(*other, wire));
+  run();
+  base::Bytes got;
+  base::Error error;
+  const auto read = [](Stream& from_stream, base::Bytes& into, base::Error& failed) -> base::Task<> {
+    base::Bytes buffer(1 << 20);
+    for (;;) {
+      auto count = co_await from_stream.read_some(buffer);
+      if (!count) failed = count.error();
+      if (!count || *count == 0) co_return;
+      base::append(into, base::ConstBytes(buffer).first(*count));
+    }
+  };
+  start(read(stream, got, error));
+  run();
+  EXPECT_EQ(error, Error::kProtocolViolation);
+  EXPECT_EQ(got.size(), 40 * kContentMaxBytes);
+  EXPECT_TRUE(std::equal(got.begin(), got.end(), sent.begin()));
+}
+
 TEST_F(TlsStreamTest, AWriterMayHaveItsBuffersBackBeforeTheWriteIsDone) {
   connect();
   base::Bytes sent = random(2'000'000);
