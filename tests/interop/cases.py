@@ -264,16 +264,27 @@ def mdns(dialler, listener):
 
 OURS_IS_ED25519 = "our own host keys are Ed25519; others are verified"
 
-CASES = {
+NOISE = ("--security", "noise")
+TLS = ("--security", "tls")
+HANDSHAKE = ("--muxer", "handshake")
+MULTISTREAM = ("--muxer", "multistream")
+
+
+def key_case(key_type):
+    return Case(handshake_ip4, theirs=("--key", key_type), not_with_ourselves=OURS_IS_ED25519)
+
+
+# Run over noise and, but for those of NOT_OVER_TLS, over TLS.
+SECURED_CASES = {
     "handshake over ip4": Case(handshake_ip4),
     "handshake over ip6": Case(handshake_ip6),
     "handshake over dns4": Case(handshake_dns4),
-    "muxer by handshake": Case(muxer_agreed_by("handshake"), theirs=("--muxer", "handshake")),
-    "muxer by multistream, theirs offers none": Case(muxer_agreed_by("multistream"), theirs=("--muxer", "multistream")),
-    "muxer by multistream, ours offers none": Case(muxer_agreed_by("multistream"), ours=("--muxer", "multistream")),
-    "key: secp256k1": Case(handshake_ip4, theirs=("--key", "secp256k1"), not_with_ourselves=OURS_IS_ED25519),
-    "key: ecdsa": Case(handshake_ip4, theirs=("--key", "ecdsa"), not_with_ourselves=OURS_IS_ED25519),
-    "key: rsa": Case(handshake_ip4, theirs=("--key", "rsa"), not_with_ourselves=OURS_IS_ED25519),
+    "muxer by handshake": Case(muxer_agreed_by("handshake"), theirs=HANDSHAKE),
+    "muxer by multistream, theirs offers none": Case(muxer_agreed_by("multistream"), theirs=MULTISTREAM),
+    "muxer by multistream, ours offers none": Case(muxer_agreed_by("multistream"), ours=MULTISTREAM),
+    "key: secp256k1": key_case("secp256k1"),
+    "key: ecdsa": key_case("ecdsa"),
+    "key: rsa": key_case("rsa"),
     "wrong peer id": Case(wrong_peer),
     "identify": Case(identify),
     "identify push": Case(identify_push),
@@ -291,4 +302,27 @@ CASES = {
     "peer vanished": Case(vanish),
     "silent peer": Case(silent),
     "mDNS": Case(mdns, theirs=("--mdns",), ours=("--mdns",), in_namespaces=True),
+}
+# What has nothing to do with what secures the connection.
+NOT_OVER_TLS = {
+    "handshake over ip6",
+    "handshake over dns4",
+    "identify push",
+    "signed peer record of theirs, read by ours",
+    "signed peer record of ours, read by theirs",
+    "perf",
+    "mDNS",
+}
+
+
+def over(security, case):
+    return dataclasses.replace(case, theirs=(*security, *case.theirs), ours=(*security, *case.ours))
+
+
+CASES = {
+    **{name: over(NOISE, case) for name, case in SECURED_CASES.items()},
+    **{f"TLS, {name}": over(TLS, case) for name, case in SECURED_CASES.items() if name not in NOT_OVER_TLS},
+    "TLS and noise on both sides": Case(digest),
+    "noise with theirs, which has no TLS": Case(digest, theirs=NOISE),
+    "TLS with theirs, which has no noise": Case(digest, theirs=TLS),
 }

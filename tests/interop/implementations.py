@@ -36,6 +36,7 @@ def version_of(command, pattern):
 
 class Ours:
     lacks = {}
+    lacks_as_listener = {}
 
     def __init__(self, program):
         self.program = program
@@ -56,6 +57,8 @@ class Built:
     build_timeout_s = 600
     # What the implementation truly lacks and no command or argument of its peer could tell: why, by case.
     lacks = {}
+    # The same, of it as the listener alone.
+    lacks_as_listener = {}
 
     def check_tools(self):
         """Raises NotRun if the machine cannot build or run it."""
@@ -126,7 +129,8 @@ class Rust(Built):
     sources = ("Cargo.toml", "Cargo.lock", "*.rs", "src/**/*.rs")
     build_timeout_s = 1500
     lacks = {
-        "muxer by handshake": "rust-libp2p neither sends nor reads muxers in the noise handshake",
+        "muxer by handshake": "rust-libp2p neither sends nor reads muxers in its handshakes",
+        "TLS, muxer by handshake": "rust-libp2p neither sends nor reads muxers in its handshakes",
         "signed peer record of ours, read by theirs": "rust-libp2p's identify reads an older form of the record only",
     }
 
@@ -147,6 +151,9 @@ class Rust(Built):
 class Js(Built):
     name = "js"
     sources = ("package.json", "package-lock.json", ".npmrc", "*.mjs")
+    lacks_as_listener = {
+        "TLS, muxer by multistream, theirs offers none": "js-libp2p's TLS listener agrees on a muxer whatever it is told",
+    }
 
     def check_tools(self):
         if (version_of(["node", "--version"], r"v(\d+)\.") or (0,)) < (20,) or shutil.which("npm") is None:

@@ -44,8 +44,8 @@ def write_markdown(path, cells, versions):
     lines = [
         "# Interoperability",
         "",
-        "Our libp2p with the other implementations, each as dialler (left of the arrow) and as listener, over TCP, noise",
-        "and yamux. Written by `make interop`; tests/interop/cases.py says what each case does, and `ctest -L interop` runs",
+        "Our libp2p with the other implementations, each as dialler (left of the arrow) and as listener, over TCP, TLS",
+        "or noise, and yamux. Cases that do not name TLS force noise on both sides. Written by `make interop`; tests/interop/cases.py says what each case does, and `ctest -L interop` runs",
         "them all.",
         "",
         f"Run on {datetime.date.today().isoformat()} ({platform.system()} {platform.machine()}) with:",

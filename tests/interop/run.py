@@ -60,6 +60,8 @@ class Matrix:
             for side in (dialler, listener):
                 if case in self._known[side].lacks:
                     raise Cannot(self._known[side].lacks[case])
+            if case in self._known[listener].lacks_as_listener:
+                raise Cannot(self._known[listener].lacks_as_listener[case])
             self._try(dialler, listener, CASES[case])
         except Cannot as lacking:
             outcome, reason = "cannot", str(lacking)

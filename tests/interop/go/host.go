@@ -12,18 +12,19 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	libp2ptls "github.com/libp2p/go-libp2p/p2p/security/tls"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 )
 
 const rsaBits = 2048
 
-// A host that speaks TCP, noise and yamux, and nothing else.
-func newHost(keyType, muxer string) (host.Host, error) {
+// A host that speaks TCP, TLS or noise or both, and yamux, and nothing else.
+func newHost(keyType, muxer, securityName string) (host.Host, error) {
 	key, err := newKey(keyType)
 	if err != nil {
 		return nil, err
 	}
-	security, err := newSecurity(muxer)
+	security, err := newSecurity(muxer, securityName)
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +57,30 @@ func newKey(keyType string) (crypto.PrivKey, error) {
 	return key, err
 }
 
-func newSecurity(muxer string) (libp2p.Option, error) {
+func newSecurity(muxer, name string) (libp2p.Option, error) {
+	var withTls, withNoise libp2p.Option
 	switch muxer {
 	case "handshake":
-		return libp2p.Security(noise.ID, noise.New), nil
+		withTls = libp2p.Security(libp2ptls.ID, libp2ptls.New)
+		withNoise = libp2p.Security(noise.ID, noise.New)
 	case "multistream":
-		// A noise transport that knows no muxer offers none in the handshake.
-		return libp2p.Security(noise.ID, func(id protocol.ID, key crypto.PrivKey) (*noise.Transport, error) {
+		// What knows no muxer offers none in its handshake.
+		withTls = libp2p.Security(libp2ptls.ID, func(id protocol.ID, key crypto.PrivKey) (*libp2ptls.Transport, error) {
+			return libp2ptls.New(id, key, nil)
+		})
+		withNoise = libp2p.Security(noise.ID, func(id protocol.ID, key crypto.PrivKey) (*noise.Transport, error) {
 			return noise.New(id, key, nil)
-		}), nil
+		})
+	default:
+		return nil, fmt.Errorf("no way %q to agree on the muxer", muxer)
 	}
-	return nil, fmt.Errorf("no way %q to agree on the muxer", muxer)
+	switch name {
+	case "tls":
+		return withTls, nil
+	case "noise":
+		return withNoise, nil
+	case "both":
+		return libp2p.ChainOptions(withTls, withNoise), nil
+	}
+	return nil, fmt.Errorf("no security protocol %q", name)
 }

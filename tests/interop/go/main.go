@@ -14,10 +14,11 @@ import (
 func main() {
 	key := flag.String("key", "ed25519", "type of the host key: ed25519, secp256k1, ecdsa or rsa")
 	muxer := flag.String("muxer", "handshake", "where the muxer is agreed on: handshake or multistream")
+	security := flag.String("security", "both", "what secures connections: tls, noise or both")
 	useMdns := flag.Bool("mdns", false, "find peers by mDNS, and be found")
 	flag.Parse()
 
-	h, err := newHost(*key, *muxer)
+	h, err := newHost(*key, *muxer, *security)
 	if err != nil {
 		printLine(line{"event": "unsupported", "message": err.Error()})
 		return

@@ -1,10 +1,11 @@
-// The js-libp2p node: TCP, noise and yamux.
+// The js-libp2p node: TCP, TLS or noise or both, and yamux.
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify, identifyPush } from '@libp2p/identify'
 import { mdns } from '@libp2p/mdns'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { Unsupported } from './output.mjs'
@@ -22,11 +23,13 @@ const withoutPeer = (address) => address.toString().split('/p2p/')[0]
 
 export const muxerBy = (connection) => muxerByAddress.get(withoutPeer(connection.remoteAddr))
 
-/// Noise that notes whether the handshake settled the muxer; it offers none if `offersMuxer` is false.
-function notingNoise (offersMuxer) {
-  const makeNoise = noise()
+const SECURITIES = { tls: [tls], noise: [noise], both: [tls, noise] }
+
+/// A security protocol that notes whether its handshake settled the muxer; it offers none if `offersMuxer` is false.
+function noting (security, offersMuxer) {
+  const make = security()
   return (components) => {
-    const inner = makeNoise(components)
+    const inner = make(components)
     const secure = (method) => async (stream, options) => {
       const secured = await inner[method](stream, offersMuxer ? options : { ...options, skipStreamMuxerNegotiation: true })
       muxerByAddress.set(withoutPeer(stream.remoteAddr), secured.streamMuxer != null ? 'handshake' : 'multistream')
@@ -36,14 +39,15 @@ function notingNoise (offersMuxer) {
   }
 }
 
-export async function createHost ({ key, muxer, useMdns }) {
+export async function createHost ({ key, muxer, security, useMdns }) {
   if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
   if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
+  if (!Object.hasOwn(SECURITIES, security)) throw new Unsupported(`no security protocol "${security}"`)
   return createLibp2p({
     privateKey: await generateKeyPair(KEY_TYPES[key], key === 'rsa' ? RSA_BITS : undefined),
     addresses: { listen: [] },
     transports: [tcp()],
-    connectionEncrypters: [notingNoise(muxer === 'handshake')],
+    connectionEncrypters: SECURITIES[security].map((each) => noting(each, muxer === 'handshake')),
     streamMuxers: [yamux()],
     services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
     peerDiscovery: useMdns ? [mdns({ interval: MDNS_INTERVAL_MS })] : [],

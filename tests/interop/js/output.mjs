@@ -8,7 +8,7 @@ export class Unsupported extends Error {}
 export function errorKind (error) {
   const text = `${error.name} ${error.message} ${(error.errors ?? []).map(e => `${e.name} ${e.message}`).join(' ')}`
   if (error instanceof Unsupported) return 'unsupported'
-  if (/UnexpectedPeer|does not match|not match expected/i.test(text)) return 'peer_id_mismatch'
+  if (/Unexpected ?Peer|does not match|not match expected/i.test(text)) return 'peer_id_mismatch'
   if (/UnsupportedProtocol|protocol selection failed/i.test(text)) return 'protocol_not_supported'
   return 'other'
 }

@@ -11,12 +11,13 @@ const { values: options } = parseArgs({
   options: {
     key: { type: 'string', default: 'ed25519' },
     muxer: { type: 'string', default: 'handshake' },
+    security: { type: 'string', default: 'both' },
     mdns: { type: 'boolean', default: false }
   }
 })
 
 async function start () {
-  const node = await createHost({ key: options.key, muxer: options.muxer, useMdns: options.mdns })
+  const node = await createHost({ key: options.key, muxer: options.muxer, security: options.security, useMdns: options.mdns })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {
     peer.connection = detail

@@ -15,6 +15,7 @@ namespace {
 struct Options {
   std::string key = "ed25519";
   std::string muxer = "handshake";
+  std::string security = "both";
   bool mdns = false;
   std::string log_level = "warn";
 };
@@ -37,10 +38,15 @@ base::Task<> run_and_close(Peer& peer, libp2p::mdns::MdnsService& mdns) {
   mdns.close();
 }
 
+std::vector<std::string> securities(const std::string& name) {
+  if (name == "both") return libp2p::default_securities();
+  return {name == "tls" ? "/tls/1.0.0" : "/noise"};
+}
+
 void run(const Options& options) {
   boost::asio::io_context io;
   base::SystemClock clock(io.get_executor());
-  auto host = make_host(io.get_executor(), clock, options.muxer == "handshake");
+  auto host = make_host(io.get_executor(), clock, options.muxer == "handshake", securities(options.security));
   libp2p::mdns::MdnsService mdns(io.get_executor(), clock, mdns_config(*host), print_found);
   bool is_announced = !options.mdns;
   // Not before there is something to announce.
@@ -62,6 +68,8 @@ int main(int argc, char** argv) {
   app.add_option("--key", options.key, "type of the host key");
   app.add_option("--muxer", options.muxer, "where the muxer is agreed on")
       ->check(CLI::IsMember({"handshake", "multistream"}));
+  app.add_option("--security", options.security, "what secures connections")
+      ->check(CLI::IsMember({"tls", "noise", "both"}));
   app.add_flag("--mdns", options.mdns, "find peers by mDNS, and be found");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);

@@ -4,9 +4,12 @@
 #include "libp2p/host/host.h"
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace interop {
 
-std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock, bool muxer_in_handshake);
+std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock, bool muxer_in_handshake,
+                                        std::vector<std::string> securities);
 
 }  // namespace interop

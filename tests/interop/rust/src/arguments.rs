@@ -7,25 +7,43 @@ use libp2p::identity::Keypair;
 
 use crate::failure::{Failure, Result};
 
+/// What secures connections.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Security {
+    Tls,
+    Noise,
+    Both,
+}
+
 pub struct Arguments {
     pub key: Keypair,
+    pub security: Security,
     pub mdns: bool,
 }
 
 /// An argument that is not known or cannot be met is "unsupported".
 pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut key_type = "ed25519".to_string();
+    let mut security = Security::Both;
     let mut mdns = false;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--key" => key_type = words.next().unwrap_or_default(),
-            // rust-libp2p neither sends nor reads muxers in the noise handshake: it always negotiates by multistream.
+            "--security" => {
+                security = match words.next().as_deref() {
+                    Some("tls") => Security::Tls,
+                    Some("noise") => Security::Noise,
+                    Some("both") => Security::Both,
+                    other => return Err(Failure::new("unsupported", format!("no security protocol {other:?}"))),
+                }
+            }
+            // rust-libp2p neither sends nor reads muxers in its handshakes: it always negotiates by multistream.
             "--muxer" => drop(words.next()),
             "--mdns" => mdns = true,
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
-    Ok(Arguments { key: make_key(&key_type)?, mdns })
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

@@ -35,7 +35,7 @@ async fn main() {
 async fn run() -> Result<()> {
     let arguments = arguments::parse(std::env::args().skip(1))?;
     let peer = arguments.key.public().to_peer_id();
-    let node = Node::start(swarm::make(arguments.key, arguments.mdns)?);
+    let node = Node::start(swarm::make(arguments.key, arguments.security, arguments.mdns)?);
     protocols::serve_all(&node)?;
     let implementation = format!("rust-libp2p {}", env!("LIBP2P_VERSION"));
     output::event("ready", json!({ "implementation": implementation, "peer": peer.to_string() }));

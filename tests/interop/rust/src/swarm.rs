@@ -5,8 +5,9 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, Swarm};
-use libp2p::{identify, mdns, noise, ping, tcp, yamux, SwarmBuilder};
+use libp2p::{identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuilder};
 
+use crate::arguments::Security;
 use crate::failure::{Failure, Result};
 use crate::streams;
 
@@ -42,21 +43,30 @@ impl Behaviour {
     }
 }
 
-pub fn make(key: Keypair, with_mdns: bool) -> Result<Swarm<Behaviour>> {
+pub fn make(key: Keypair, security: Security, with_mdns: bool) -> Result<Swarm<Behaviour>> {
     let muxer = || {
         let mut config = yamux::Config::default();
         config.set_max_num_streams(STREAMS_MAX);
         config
     };
-    let swarm = SwarmBuilder::with_existing_identity(key)
-        .with_tokio()
-        .with_tcp(tcp::Config::default(), noise::Config::new, muxer)?
-        .with_dns()?
-        .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns)?))
-        .map_err(Failure::other)?
-        .with_swarm_config(|config| {
-            config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
-        })
-        .build();
-    Ok(swarm)
+    let builder = SwarmBuilder::with_existing_identity(key).with_tokio();
+    // Each choice makes a builder of another type.
+    macro_rules! swarm {
+        ($security:expr) => {
+            builder
+                .with_tcp(tcp::Config::default(), $security, muxer)?
+                .with_dns()?
+                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns)?))
+                .map_err(Failure::other)?
+                .with_swarm_config(|config| {
+                    config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
+                })
+                .build()
+        };
+    }
+    Ok(match security {
+        Security::Tls => swarm!(tls::Config::new),
+        Security::Noise => swarm!(noise::Config::new),
+        Security::Both => swarm!((tls::Config::new, noise::Config::new)),
+    })
 }
