@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 model=.cache/models/smollm2-135m
-for name in noise_stream_bench yamux_bench; do
+for name in noise_stream_bench secure_stream_bench yamux_bench; do
   if [ -x "build/release/bench/$name" ]; then
     echo "== $name"
     "build/release/bench/$name"
