@@ -1,5 +1,6 @@
 """One of the two processes of a measurement: lines in, lines of JSON out; the end of standard input ends it."""
 
+import ctypes
 import json
 import os
 import queue
@@ -8,8 +9,17 @@ import subprocess
 import threading
 
 
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
 class PeerFailed(Exception):
     pass
+
+
+def _end_with_parent():
+    # It may stand still, and would do so for ever if the benchmark is killed.
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Party:
@@ -18,8 +28,9 @@ class Party:
         self._role = role
         self._lines = queue.Queue()
         print(f"--- {role}: {' '.join(command)}", file=log, flush=True)
-        self._process = subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.PIPE,
-                                         stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True)
+        self._process = subprocess.Popen(  # pylint: disable=subprocess-popen-preexec-fn
+            command, env={**os.environ, **environment}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+            text=True, start_new_session=True, preexec_fn=_end_with_parent)
         self.pid = self._process.pid
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
