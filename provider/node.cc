@@ -2,7 +2,12 @@
 
 #include "provider/node_impl.h"
 
+#include <algorithm>
+#include <thread>
+
 namespace kvp2p {
+
+unsigned default_network_threads() { return std::clamp(std::thread::hardware_concurrency() / 2, 1u, 8u); }
 
 base::Result<std::unique_ptr<Node>> Node::start(NodeConfig config) {
   auto node = std::make_unique<NodeImpl>();

@@ -16,6 +16,13 @@ namespace kvp2p {
 /// Nodes of one user on one machine that keep a host key each.
 inline constexpr int kHostKeysMax = 64;
 
+inline constexpr unsigned kNetworkThreadsMax = 64;
+inline constexpr std::size_t kDataConnectionsMax = 64;
+
+/// Half of the cores, as the other half has the engine's work, and at most eight, which is more than a fast network
+/// needs.
+unsigned default_network_threads();
+
 struct NodeConfig {
   /// Holds the host key and, by default, the cluster key; made with mode 0700. Default: $XDG_CONFIG_HOME/kv-cache-p2p
   /// or
@@ -46,6 +53,11 @@ struct NodeConfig {
   std::optional<int> gpu;
   /// Whether the GPU may read other GPUs' memory, over NVLink or PCIe. Without, they are reached by way of the host.
   bool peer_access = true;
+  /// Threads that carry payload beside the node thread, at most kNetworkThreadsMax; 0: the node thread carries it.
+  unsigned network_threads = default_network_threads();
+  /// Further connections for payload that this node opens to one peer, at most kDataConnectionsMax; 0: none, to peers
+  /// or from them, and payload goes over the connection that is there.
+  std::size_t data_connections_max = 8;
   /// Peers of this host and user read offered blocks in place, and this node theirs.
   bool direct = true;
 };

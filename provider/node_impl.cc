@@ -129,11 +129,19 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
   exchange.direct_server = direct_server_.get();
   exchange.direct_client = direct_client_.get();
+  if (config.network_threads > 0 && config.data_connections_max > 0) {
+    network_threads_ = std::make_unique<base::NetworkThreads>(std::min(config.network_threads, kNetworkThreadsMax));
+    exchange.network_threads = network_threads_.get();
+  }
+  exchange.data_connections_max = std::min(config.data_connections_max, kDataConnectionsMax);
 
   libp2p::HostConfig host{.key = std::move(key)};
   host.external_addresses = config.external_addresses;
   host.stream_turn_bytes = kStreamTurnBytes;
   host.gate = config.gate;
+  if (exchange.data_connections_max > 0) host.data_protocol = kDataProtocol;
+  // Ours and the peer's, and a few ordinary ones.
+  host.connections_per_peer_max = std::max(host.connections_per_peer_max, 2 * exchange.data_connections_max + 8);
   host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
   peer_id_ = host_->peer_id();
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,
@@ -352,6 +360,8 @@ void NodeImpl::stop() {
     io_.stop();
   }
   thread_.join();
+  // After the node thread: what it has not ended in time may still have been moving streams there.
+  if (network_threads_) network_threads_->stop();
 }
 
 }  // namespace kvp2p

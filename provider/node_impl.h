@@ -1,6 +1,7 @@
 // The parts of a node and the thread that they run on.
 #pragma once
 
+#include "base/network_threads.h"
 #include "cache/cache_manager.h"
 #include "direct/direct_client.h"
 #include "direct/direct_server.h"
@@ -67,6 +68,8 @@ class NodeImpl final : public Node {
   mutable boost::asio::io_context io_{1};
   base::SystemClock clock_{io_.get_executor()};
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
+  /// Next, so that what is left on these threads goes before the node thread's executor, but after what uses them.
+  std::unique_ptr<base::NetworkThreads> network_threads_;
   std::optional<HostKeyLock> host_key_;
   multiformats::PeerId peer_id_;
   std::unique_ptr<GpuConnector> connector_;

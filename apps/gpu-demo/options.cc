@@ -131,6 +131,16 @@ int parse_options(int argc, char** argv, Options& options) {
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
       ->capture_default_str()
       ->group(more);
+  app.add_option("--network-threads", options.network_threads,
+                 "threads that carry payload beside the node's own; 0: that one carries it")
+      ->check(CLI::Range(0u, kNetworkThreadsMax))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--data-connections", options.data_connections,
+                 "further connections to one peer, opened as needed, for payload; 0: none")
+      ->check(CLI::Range(std::size_t{0}, kDataConnectionsMax))
+      ->capture_default_str()
+      ->group(more);
   app.add_option("--kv-dump", options.kv_dump, "write the prompt's K and V, in wire order, to this file")->group(more);
   app.add_option("--log-level", options.log_level, "debug, info, warn, error or off")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}))

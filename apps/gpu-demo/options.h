@@ -1,6 +1,8 @@
 // The demo's command line.
 #pragma once
 
+#include "provider/node.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -37,6 +39,8 @@ struct Options {
   std::string config_dir;
   bool ephemeral_identity = false;
   std::size_t store_mib = 1024;
+  unsigned network_threads = default_network_threads();
+  std::size_t data_connections = NodeConfig().data_connections_max;
   std::string kv_dump;
   std::string log_level = "info";
 };

@@ -138,6 +138,8 @@ std::optional<int> Session::start_node() {
   config.gpu = options_.gpu;
   config.direct = options_.direct;
   config.peer_access = options_.peer_access;
+  config.network_threads = options_.network_threads;
+  config.data_connections_max = options_.data_connections;
   auto node = Node::start(std::move(config));
   if (!node) {
     return fail("cannot start the node on port " + std::to_string(options_.port) + ": " + node.error().message());
