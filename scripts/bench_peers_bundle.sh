@@ -43,7 +43,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 at=${KVP2P_BENCH_PEERS:-${TMPDIR:-/tmp}/kvp2p-bench-peers}
 if [ ! -f "$at/whole" ]; then
   mkdir -p "$at"
-  python3 -m tarfile -e "$here/peers.tar.xz" "$at"
+  python3 -W ignore -m tarfile -e "$here/peers.tar.xz" "$at"
   # Debian's libcurl and all that it loads, where the system has none.
   ldconfig -p | grep -q 'libcurl\.so\.4 ' || cp -a "$at/lib-other/." "$at/lib/"
   touch "$at/whole"
