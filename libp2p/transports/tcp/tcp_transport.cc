@@ -2,6 +2,7 @@
 
 #include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
+#include "libp2p/transports/tcp/send_buffer.h"
 #include "libp2p/transports/tcp/tcp_connection.h"
 #include "libp2p/transports/tcp/tcp_listener.h"
 #include "libp2p/transports/tcp/tcp_stream.h"
@@ -50,6 +51,8 @@ base::Result<RawConnection> make_raw_connection(tcp::socket socket) {
   boost::system::error_code error;
   socket.set_option(tcp::no_delay(true), error);
   if (error) return error;
+  // A buffer that stays as it is works too, slower.
+  if (round_trip_of(socket.native_handle()) >= kLongRoundTrip) widen_send_buffer(socket.native_handle());
   const tcp::endpoint local = socket.local_endpoint(error);
   if (error) return error;
   const tcp::endpoint remote = socket.remote_endpoint(error);

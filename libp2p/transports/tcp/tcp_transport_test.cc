@@ -1,6 +1,8 @@
 #include "libp2p/transports/tcp/tcp_transport.h"
 
+#include "base/unique_fd.h"
 #include "libp2p/core/error.h"
+#include "libp2p/transports/tcp/send_buffer.h"
 
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
@@ -432,6 +434,28 @@ TEST_F(TcpTransportTest, ClosingTheListenerEndsTheWaitForDescriptors) {
   poll();
   ASSERT_TRUE(accepted->has_value());
   EXPECT_EQ((*accepted)->error(), Error::kClosing);
+}
+
+TEST(SendBuffer, AWideOneIsTwiceWhatIsAskedForOrLeftToTheKernel) {
+  const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto bytes = [&] {
+    int value = 0;
+    socklen_t size = sizeof value;
+    EXPECT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_SNDBUF, &value, &size), 0);
+    return value;
+  };
+  const int before = bytes();
+  if (widen_send_buffer(socket.get())) {
+    EXPECT_EQ(bytes(), 2 * kWideSendBufferBytes);
+  } else {
+    EXPECT_EQ(bytes(), before);
+  }
+}
+
+TEST(SendBuffer, ARoundTripIsKnownOfAConnectionOnly) {
+  const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(round_trip_of(socket.get()), 0s);
+  EXPECT_EQ(round_trip_of(-1), 0s);
 }
 
 }  // namespace
