@@ -32,7 +32,7 @@ for program in "$new"/bin/*; do
 done
 
 tar -C "$new" -czf "$new/bin.tar.gz" --remove-files bin
-for folder in bench/common bench/gpu bench/network; do
+for folder in bench/common bench/gpu bench/network bench/network/peers; do
   [ -d "$folder" ] || continue
   mkdir -p "$new/$folder"
   find "$folder" -maxdepth 1 -type f \( -name '*.py' -o -name '*.sh' \) -exec cp -p {} "$new/$folder/" \;
