@@ -1,7 +1,5 @@
 #include "base/network_threads.h"
 
-#include "base/event_loop.h"
-
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
@@ -27,7 +25,7 @@ NetworkThreads::NetworkThreads(unsigned count, const char* name) {
     auto& loop = *loops_.emplace_back(std::make_unique<Loop>());
     loop.thread = std::thread([&context = *loop.context] {
       const auto work = boost::asio::make_work_guard(context);
-      run_event_loop(context);
+      context.run();
     });
     pthread_setname_np(loop.thread.native_handle(), (std::string(name) + '-' + std::to_string(i)).c_str());
   }

@@ -9,8 +9,9 @@
 
 namespace base {
 
-/// Event loops, each run by a thread of its own (run_event_loop), for streams that have been moved there. A thread that
-/// has nothing to do sleeps. Thread-safe.
+/// Event loops, each run by a thread of its own, for streams that have been moved there. A thread that has nothing to
+/// do sleeps at once, and does not look for more first as run_event_loop() does: while bytes come it pays for a wake-up
+/// with a larger batch, and between the packets of a slow network it could burn a core (decision 18). Thread-safe.
 ///
 /// Whatever runs on the threads is to have ended before stop(): what has not is dropped, without being run, when this
 /// is destroyed. It outlives the uses and executors that it has given out.
