@@ -78,7 +78,7 @@ DirectCopy::Plan plan_direct_copy(CacheContext& context, const TransferPlan& pla
   const std::uint32_t offset = plan.format.shard.layer_begin - region->layout().format.shard.layer_begin;
   copy.layers.reserve(plan.layer_order.size());
   for (const std::uint32_t layer : plan.layer_order) copy.layers.push_back({layer + offset, layer});
-  copy.layer_slice_bytes = plan.format.layer_slice_bytes();
+  copy.layer_slice_bytes = plan.format.engine_layer_slice_bytes();
   copy.ready = plan.ready.device;
   copy.step_bytes = context.direct.step_bytes;
   copy.from = std::move(region);

@@ -51,7 +51,10 @@ std::string format_difference(const ObjectFormat& held, const ObjectFormat& aske
   if (held.head_dim != asked.head_dim) {
     return here_and_asked("head_dim", std::to_string(held.head_dim), std::to_string(asked.head_dim));
   }
-  if (held.codec != asked.codec || held.digest != asked.digest) return "codec or digest algorithm differs";
+  if (held.codec != asked.codec) {
+    return here_and_asked("codec", std::string(name_of(held.codec)), std::string(name_of(asked.codec)));
+  }
+  if (held.digest != asked.digest) return "digest algorithm differs";
   if (!held.shard.covers(asked.shard)) return here_and_asked("shard", held.shard.to_text(), asked.shard.to_text());
   return {};
 }

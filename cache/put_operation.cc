@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cache/local_block_set.h"
+#include "codec/head_slice_codec.h"
 
 #include <boost/asio/post.hpp>
 
@@ -120,6 +121,7 @@ void PutOperation::digest(std::shared_ptr<Batch> batch) {
     for (const BlockReservation& block : batch->blocks) {
       auto& leaves = batch->leaves.emplace_back(format.leaf_count());
       compute_leaves({block.bytes(), format.block_bytes()}, format.head_slice_bytes(), leaves);
+      batch->sound.push_back(is_sound(CodedShape::of(format), {block.bytes(), format.block_bytes()}));
     }
     const base::Duration time = std::chrono::steady_clock::now() - start;
     boost::asio::post(executor, [self, batch, time] { self->on_digested(batch, time); });
@@ -128,15 +130,22 @@ void PutOperation::digest(std::shared_ptr<Batch> batch) {
 
 void PutOperation::on_digested(const std::shared_ptr<Batch>& batch, base::Duration time) {
   --digesting_;
+  std::size_t published = 0;
   for (std::size_t i = 0; i < batch->keys.size(); ++i) {
+    if (!batch->sound[i]) continue;
+    ++published;
     context_.local->commit(request_.fingerprint, std::move(batch->blocks[i]), batch->keys[i],
                            std::move(batch->leaves[i]));
     if (BlockPin pin = context_.local->store().find(batch->keys[i], format_)) pins_.push_back(std::move(pin));
   }
-  context_.counters.blocks_published += batch->keys.size();
+  if (const std::size_t unsound = batch->keys.size() - published; unsound > 0) {
+    LOG_WARN("put: {} blocks dropped: they have values that {} cannot code", unsound, name_of(format_.codec));
+    drop(unsound);
+  }
+  context_.counters.blocks_published += published;
   state_->update_report([&](PutReport& report) {
     report.digest += time;
-    report.blocks_published += batch->keys.size();
+    report.blocks_published += published;
   });
   pump();
 }

@@ -32,6 +32,7 @@ class PutOperation : public std::enable_shared_from_this<PutOperation> {
     std::vector<Slot> slots;
     std::vector<BlockReservation> blocks;
     std::vector<std::vector<ContentDigest>> leaves;
+    std::vector<bool> sound;  // false: values that the format's codec cannot hold
     base::TimePoint submitted{};
   };
 

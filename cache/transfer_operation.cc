@@ -4,6 +4,8 @@
 #include "cache/transfer_fetch.h"
 #include "cache/worker_pool.h"
 
+#include "codec/head_slice_codec.h"
+
 #include <boost/asio/post.hpp>
 
 namespace kvp2p {
@@ -141,7 +143,8 @@ void TransferOperation::verify(std::shared_ptr<Delivery> delivery) {
     for (std::size_t i = 0; i < delivery->slices.size(); ++i) {
       const base::ConstBytes slice(delivery->slices[i], format.layer_slice_bytes());
       delivery->good.push_back(delivery->slices[i] != nullptr &&
-                               leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)));
+                               leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)) &&
+                               is_sound(CodedShape::of(format), slice));
     }
     delivery->verify_time = std::chrono::steady_clock::now() - start;
     boost::asio::post(executor, [self, delivery] { self->on_verified(delivery); });
@@ -197,7 +200,8 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
   context_.counters.frames_corrupt += count;
   const std::string source = name_of_source(delivery);
   if (block < state_->good() && log_first(delivery.answer, "corrupt")) {
-    LOG_WARN("block {} layer {} from {}: bytes do not match their digest, not used", block, delivery.layer, source);
+    LOG_WARN("block {} layer {} from {}: bytes do not match their digest or are no sound code, not used", block,
+             delivery.layer, source);
   }
   const std::string reason = source + " sent corrupt bytes";
   if (delivery.answer == nullptr) {

@@ -42,7 +42,9 @@ struct IndexPair {
   std::uint32_t to = 0;
 };
 
-/// One layer of one block: the engine's slot on one side, host memory in wire order (layer_slice_bytes) on the other.
+/// One layer of one block: the engine's slot on one side, host memory in wire order (layer_slice_bytes) on the other,
+/// coded as the region's layout.format says. What is gathered from a coded region is good if is_sound()
+/// (codec/head_slice_codec.h), and only sound slices are scattered.
 struct SliceCopy {
   Slot slot = 0;
   /// Index into the region's layers, not the model's.

@@ -22,6 +22,7 @@ enum class GpuError {
   kNoSuchGpu,
   kUnknownDevice,
   kPeerAccessOff,
+  kNoKernels,
 };
 
 base::Error make_error_code(GpuError error);

@@ -1,5 +1,6 @@
 #include "gpu/host_copy_queue.h"
 
+#include "gpu/coded_copy.h"
 #include "gpu/direct_copy.h"
 #include "gpu/error.h"
 
@@ -35,11 +36,19 @@ struct PlainRun {
 
 }  // namespace
 
-void copy_slices(CopyDirection direction, const std::vector<SlicePlan>& plans, std::uint8_t* region,
-                 const std::vector<SliceCopy>& slices) {
+void copy_slices(CopyDirection direction, const std::vector<SlicePlan>& plans, const CodedShape& shape,
+                 std::uint8_t* region, const std::vector<SliceCopy>& slices) {
   PlainRun run;
   for (const SliceCopy& slice : slices) {
     const SlicePlan& plan = plans[slice.layer];
+    if (shape.codec != Codec::kNone) {
+      if (direction == CopyDirection::kGather) {
+        gather_coded(plan, shape, region, slice.slot, slice.host);
+      } else {
+        scatter_coded(plan, shape, slice.host, region, slice.slot);
+      }
+      continue;
+    }
     if (!plan.is_plain()) {
       if (direction == CopyDirection::kGather) {
         gather_slice(plan, region, slice.slot, slice.host);
@@ -248,7 +257,7 @@ base::Result<> HostCopyQueue::check(const Region& region, const Import& from, co
 
 void HostCopyQueue::move_bytes(const Region& region, const Job& job) {
   if (const auto* slices = std::get_if<SliceWork>(&job.work)) {
-    copy_slices(slices->direction, region.plans, region.start(), slices->slices);
+    copy_slices(slices->direction, region.plans, CodedShape::of(region.layout.format), region.start(), slices->slices);
     return;
   }
   const auto& direct = std::get<DirectWork>(job.work);

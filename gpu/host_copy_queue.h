@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "codec/head_slice_codec.h"
 #include "gpu/connector.h"
 #include "gpu/shared_memory.h"
 #include "gpu/strided_copy.h"
@@ -20,7 +21,7 @@ namespace kvp2p {
 
 enum class CopyDirection : std::uint8_t { kGather, kScatter };
 
-/// Between a region and host memory in wire order.
+/// Between a region and host memory in wire order, coded as the region's format says.
 struct SliceWork {
   CopyDirection direction = CopyDirection::kGather;
   std::vector<SliceCopy> slices;
@@ -106,8 +107,9 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   bool stopping_ = false;
 };
 
-/// Moves slices between `region` and host memory; neighbours that are adjacent on both sides become one memcpy.
-void copy_slices(CopyDirection direction, const std::vector<SlicePlan>& plans, std::uint8_t* region,
-                 const std::vector<SliceCopy>& slices);
+/// Moves slices between `region` and host memory, coding and decoding where `shape` has a codec; else neighbours that
+/// are adjacent on both sides become one memcpy.
+void copy_slices(CopyDirection direction, const std::vector<SlicePlan>& plans, const CodedShape& shape,
+                 std::uint8_t* region, const std::vector<SliceCopy>& slices);
 
 }  // namespace kvp2p

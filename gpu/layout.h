@@ -24,7 +24,8 @@ struct LayerBase {
 /// NHD: token_stride = heads * head_dim * element, head_stride = head_dim * element. HND: the other way round. Packed
 /// K|V in the last dimension: v = k + head_dim * element.
 struct LayoutDesc {
-  /// Element type, head_dim, planes and the shard that the region holds. Layer 0 of `layers` is shard.layer_begin.
+  /// Element type, head_dim, planes and the shard that the region holds, and the codec of what is gathered out of it
+  /// and scattered into it: the engine's own bytes are never coded. Layer 0 of `layers` is shard.layer_begin.
   ObjectFormat format;
   std::vector<LayerBase> layers;
   std::size_t block_stride = 0;

@@ -9,7 +9,7 @@ SlicePlan make_slice_plan(const LayoutDesc& layout, std::uint32_t layer) {
   const ObjectFormat& format = layout.format;
   SlicePlan plan;
   plan.base = bases.k;
-  plan.slice_bytes = format.layer_slice_bytes();
+  plan.slice_bytes = format.engine_layer_slice_bytes();
   plan.block_stride = layout.block_stride;
   plan.slot_stride = kBlockTokens * layout.token_stride;
   plan.slots_per_block = layout.slots_per_engine_block();

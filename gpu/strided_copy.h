@@ -25,6 +25,7 @@ struct SlicePlan {
   Loop loops[3];
   /// Bytes of one memcpy.
   std::size_t run_bytes = 0;
+  /// Of the engine's elements, whatever the wire's are coded with.
   std::size_t slice_bytes = 0;
   /// Slot s lies at base + (s / slots_per_block) * block_stride + (s % slots_per_block) * slot_stride.
   std::size_t block_stride = 0;

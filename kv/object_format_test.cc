@@ -33,6 +33,40 @@ TEST(ObjectFormatTest, AnMlaLatentIsOnePlane) {
   EXPECT_EQ(format.layer_slice_bytes(), 18u << 10);
 }
 
+TEST(ObjectFormatTest, CodedSizesCountScalesAndPackedElements) {
+  ObjectFormat format = small();
+  format.element = ElementType::kBf16;
+  format.head_dim = 128;
+  const std::size_t engine = format.head_slice_bytes();
+  const auto coded = [&](Codec codec, std::uint32_t head_dim) {
+    format.codec = codec;
+    format.head_dim = head_dim;
+    EXPECT_TRUE(format.is_valid());
+    return format.head_slice_bytes();
+  };
+  EXPECT_EQ(coded(Codec::kInt8, 128), 32u * (2 * 2 + 128));
+  EXPECT_EQ(coded(Codec::kFp8, 128), 32u * (2 * 2 + 128));
+  EXPECT_EQ(coded(Codec::kInt4, 128), 32u * (4 * 2 + 64));
+  EXPECT_EQ(format.engine_head_slice_bytes(), engine);
+  // Short last groups, and a row of an odd number of nibbles.
+  EXPECT_EQ(coded(Codec::kInt8, 65), 32u * (2 * 2 + 65));
+  EXPECT_EQ(coded(Codec::kInt4, 33), 32u * (2 * 2 + 17));
+  format.element = ElementType::kF8E4m3;
+  EXPECT_FALSE(format.is_valid()) << "fp8 elements are small already";
+}
+
+TEST(ObjectFormatTest, ACodecIsAnotherEncoding) {
+  ObjectFormat coded = small();
+  coded.codec = Codec::kInt8;
+  EXPECT_FALSE(small().same_encoding(coded));
+  EXPECT_EQ(codec_from_name("int4"), Codec::kInt4);
+  EXPECT_FALSE(codec_from_name("int5"));
+  for (const Codec codec : {Codec::kNone, Codec::kInt8, Codec::kFp8, Codec::kInt4}) {
+    EXPECT_EQ(codec_from_name(name_of(codec)), codec);
+    EXPECT_EQ(codec_from_id(static_cast<std::uint64_t>(codec)), codec);
+  }
+}
+
 TEST(ObjectFormatTest, FieldsOutOfBoundsAreInvalid) {
   const auto with = [](auto change) {
     ObjectFormat format = small();
@@ -40,7 +74,7 @@ TEST(ObjectFormatTest, FieldsOutOfBoundsAreInvalid) {
     return format.is_valid();
   };
   EXPECT_FALSE(with([](auto& f) { f.element = static_cast<ElementType>(0); }));
-  EXPECT_FALSE(with([](auto& f) { f.codec = static_cast<Codec>(1); }));
+  EXPECT_FALSE(with([](auto& f) { f.codec = static_cast<Codec>(4); }));
   EXPECT_FALSE(with([](auto& f) { f.digest = static_cast<DigestAlgorithm>(0); }));
   EXPECT_FALSE(with([](auto& f) { f.planes = 0; }));
   EXPECT_FALSE(with([](auto& f) { f.planes = 3; }));

@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 # Lowest first. A module may include itself and what is listed before it, unless NARROWER says less.
-ORDER = ["base", "multiformats", "libp2p", "kv", "wire", "gpu", "direct", "storage", "index", "exchange", "cache", "provider",
+ORDER = ["base", "multiformats", "libp2p", "kv", "codec", "wire", "gpu", "direct", "storage", "index", "exchange", "cache", "provider",
          "engine", "apps", "tools", "bench", "tests"]
 NARROWER = {
     "kv": {"base"},
+    "codec": {"base", "kv"},
     "wire": {"base", "multiformats", "kv"},
-    "gpu": {"base", "kv"},
+    "gpu": {"base", "kv", "codec"},
     "direct": {"base", "multiformats", "kv", "wire", "gpu"},
     "storage": {"base", "kv"},
     "index": {"base", "multiformats", "kv"},

@@ -32,7 +32,7 @@ void describe(V& v, Of<ShardRange> auto& m) {
 template <class V>
 void describe(V& v, Of<ObjectFormat> auto& m) {
   v.element(1, m.element);
-  v.id(2, m.codec, Codec::kNone, Codec::kNone);
+  v.id(2, m.codec, Codec::kNone, Codec::kInt4);
   v.id(3, m.digest, DigestAlgorithm::kXxh3_128, DigestAlgorithm::kXxh3_128);
   v.number(4, m.planes, 2);
   v.number(5, m.head_dim, kHeadDimMax);

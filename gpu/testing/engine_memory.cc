@@ -1,5 +1,7 @@
 #include "gpu/testing/engine_memory.h"
 
+#include "codec/head_slice_codec.h"
+
 #include <cstring>
 
 namespace kvp2p::testing {
@@ -11,9 +13,13 @@ std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer
     std::uint64_t state = 0;
     std::memcpy(&state, key.bytes.data(), sizeof state);
     state = (state ^ (std::uint64_t{format.shard.layer_begin + layer} << 32 | head)) * 0x9E3779B97F4A7C15u;
-    for (std::size_t i = 0; i < format.head_slice_bytes(); ++i) {
+    for (std::size_t i = 0; i < format.engine_head_slice_bytes(); ++i) {
       state = state * 6364136223846793005u + 1442695040888963407u;
-      slice.push_back(static_cast<std::uint8_t>(state >> 56));
+      auto byte = static_cast<std::uint8_t>(state >> 56);
+      // The exponent's upper bits, in any of the types: magnitudes around 1.
+      const bool highest = (i + 1) % element_bytes(format.element) == 0;
+      if (format.codec != Codec::kNone && highest) byte = static_cast<std::uint8_t>((byte & 0x83) | 0x3c);
+      slice.push_back(byte);
     }
   }
   return slice;
@@ -52,6 +58,18 @@ bool EngineMemory::holds(const BlockKey& key, std::uint32_t layer, Slot slot) co
 bool EngineMemory::holds(const BlockKey& key, Slot slot) const {
   for (std::uint32_t layer = 0; layer < format().shard.layers(); ++layer) {
     if (!holds(key, layer, slot)) return false;
+  }
+  return true;
+}
+
+bool EngineMemory::holds_decoded(const BlockKey& key, Slot slot) const {
+  const CodedShape shape = CodedShape::of(format());
+  for (std::uint32_t layer = 0; layer < format().shard.layers(); ++layer) {
+    auto expected = slice_content(key, layer, format());
+    base::Bytes coded(format().layer_slice_bytes());
+    encode_head_slices(shape, expected, coded);
+    decode_head_slices(shape, coded, expected);
+    if (naive_gather(layout(), bytes_.data(), layer, slot) != expected) return false;
   }
   return true;
 }

@@ -12,7 +12,8 @@ namespace kvp2p::testing {
 /// Poison of memory that nothing was written to.
 inline constexpr std::uint8_t kPoison = 0xA5;
 
-/// What the layer of a block with this key holds, in wire order: every byte depends on key, layer and place.
+/// What the layer of a block with this key holds in the engine, in wire order: every byte depends on key, layer and
+/// place. Where the format has a codec, all elements are finite.
 std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer, const ObjectFormat& format);
 
 /// Not thread-safe. `layer` is the region's; content is that of the model's layer.
@@ -25,6 +26,8 @@ class EngineMemory {
   void compute(const BlockKey& key, Slot slot);
   bool holds(const BlockKey& key, std::uint32_t layer, Slot slot) const;
   bool holds(const BlockKey& key, Slot slot) const;
+  /// What comes of the content when it is coded and decoded. REQUIRES: a format with a codec.
+  bool holds_decoded(const BlockKey& key, Slot slot) const;
   /// Nothing was written to the slot since the last poison().
   bool is_poisoned(Slot slot) const;
   void poison();

@@ -45,6 +45,7 @@ ObjectFormat format_of(const Shape& shape) {
   ObjectFormat format;
   format.element = shape.element;
   format.planes = shape.planes;
+  format.codec = shape.codec;
   format.head_dim = shape.head_dim;
   format.shard = {0, shape.layers, 0, shape.heads};
   return format;

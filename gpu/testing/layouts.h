@@ -24,6 +24,7 @@ struct Shape {
   std::uint32_t engine_block_tokens = kBlockTokens;
   ElementType element = ElementType::kF32;
   std::uint8_t planes = 2;
+  Codec codec = Codec::kNone;
 };
 
 ObjectFormat format_of(const Shape& shape);
