@@ -2,8 +2,8 @@
 
 namespace kvp2p {
 
-EmbeddedCore::EmbeddedCore(CacheManager& manager, std::function<void(CoreStats&)> more_counters)
-    : manager_(manager), more_counters_(std::move(more_counters)) {}
+EmbeddedCore::EmbeddedCore(CacheManager& manager, Codec codec, std::function<void(CoreStats&)> more_counters)
+    : manager_(manager), codec_(codec), more_counters_(std::move(more_counters)) {}
 
 namespace {
 

@@ -12,7 +12,9 @@ namespace kvp2p {
 class EmbeddedCore final : public KvCore {
  public:
   /// The manager outlives the core. `more_counters` adds the network side's to stats().
-  EmbeddedCore(CacheManager& manager, std::function<void(CoreStats&)> more_counters);
+  EmbeddedCore(CacheManager& manager, Codec codec, std::function<void(CoreStats&)> more_counters);
+
+  Codec codec() const override { return codec_; }
 
   base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override;
   void unregister_region(RegionId region) override;
@@ -56,6 +58,7 @@ class EmbeddedCore final : public KvCore {
 
  private:
   CacheManager& manager_;
+  const Codec codec_;
   std::function<void(CoreStats&)> more_counters_;
 };
 

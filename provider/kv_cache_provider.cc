@@ -1,5 +1,6 @@
 #include "provider/kv_cache_provider.h"
 
+#include "base/log.h"
 #include "kv/prefix_match.h"
 #include "provider/kv_request_impl.h"
 
@@ -26,11 +27,18 @@ class Provider final : public KVCacheProvider {
   base::Result<> register_engine(const ModelSpec& spec, const RegionMemory& memory, const LayoutDesc& layout) override {
     std::lock_guard lock(mutex_);
     if (engine_) return KvError::kBadRequest;
-    auto region = core_.register_region(memory, layout);
+    LayoutDesc coded = layout;
+    if (coded.format.codec == Codec::kNone) coded.format.codec = core_.codec();
+    if (!can_code(coded.format.codec, coded.format.element)) {
+      LOG_ERROR("the node's codec {} cannot hold elements of {}", name_of(coded.format.codec),
+                name_of(coded.format.element));
+      return KvError::kBadRequest;
+    }
+    auto region = core_.register_region(memory, coded);
     if (!region) return region.error();
     RegisteredEngine engine;
     engine.fingerprint = core_.register_model(spec);
-    engine.format = layout.format;
+    engine.format = coded.format;
     engine.region = *region;
     engine.slots = layout.slots();
     engine_ = engine;

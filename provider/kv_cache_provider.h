@@ -60,7 +60,8 @@ class KVCacheProvider {
   static std::unique_ptr<KVCacheProvider> create(KvCore& core);
   virtual ~KVCacheProvider() = default;
 
-  /// Tells which model and which memory: once an engine. `memory` is the engine's paged KV cache.
+  /// Tells which model and which memory: once an engine. `memory` is the engine's paged KV cache. Blocks are coded with
+  /// the layout's codec, or with the node's if the layout has none.
   virtual base::Result<> register_engine(const ModelSpec& spec, const RegionMemory& memory,
                                          const LayoutDesc& layout) = 0;
   /// A prompt and the slots where its KV lives or shall live: one a block, the last partial block's included.

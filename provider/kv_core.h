@@ -23,6 +23,10 @@ class KvCore {
  public:
   virtual ~KvCore() = default;
 
+  /// What this node codes blocks with where a layout does not say: KVCacheProvider's regions and look-ups have it in
+  /// their format. Callers of the core say it in theirs.
+  virtual Codec codec() const { return Codec::kNone; }
+
   // Memory and models ------------------------------------------------------------------------------------------------
 
   virtual base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) = 0;

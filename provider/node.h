@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "kv/codec.h"
 #include "libp2p/host/host.h"
 #include "provider/kv_core.h"
 
@@ -58,6 +59,9 @@ struct NodeConfig {
   /// Further connections for payload that this node opens to one peer, at most kDataConnectionsMax; 0: none, to peers
   /// or from them, and payload goes over the connection that is there.
   std::size_t data_connections_max = 8;
+  /// What the provider's blocks are coded with, stored, announced, asked for and sent (docs/codecs.md). Anything but
+  /// kNone loses precision, and is another identity: nodes share blocks with nodes that code alike, and with no others.
+  Codec codec = Codec::kNone;
   /// Peers of this host and user read offered blocks in place, and this node theirs.
   bool direct = true;
 };

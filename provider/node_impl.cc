@@ -66,7 +66,8 @@ base::Result<> NodeImpl::set_up(NodeConfig config) {
   if (!key) return key.error();
   if (auto memory = set_up_memory(config); !memory) return memory;
   auto network = set_up_network(config, *key);
-  core_ = std::make_unique<EmbeddedCore>(*manager_, [this](CoreStats& stats) { add_exchange_counters(stats); });
+  core_ = std::make_unique<EmbeddedCore>(*manager_, config.codec,
+                                         [this](CoreStats& stats) { add_exchange_counters(stats); });
   // Even if the network failed: what has begun is closed on the node thread.
   work_.emplace(io_.get_executor());
   thread_ = std::thread([this] { base::run_event_loop(io_); });

@@ -91,6 +91,7 @@ int run_consumer(Session& session) {
   if (!generated) return session.fail("generate: " + generated.error().message());
   session.progress().clear();
   result.generated = *generated;
+  result.codec = session.options().codec;
   result.text = session.text_of(*generated);
   if (session.options().verify) {
     if (auto compared = compare_with_local_run(session, *sequence, result); !compared) {

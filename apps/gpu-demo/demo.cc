@@ -54,6 +54,7 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
   if (options.gpu) arguments.push_back("--gpu=" + std::to_string(*options.gpu));
   if (!options.direct) arguments.push_back("--no-direct");
   if (!options.peer_access) arguments.push_back("--no-peer-access");
+  if (options.codec != "none") arguments.push_back("--codec=" + options.codec);
   if (options.chunk_tokens > 0) arguments.push_back("--chunk-tokens=" + std::to_string(options.chunk_tokens));
   if (!options.token_file.empty()) arguments.push_back("--token-file=" + options.token_file);
   if (options.prompt_tokens > 0) arguments.push_back("--prompt-tokens=" + std::to_string(options.prompt_tokens));

@@ -114,6 +114,13 @@ int parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str()
       ->group(more);
   app.add_flag("!--no-verify", options.verify, "do not compare the output with a run with the cache off")->group(more);
+  app.add_option(
+         "--codec", options.codec,
+         "what shared blocks are coded with: none, fp8, int8 or int4, smaller and less precise; only nodes with "
+         "the same one share")
+      ->check(CLI::IsMember({"none", "fp8", "int8", "int4"}))
+      ->capture_default_str()
+      ->group(more);
   app.add_flag("!--no-direct", options.direct,
                "never read a peer's memory in place, and let none read ours, though it be on this host")
       ->group(more);

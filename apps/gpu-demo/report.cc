@@ -28,7 +28,8 @@ nlohmann::json to_json(const ConsumerResult& r) {
           {"verified", r.verified},
           {"matches_local", r.matches_local},
           {"kv_verified", r.kv_verified},
-          {"kv_matches_local", r.kv_matches_local}};
+          {"kv_matches_local", r.kv_matches_local},
+          {"codec", r.codec}};
 }
 
 ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
@@ -56,6 +57,7 @@ ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
   r.matches_local = json.at("matches_local");
   r.kv_verified = json.at("kv_verified");
   r.kv_matches_local = json.at("kv_matches_local");
+  r.codec = json.at("codec");
   return r;
 }
 

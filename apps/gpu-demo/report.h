@@ -51,7 +51,11 @@ struct ConsumerResult {
   bool kv_verified = false;
   bool kv_matches_local = false;
 
-  bool is_right() const { return !verified || (matches_local && (!kv_verified || kv_matches_local)); }
+  /// What shared blocks were coded with. Anything but "none" may change tokens.
+  std::string codec = "none";
+  bool is_right() const {
+    return !verified || codec != "none" || (matches_local && (!kv_verified || kv_matches_local));
+  }
 };
 
 nlohmann::json to_json(const ConsumerResult& result);

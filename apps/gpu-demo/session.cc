@@ -140,6 +140,7 @@ std::optional<int> Session::start_node() {
   config.peer_access = options_.peer_access;
   config.network_threads = options_.network_threads;
   config.data_connections_max = options_.data_connections;
+  config.codec = codec_from_name(options_.codec).value_or(Codec::kNone);
   auto node = Node::start(std::move(config));
   if (!node) {
     return fail("cannot start the node on port " + std::to_string(options_.port) + ": " + node.error().message());

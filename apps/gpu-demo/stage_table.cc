@@ -45,6 +45,10 @@ std::vector<StageRow> consumer_rows(const ConsumerResult& result, bool gpu_memor
 }
 
 std::string verdict_of(const ConsumerResult& result) {
+  if (result.codec != "none" && !result.matches_local) {
+    return "output differs from a run with the cache off, as it may with --codec=" + result.codec;
+  }
+  if (result.codec != "none") return "output equals a run with the cache off";
   if (!result.matches_local) return "OUTPUT DIFFERS from a run with the cache off";
   if (!result.kv_verified) return "output equals a run with the cache off";
   return result.kv_matches_local ? "output and KV equal those of a run with the cache off"
