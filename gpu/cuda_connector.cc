@@ -61,7 +61,6 @@ std::string CudaConnector::description() const { return name_ + ", " + uuid_text
 
 base::Result<RegionId> CudaConnector::register_region(const RegionMemory& memory, const LayoutDesc& layout) {
   if (memory.start == nullptr || !layout.fits(memory.bytes)) return GpuError::kLayoutOutOfBounds;
-  if (layout.format.codec != Codec::kNone) return GpuError::kNoKernels;
   auto region = CudaRegion::create(services_, memory, layout);
   if (!region) return region.error();
   services_->pump.add(*region);

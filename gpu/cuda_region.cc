@@ -34,7 +34,13 @@ base::Result<CudaRegionHandle> make_cuda_region(int device, void* start, std::si
   const kvc_status status = kvc_region_create(device, start, bytes, plans.data(),
                                               static_cast<std::uint32_t>(plans.size()), layout.slots(), &region);
   if (status != KVC_OK) return cuda_error(status, "register a region");
-  return CudaRegionHandle(region);
+  CudaRegionHandle handle(region);
+  const ObjectFormat& format = layout.format;
+  const kvc_status coded =
+      kvc_region_set_codec(region, static_cast<kvc_codec>(format.codec), static_cast<kvc_element>(format.element),
+                           format.head_dim, static_cast<std::uint32_t>(format.rows()));
+  if (coded != KVC_OK) return cuda_error(coded, "code a region's blocks");
+  return handle;
 }
 
 base::Result<std::shared_ptr<CudaRegion>> CudaRegion::create(std::shared_ptr<CudaServices> services,

@@ -41,8 +41,6 @@ const char* text_of(GpuError error) {
       return "access to other GPUs' memory is turned off (--no-peer-access)";
     case GpuError::kUnknownDevice:
       return "unknown device: use auto, host or cuda";
-    case GpuError::kNoKernels:
-      return "this device has no kernels for the region's codec: use --codec=none";
   }
   return "unknown error";
 }

@@ -22,7 +22,6 @@ enum class GpuError {
   kNoSuchGpu,
   kUnknownDevice,
   kPeerAccessOff,
-  kNoKernels,
 };
 
 base::Error make_error_code(GpuError error);

@@ -94,6 +94,8 @@ kvc_status kvc_event_elapsed(kvc_event from, kvc_event to, float* milliseconds);
 /* Asynchronous where both sides are pinned or device memory. Any direction, any two devices. */
 kvc_status kvc_copy(void* to, const void* from, size_t bytes, kvc_stream stream);
 
+typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 = 4 } kvc_element;
+
 /* Regions: an engine's paged KV cache as strides ------------------------------------------------------------------- */
 
 typedef struct kvc_loop {
@@ -123,6 +125,16 @@ typedef struct kvc_region kvc_region;
  * are multiples of 16 bytes copies are fastest. */
 kvc_status kvc_region_create(int device, void* start, size_t bytes, const kvc_slice_plan* plans, uint32_t layers,
                              uint32_t slots, kvc_region** region);
+
+/* docs/codecs.md */
+typedef enum kvc_codec { KVC_CODEC_NONE = 0, KVC_CODEC_INT8 = 1, KVC_CODEC_FP8 = 2, KVC_CODEC_INT4 = 3 } kvc_codec;
+/* What kvc_gather codes this region's slices with and kvc_scatter decodes them from: F32, F16 or BF16 elements in rows
+ * of `head_dim`, a head slice being `rows` of them. A slice on the wire then has its coded size. kvc_copy_blocks copies
+ * elements as they are. KVC_ERROR_ARGUMENT, and the region has no codec, if slices are not whole heads, runs not whole
+ * rows, elements not aligned, or a slice has more than 2^20 groups. What is gathered must be checked for unsound scales
+ * before it is used. Not while anything that uses the region is being queued. */
+kvc_status kvc_region_set_codec(kvc_region* region, kvc_codec codec, kvc_element element, uint32_t head_dim,
+                                uint32_t rows);
 /* REQUIRES: nothing that uses it is queued or runs. */
 void kvc_region_destroy(kvc_region* region);
 
@@ -184,8 +196,6 @@ kvc_status kvc_merge(int device, const kvc_paged_cache* cache, const void* prefi
 kvc_status kvc_clear(int device, const kvc_paged_cache* cache, uint32_t first, uint32_t tokens, kvc_stream stream);
 
 /* Element types ---------------------------------------------------------------------------------------------------- */
-
-typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 = 4 } kvc_element;
 
 /* `count` elements, contiguous and aligned to their own size, rounding to nearest even. Into F8_E4M3: value / scale,
  * saturating at 448, infinities too; out of it: value * scale (in f32). `scale` is positive and not looked at

@@ -1,4 +1,5 @@
 // Paged gather, scatter and copies between regions: checks on the host, then as few launches as the tables allow.
+#include "gpu/cuda/coded_launcher.h"
 #include "gpu/cuda/kvcache_device.h"
 #include "gpu/cuda/kvcache_launch.cuh"
 #include "gpu/cuda/kvcache_region.h"
@@ -116,6 +117,10 @@ kvc_status kvc_gather(const kvc_region* region, const kvc_slice* slices, size_t 
   KVC_TRY(guard.status());
   kvc::Memory memory;
   KVC_TRY(kvc::reach(region->device, wire, "wire", &memory));
+  if (region->coding.codec != KVC_CODEC_NONE) {
+    kvc::CodedLauncher coded(*region, true, memory.host, stream);
+    return kvc::plan_gather(*region, slices, count, static_cast<std::uint8_t*>(wire), coded);
+  }
   kvc::KernelLauncher launcher(region->device, memory.host, stream);
   return kvc::plan_gather(*region, slices, count, static_cast<std::uint8_t*>(wire), launcher);
 }
@@ -128,6 +133,10 @@ kvc_status kvc_scatter(const kvc_region* region, const kvc_slice* slices, size_t
   KVC_TRY(guard.status());
   kvc::Memory memory;
   KVC_TRY(kvc::reach(region->device, wire, "wire", &memory));
+  if (region->coding.codec != KVC_CODEC_NONE) {
+    kvc::CodedLauncher coded(*region, false, memory.host, stream);
+    return kvc::plan_scatter(*region, slices, count, static_cast<const std::uint8_t*>(wire), coded);
+  }
   kvc::KernelLauncher launcher(region->device, memory.host, stream);
   return kvc::plan_scatter(*region, slices, count, static_cast<const std::uint8_t*>(wire), launcher);
 }

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   run_paged_groups(test);
   run_ops_groups(test);
   run_convert_groups(test);
+  run_codec_groups(test);
   if (processes) {
     run_process_groups(test);
   } else {

@@ -20,6 +20,7 @@ std::vector<std::uint8_t> random_bytes(std::size_t count, std::mt19937& random);
 void run_paged_groups(const GpuTest& test);
 void run_ops_groups(const GpuTest& test);
 void run_convert_groups(const GpuTest& test);
+void run_codec_groups(const GpuTest& test);
 void run_runtime_groups(const GpuTest& test);
 void run_process_groups(const GpuTest& test);
 void run_peer_groups(const GpuTest& test);

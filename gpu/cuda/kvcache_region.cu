@@ -35,4 +35,14 @@ kvc_status kvc_region_create(int device, void* start, size_t bytes, const kvc_sl
   }
 }
 
+kvc_status kvc_region_set_codec(kvc_region* region, kvc_codec codec, kvc_element element, uint32_t head_dim,
+                                uint32_t rows) {
+  if (region == nullptr) return fail(KVC_ERROR_ARGUMENT, "region is null");
+  if (const char* reason = kvc::fill_coding(codec, element, head_dim, rows, region)) {
+    kvc::fill_coding(KVC_CODEC_NONE, element, 0, 0, region);
+    return fail(KVC_ERROR_ARGUMENT, "%s", reason);
+  }
+  return KVC_OK;
+}
+
 void kvc_region_destroy(kvc_region* region) { delete region; }

@@ -1,6 +1,7 @@
 // A registered region, on the host alone: its plans reach the kernels as parameters.
 #pragma once
 
+#include "gpu/cuda/coding.h"
 #include "gpu/cuda/kvcache.h"
 #include "gpu/cuda/paged_table.h"
 
@@ -19,6 +20,9 @@ struct kvc_region {
   std::uint64_t bytes = 0;
   std::uint32_t slots = 0;
   std::uint64_t slice_bytes = 0;
+  /// The same in wire order: fewer where it is coded.
+  std::uint64_t wire_slice_bytes = 0;
+  kvc::Coding coding;
   std::vector<kvc_slice_plan> plans;
   std::vector<LayerShape> shapes;
   std::vector<std::uint32_t> shape_of_layer;
@@ -41,12 +45,18 @@ namespace kvc {
 /// Slices larger than this are refused: a slice's units are counted in 31 bits.
 constexpr std::uint64_t kSliceBytesMax = std::uint64_t{1} << 30;
 constexpr std::uint32_t kLayersMax = 65536;
+/// Of a coded slice.
+constexpr std::uint32_t kSliceGroupsMax = 1u << 20;
 
 /// Null, or why the plan cannot be: inconsistent, or it reaches outside [0, bytes) in one of `slots` slots.
 const char* refuse_plan(const kvc_slice_plan& plan, std::uint64_t bytes, std::uint32_t slots);
 
 /// Fills everything but device and start. Null, or why not. REQUIRES: layers > 0.
 const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::uint32_t layers, std::uint32_t slots,
+                        kvc_region* region);
+
+/// Null, or why not. REQUIRES: a filled region.
+const char* fill_coding(kvc_codec codec, kvc_element element, std::uint32_t head_dim, std::uint32_t rows,
                         kvc_region* region);
 
 /// The largest unit of 16, 8, 4, 2 or 1 bytes that divides whatever was or-ed into `bits`.

@@ -152,10 +152,10 @@ kvc_status check_slices(const kvc_region& region, const kvc_slice* slices, std::
     if (slice.layer >= region.plans.size()) {
       return fail(KVC_ERROR_ARGUMENT, "slice %zu: layer %u of %zu", i, slice.layer, region.plans.size());
     }
-    if (slice.offset > wire_bytes || wire_bytes - slice.offset < region.slice_bytes) {
+    if (slice.offset > wire_bytes || wire_bytes - slice.offset < region.wire_slice_bytes) {
       return fail(KVC_ERROR_ARGUMENT, "slice %zu: %llu bytes at offset %llu of %zu", i,
-                  static_cast<unsigned long long>(region.slice_bytes), static_cast<unsigned long long>(slice.offset),
-                  wire_bytes);
+                  static_cast<unsigned long long>(region.wire_slice_bytes),
+                  static_cast<unsigned long long>(slice.offset), wire_bytes);
     }
   }
   return KVC_OK;

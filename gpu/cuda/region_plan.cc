@@ -62,7 +62,7 @@ const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::u
   if (slots > 0x7fffffff) return "2^31 slots or more";
   region->bytes = bytes;
   region->slots = slots;
-  region->slice_bytes = plans[0].slice_bytes;
+  region->slice_bytes = region->wire_slice_bytes = plans[0].slice_bytes;
   region->plans.assign(plans, plans + layers);
   for (const kvc_slice_plan& plan : region->plans) {
     if (const char* reason = refuse_plan(plan, bytes, slots)) return reason;
@@ -77,6 +77,47 @@ const char* fill_region(std::uint64_t bytes, const kvc_slice_plan* plans, std::u
     if (plan.slots_per_block > 1) region->alignment_bits |= plan.slot_stride;
     for (const kvc_loop& loop : shape.loops) region->alignment_bits |= static_cast<std::uint64_t>(loop.stride);
   }
+  return nullptr;
+}
+
+const char* fill_coding(kvc_codec codec, kvc_element element, std::uint32_t head_dim, std::uint32_t rows,
+                        kvc_region* region) {
+  region->coding = {};
+  region->wire_slice_bytes = region->slice_bytes;
+  if (codec == KVC_CODEC_NONE) return nullptr;
+  if (codec != KVC_CODEC_INT8 && codec != KVC_CODEC_FP8 && codec != KVC_CODEC_INT4) return "no such codec";
+  if (element != KVC_F32 && element != KVC_F16 && element != KVC_BF16) return "no codec for such elements";
+  const bool nibbles = codec == KVC_CODEC_INT4;
+  const std::uint32_t element_bytes = element == KVC_F32 ? 4 : 2;
+  if (head_dim == 0 || head_dim > 65536 || rows == 0 || rows > 65536) return "head_dim or rows is out of bounds";
+  const std::uint64_t row_bytes = std::uint64_t{head_dim} * element_bytes;
+  const std::uint64_t head_bytes = row_bytes * rows;
+  if (region->slice_bytes % head_bytes != 0) return "a slice is not made of whole heads";
+  for (const kvc_region::LayerShape& shape : region->shapes) {
+    if (shape.run_bytes % row_bytes != 0) return "a run is not made of whole rows";
+  }
+  const std::uint64_t addresses = region->alignment_bits | reinterpret_cast<std::uintptr_t>(region->start);
+  if (addresses % element_bytes != 0) return "elements are not aligned to their own size";
+  Coding coding;
+  coding.codec = codec;
+  coding.element = element;
+  coding.element_bytes = element_bytes;
+  coding.head_dim = head_dim;
+  coding.group = nibbles ? 32 : 64;
+  coding.elements_per_byte_log2 = nibbles ? 1 : 0;
+  const std::uint32_t row_groups = (head_dim + coding.group - 1) / coding.group;
+  const std::uint64_t heads = region->slice_bytes / head_bytes;
+  // A launch has up to 1,600 slices, and groups are counted in 31 bits.
+  if (heads * rows * row_groups > kSliceGroupsMax) return "a slice has more than 2^20 groups";
+  coding.packed_row_bytes = nibbles ? (head_dim + 1) / 2 : head_dim;
+  coding.scales_bytes = rows * row_groups * 2;
+  coding.coded_head_bytes = coding.scales_bytes + rows * coding.packed_row_bytes;
+  coding.engine_head_bytes = static_cast<std::uint32_t>(head_bytes);
+  coding.row_groups = divide_by(row_groups);
+  coding.head_groups = divide_by(rows * row_groups);
+  coding.slice_groups = divide_by(static_cast<std::uint32_t>(heads) * rows * row_groups);
+  region->coding = coding;
+  region->wire_slice_bytes = heads * coding.coded_head_bytes;
   return nullptr;
 }
 

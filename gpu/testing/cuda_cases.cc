@@ -65,7 +65,7 @@ std::vector<IndexPair> pairs_of(std::uint32_t count) {
 
 /// Gathers half of the slots out of one layout and scatters them into another; the rest stays as it was.
 std::string round_trip(int device, GpuConnector& connector, const NamedLayout& a, const NamedLayout& b, bool pinned,
-                       std::mt19937& random) {
+                       std::mt19937& random, std::size_t margin = 13) {
   DeviceMemory source(device, a, 7), target(device, b, 0);
   auto from = connector.register_region(source.memory(), source.layout());
   auto to = connector.register_region(target.memory(), target.layout());
@@ -77,12 +77,12 @@ std::string round_trip(int device, GpuConnector& connector, const NamedLayout& a
   const std::size_t bytes = slots.size() * source.layout().format.block_bytes();
   const auto host = host_memory(connector, bytes + 64, pinned);
   // Not aligned, and with a margin that must stay poison.
-  const auto slices = slices_of(source.layout(), slots, host.get() + 13);
+  const auto slices = slices_of(source.layout(), slots, host.get() + margin);
   auto gathered = start_gather(connector, *from, slices);
   KVP2P_TRY(failure_of(gathered, what + ": gather"));
   KVP2P_TRY(check_slices(source, slices, what));
   for (std::size_t i = 0; i < bytes + 64; ++i) {
-    if ((i < 13 || i >= bytes + 13) && host[i] != kPoison) return what + ": the margin was written to";
+    if ((i < margin || i >= bytes + margin) && host[i] != kPoison) return what + ": the margin was written to";
   }
   auto scattered = start_scatter(connector, *to, slices);
   KVP2P_TRY(failure_of(scattered, what + ": scatter"));
@@ -109,6 +109,24 @@ std::string all_layouts_round_trip(int device) {
       const Shape shape = random_shape(random);
       KVP2P_TRY(
           round_trip(device, *connector, random_layout(shape, random), random_layout(shape, random), pinned, random));
+    }
+  }
+  return {};
+}
+
+std::string coded_regions_round_trip(int device) {
+  const auto connector = connector_of(device);
+  std::mt19937 random(3);
+  for (const Codec codec : {Codec::kInt8, Codec::kFp8, Codec::kInt4}) {
+    for (Shape shape : {Shape{.layers = 3, .heads = 8, .head_dim = 128, .element = ElementType::kBf16},
+                        Shape{.heads = 5, .head_dim = 7, .engine_block_tokens = 64, .element = ElementType::kF32},
+                        Shape{.heads = 1, .head_dim = 576, .element = ElementType::kF16, .planes = 1}}) {
+      shape.codec = codec;
+      for (const bool pinned : {true, false}) {
+        KVP2P_TRY(round_trip(device, *connector, nhd(shape), hnd(shape), pinned, random));
+        KVP2P_TRY(round_trip(device, *connector, hnd(shape), packed(shape), pinned, random, 16));
+        KVP2P_TRY(round_trip(device, *connector, wire_order(shape), nhd(shape), pinned, random, 16));
+      }
     }
   }
   return {};
@@ -525,6 +543,7 @@ std::string bad_requests_fail(int device) {
 const std::vector<CudaCase>& cuda_cases() {
   static const std::vector<CudaCase> cases = {
       {"AllLayoutsRoundTrip", all_layouts_round_trip},
+      {"CodedRegionsRoundTrip", coded_regions_round_trip},
       {"MoreThanTheRingsHold", more_than_the_rings_hold},
       {"CopiesOfARegionKeepTheirOrder", copies_of_a_region_keep_their_order},
       {"HostEventsHoldUpTheirRegionAlone", host_events_hold_up_their_region_alone},

@@ -28,6 +28,7 @@ class DeviceMemory {
   std::vector<std::uint8_t>& expected() { return expected_; }
   /// Writes expected() to the device; reads the device.
   void upload();
+  void make_finite();
   std::vector<std::uint8_t> download() const;
   std::vector<std::uint8_t> expected_slice(std::uint32_t layer, Slot slot) const;
   /// Changes expected().

@@ -1,3 +1,4 @@
+#include "codec/head_slice_codec.h"
 #include "gpu/strided_copy.h"
 #include "gpu/testing/cuda_cases.h"
 #include "gpu/testing/engine_memory.h"
@@ -46,6 +47,7 @@ DeviceMemory::DeviceMemory(int device, NamedLayout named, std::uint32_t seed)
       std::memcpy(&expected_[i], &mixed, std::min(sizeof mixed, expected_.size() - i));
     }
   }
+  if (layout().format.codec != Codec::kNone) make_finite();
   if (kvc_device_alloc(device, named_.region_bytes, &start_) != KVC_OK) {
     throw std::runtime_error(std::string("no device memory for a test: ") + kvc_last_error());
   }
@@ -53,6 +55,26 @@ DeviceMemory::DeviceMemory(int device, NamedLayout named, std::uint32_t seed)
 }
 
 DeviceMemory::~DeviceMemory() { kvc_device_free(device_, start_); }
+
+/// Sets the upper bits of each element's exponent, in any of the types.
+void DeviceMemory::make_finite() {
+  const ObjectFormat& format = layout().format;
+  const std::size_t bytes = element_bytes(format.element);
+  for (std::uint32_t layer = 0; layer < format.shard.layers(); ++layer) {
+    for (Slot slot = 0; slot < layout().slots(); ++slot) {
+      for (std::size_t row = 0; row < format.shard.heads() * format.rows(); ++row) {
+        const auto head = static_cast<std::uint32_t>(row / format.rows());
+        const auto plane = static_cast<std::uint32_t>(row % format.rows() / kBlockTokens);
+        std::uint8_t* at = &expected_[element_offset(layout(), layer, slot, head, plane,
+                                                     static_cast<std::uint32_t>(row % kBlockTokens), 0)];
+        for (std::uint32_t dim = 1; dim <= format.head_dim; ++dim) {
+          std::uint8_t& highest = at[dim * bytes - 1];
+          highest = static_cast<std::uint8_t>((highest & 0x83) | 0x3c);
+        }
+      }
+    }
+  }
+}
 
 void DeviceMemory::upload() { copy_now(device_, start_, expected_.data(), expected_.size(), true); }
 
@@ -63,14 +85,24 @@ std::vector<std::uint8_t> DeviceMemory::download() const {
 }
 
 std::vector<std::uint8_t> DeviceMemory::expected_slice(std::uint32_t layer, Slot slot) const {
-  std::vector<std::uint8_t> wire(slice_bytes());
+  const ObjectFormat& format = layout().format;
+  std::vector<std::uint8_t> wire(format.engine_layer_slice_bytes());
   gather_slice(make_slice_plan(layout(), layer), expected_.data(), slot, wire.data());
-  return wire;
+  if (format.codec == Codec::kNone) return wire;
+  std::vector<std::uint8_t> coded(format.layer_slice_bytes());
+  encode_head_slices(CodedShape::of(format), wire, coded);
+  return coded;
 }
 
 void DeviceMemory::expect_slice(std::uint32_t layer, Slot slot, const std::uint8_t* wire) {
   const ObjectFormat& format = layout().format;
   const std::size_t row = format.head_dim * element_bytes(format.element);
+  std::vector<std::uint8_t> decoded;
+  if (format.codec != Codec::kNone) {
+    decoded.resize(format.engine_layer_slice_bytes());
+    decode_head_slices(CodedShape::of(format), {wire, format.layer_slice_bytes()}, decoded);
+    wire = decoded.data();
+  }
   for (std::uint32_t head = 0; head < format.shard.heads(); ++head) {
     for (std::uint32_t plane = 0; plane < format.planes; ++plane) {
       for (std::uint32_t token = 0; token < kBlockTokens; ++token, wire += row) {

@@ -1,5 +1,6 @@
 #include "gpu/testing/fake_kvcache.h"
 
+#include "gpu/coded_copy.h"
 #include "gpu/cuda/kvcache.h"
 #include "gpu/strided_copy.h"
 
@@ -126,6 +127,13 @@ struct kvc_region {
   std::uint8_t* start;
   std::vector<kvp2p::SlicePlan> plans;
   std::uint32_t slots;
+  kvp2p::CodedShape shape;
+
+  bool is_coded() const { return shape.codec != kvp2p::Codec::kNone; }
+  std::size_t wire_bytes(std::uint32_t layer) const {
+    const std::size_t bytes = plans[layer].slice_bytes;
+    return is_coded() ? bytes / shape.engine_bytes() * shape.coded_bytes() : bytes;
+  }
 };
 
 namespace {
@@ -150,7 +158,7 @@ kvc_status queue(kvc_stream stream, std::function<void()> work) {
 bool check(const kvc_region* region, const kvc_slice* slices, std::size_t count, std::size_t wire_bytes) {
   for (std::size_t i = 0; i < count; ++i) {
     if (slices[i].slot >= region->slots || slices[i].layer >= region->plans.size()) return false;
-    if (slices[i].offset + region->plans[slices[i].layer].slice_bytes > wire_bytes) return false;
+    if (slices[i].offset + region->wire_bytes(slices[i].layer) > wire_bytes) return false;
   }
   return true;
 }
@@ -283,6 +291,12 @@ kvc_status kvc_region_create(int, void* start, size_t bytes, const kvc_slice_pla
   return KVC_OK;
 }
 
+kvc_status kvc_region_set_codec(kvc_region* region, kvc_codec codec, kvc_element element, uint32_t head_dim,
+                                uint32_t rows) {
+  region->shape = {static_cast<kvp2p::Codec>(codec), static_cast<kvp2p::ElementType>(element), head_dim, rows};
+  return KVC_OK;
+}
+
 void kvc_region_destroy(kvc_region* region) { delete region; }
 
 kvc_status kvc_gather(const kvc_region* region, const kvc_slice* slices, size_t count, void* wire, size_t wire_bytes,
@@ -290,7 +304,12 @@ kvc_status kvc_gather(const kvc_region* region, const kvc_slice* slices, size_t 
   if (!check(region, slices, count, wire_bytes)) return fail(KVC_ERROR_ARGUMENT, "slice out of bounds");
   return queue(stream, [region, wire, all = std::vector<kvc_slice>(slices, slices + count)] {
     for (const kvc_slice& s : all) {
-      gather_slice(region->plans[s.layer], region->start, s.slot, static_cast<std::uint8_t*>(wire) + s.offset);
+      std::uint8_t* to = static_cast<std::uint8_t*>(wire) + s.offset;
+      if (region->is_coded()) {
+        gather_coded(region->plans[s.layer], region->shape, region->start, s.slot, to);
+      } else {
+        gather_slice(region->plans[s.layer], region->start, s.slot, to);
+      }
     }
   });
 }
@@ -300,7 +319,12 @@ kvc_status kvc_scatter(const kvc_region* region, const kvc_slice* slices, size_t
   if (!check(region, slices, count, wire_bytes)) return fail(KVC_ERROR_ARGUMENT, "slice out of bounds");
   return queue(stream, [region, wire, all = std::vector<kvc_slice>(slices, slices + count)] {
     for (const kvc_slice& s : all) {
-      scatter_slice(region->plans[s.layer], static_cast<const std::uint8_t*>(wire) + s.offset, region->start, s.slot);
+      const std::uint8_t* from = static_cast<const std::uint8_t*>(wire) + s.offset;
+      if (region->is_coded()) {
+        scatter_coded(region->plans[s.layer], region->shape, from, region->start, s.slot);
+      } else {
+        scatter_slice(region->plans[s.layer], from, region->start, s.slot);
+      }
     }
   });
 }
