@@ -16,6 +16,8 @@ find_package(PkgConfig REQUIRED)
 # X25519 and Ed25519: a handshake takes half the time that it takes with OpenSSL 3.0.
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 set(KVP2P_BLAS PkgConfig::openblas)

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 packages=(
   build-essential ccache cmake ninja-build mold pkg-config git
-  libboost1.81-dev libssl-dev libsodium-dev libprotobuf-dev protobuf-compiler libxxhash-dev libspdlog-dev
+  libboost1.81-dev libssl-dev libsodium-dev libprotobuf-dev protobuf-compiler libxxhash-dev libzstd-dev liblz4-dev libspdlog-dev
   nlohmann-json3-dev libc-ares-dev libcli11-dev libgtest-dev libgmock-dev libopenblas-dev
   clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
   iproute2 openssl procps python3 python3-venv

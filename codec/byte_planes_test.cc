@@ -1,0 +1,100 @@
+#include "codec/byte_planes.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+namespace kvp2p {
+namespace {
+
+constexpr ElementType kElements[] = {ElementType::kF32, ElementType::kF16, ElementType::kBf16, ElementType::kF8E4m3};
+constexpr Compressor kCompressors[] = {Compressor::kZstd, Compressor::kLz4};
+
+/// Normally distributed numbers: exponents repeat, mantissas do not.
+base::Bytes numbers(ElementType element, std::size_t count, std::mt19937& random) {
+  std::normal_distribution<float> normal(0, 1);
+  base::Bytes bytes(count * element_bytes(element));
+  for (std::size_t i = 0; i < count; ++i) {
+    const float value = normal(random);
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, &value, 4);
+    const std::uint32_t kept =
+        element == ElementType::kF32 ? bits : bits >> (element == ElementType::kF8E4m3 ? 24 : 16);
+    std::memcpy(bytes.data() + i * element_bytes(element), &kept, element_bytes(element));
+  }
+  return bytes;
+}
+
+TEST(BytePlanesTest, WhatIsSmallerComesBackAsItWas) {
+  std::mt19937 random(1);
+  for (const Compressor with : kCompressors) {
+    for (const ElementType element : kElements) {
+      for (const std::size_t count : {5000u, 8192u, 65536u + 1}) {
+        base::Bytes raw = numbers(element, count, random);
+        std::fill(raw.begin(), raw.begin() + 4000, 7);  // so that LZ4 finds something, too
+        const auto packed = compress_planes(raw, element, with);
+        ASSERT_TRUE(packed) << name_of(element) << " " << count;
+        EXPECT_LT(packed->size(), raw.size());
+        base::Bytes back(raw.size(), 1);
+        ASSERT_TRUE(decompress_planes(*packed, element, back));
+        EXPECT_EQ(back, raw);
+      }
+    }
+  }
+}
+
+TEST(BytePlanesTest, WhatDoesNotShrinkIsLeftAsItIs) {
+  std::mt19937 random(2);
+  base::Bytes noise(8192);
+  for (auto& byte : noise) byte = static_cast<std::uint8_t>(random());
+  for (const Compressor with : kCompressors) {
+    for (const ElementType element : kElements) {
+      EXPECT_FALSE(compress_planes(noise, element, with));
+      EXPECT_FALSE(compress_planes({}, element, with));
+      EXPECT_FALSE(compress_planes(base::ConstBytes(noise).first(element_bytes(element)), element, with));
+    }
+    EXPECT_FALSE(compress_planes(base::Bytes(4097, 0), ElementType::kBf16, with)) << "half an element";
+  }
+}
+
+TEST(BytePlanesTest, BadInputIsRefused) {
+  std::mt19937 random(3);
+  for (const Compressor with : kCompressors) {
+    base::Bytes raw = numbers(ElementType::kBf16, 4096, random);
+    std::fill(raw.begin(), raw.begin() + 4000, 7);
+    const base::Bytes packed = compress_planes(raw, ElementType::kBf16, with).value();
+    const auto refused = [&](const base::Bytes& bytes, std::size_t raw_bytes) {
+      base::Bytes back(raw_bytes);
+      return !decompress_planes(bytes, ElementType::kBf16, back);
+    };
+    EXPECT_FALSE(refused(packed, raw.size()));
+    EXPECT_TRUE(refused(packed, raw.size() - 2)) << "less than it holds";
+    EXPECT_TRUE(refused(packed, raw.size() + 2)) << "more than it holds";
+    EXPECT_TRUE(refused(packed, raw.size() - 1)) << "half an element";
+    EXPECT_TRUE(refused(packed, 0));
+    EXPECT_TRUE(refused({}, raw.size()));
+    base::Bytes longer = packed;
+    longer.push_back(0);
+    EXPECT_TRUE(refused(longer, raw.size())) << "a tail";
+    for (std::size_t bytes = 0; bytes < packed.size(); bytes += 97) {
+      EXPECT_TRUE(
+          refused(base::Bytes(packed.begin(), packed.begin() + static_cast<std::ptrdiff_t>(bytes)), raw.size()));
+    }
+    base::Bytes kind = packed;
+    kind[0] = 9;
+    EXPECT_TRUE(refused(kind, raw.size())) << "no such compressor";
+    base::Bytes huge = packed;
+    std::memset(huge.data() + 1, 0xff, 4);
+    EXPECT_TRUE(refused(huge, raw.size())) << "a plane of 4 GiB";
+    // Whatever the bytes, nothing is written outside; a sanitizer sees to it.
+    for (int i = 0; i < 2000; ++i) {
+      base::Bytes torn = packed;
+      for (int j = 0; j < 4; ++j) torn[random() % torn.size()] = static_cast<std::uint8_t>(random());
+      refused(torn, raw.size());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvp2p
