@@ -64,6 +64,8 @@ struct NodeConfig {
   Codec codec = Codec::kNone;
   /// Peers of this host and user read offered blocks in place, and this node theirs.
   bool direct = true;
+  /// What secures connections, in the order in which it is proposed; empty: libp2p::default_securities().
+  std::vector<std::string> securities = {};
 };
 
 /// Thread-safe. Runs the node thread and the copy threads; stops and joins them when destroyed.

@@ -143,6 +143,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   if (exchange.data_connections_max > 0) host.data_protocol = kDataProtocol;
   // Ours and the peer's, and a few ordinary ones.
   host.connections_per_peer_max = std::max(host.connections_per_peer_max, 2 * exchange.data_connections_max + 8);
+  if (!config.securities.empty()) host.securities = config.securities;
   host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
   peer_id_ = host_->peer_id();
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,

@@ -11,6 +11,8 @@ import time
 from programs import CannotRun, Failed, end_group
 
 EVENT_BOUND_S = 60
+# Of standard error.
+LINES_KEPT = 200
 
 
 class CommandProcess:
@@ -42,7 +44,7 @@ class CommandProcess:
 
     def _read_errors(self):
         for line in self._process.stderr:
-            self.errors = [*self.errors[-20:], line.rstrip()]
+            self.errors = [*self.errors[-LINES_KEPT:], line.rstrip()]
 
     def send(self, line):
         try:

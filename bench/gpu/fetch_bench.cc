@@ -61,8 +61,8 @@ int main(int argc, char** argv) {
                  "8b:TOKENS, 70b:TOKENS, mib:N (in 32 KiB blocks), slice:N (MiB in slices of 1 MiB) or fixed "
                  "(one of 32 KiB)")
       ->capture_default_str();
-  app.add_option("--data-connections-max", options.node.data_connections_max)->check(CLI::Range(1, 64));
-  app.add_option("--network-threads", options.node.network_threads)->check(CLI::Range(1, 256));
+  app.add_option("--data-connections-max", options.node.data_connections_max)->check(CLI::Range(0, 64));
+  app.add_option("--network-threads", options.node.network_threads)->check(CLI::Range(0, 64));
   app.add_option("--security", options.node.security)->check(CLI::IsMember({"tls", "noise"}));
   app.add_option("--order", order, "the engine's layout")
       ->check(CLI::IsMember({"nhd", "hnd", "wire"}))
@@ -101,8 +101,6 @@ int main(int argc, char** argv) {
   options.node.shape.order = order;
   options.node.direct = !no_direct;
   if (role == "info") return run_info();
-  if (options.node.data_connections_max.value_or(1) > 1) return std::cout << "not run: one connection\n", kNotRun;
-  if (options.node.security == "tls") return std::cout << "not run: no TLS\n", kNotRun;
   if (!choose_device(device, options)) return kNotRun;
   if (options.node.cluster_key.empty()) options.node.cluster_key = random_key();
   if (!options.node.config_dir.empty()) return run_role(role, options);

@@ -57,6 +57,9 @@ NodeConfig node_config(const FetchNodeConfig& config) {
   node.device = config.device;
   if (config.device == "cuda") node.gpu = config.gpu;
   node.direct = config.direct;
+  if (config.data_connections_max) node.data_connections_max = *config.data_connections_max;
+  if (config.network_threads) node.network_threads = *config.network_threads;
+  if (!config.security.empty()) node.securities = {config.security == "tls" ? "/tls/1.0.0" : "/noise"};
   node.peer_access = config.peer_access;
   return node;
 }

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import pathlib
+import re
 import secrets
 import statistics
 import tempfile
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from command_process import CommandProcess
 from fetch_process import FetchProcess
-from programs import Failed
+from programs import CannotRun, Failed
 
 STORE, OFFERED = "from the store", "offered in place"
 RUN_BOUND_S = 100
@@ -27,7 +28,14 @@ class Fetch:
     # The engine's layout: "wire" is plain copies, "nhd" an engine's usual one.
     order: str = "wire"
     device: str = "host"
-    flags: tuple = ()
+    # Connections for data, forced.
+    connections: int = 1
+    # "tls" or "noise", and no other; empty: as the nodes agree.
+    security: str = "tls"
+
+    def flags(self):
+        security = (f"--security={self.security}",) if self.security else ()
+        return (f"--data-connections-max={self.connections}", *security)
 
 
 class KvPair:
@@ -47,22 +55,36 @@ class KvPair:
 
         def start(role, *flags):
             return self._stack.enter_context(
-                FetchProcess(program, role, fetch.device, fetch.shape, f"--order={fetch.order}", *fetch.flags, *flags,
+                FetchProcess(program, role, fetch.device, fetch.shape, f"--order={fetch.order}", *fetch.flags(), *flags,
                              cluster_key=key, config_dir=folder / role))
 
         stored = ("--put", f"--engine-blocks={ENGINE_BLOCKS}") if fetch.source == STORE else ()
         self.server = start("serve", "--commands", *stored)
-        self.client = start("loop", "--no-direct")
+        # The log tells what secures the connections, and how many there are.
+        self.client = start("loop", "--no-direct", "--log-level=debug")
         serving = self.server.wait("serving", RUN_BOUND_S)
         self.bytes, self.address = serving["bytes"], serving["address"]
         self.client.wait("ready", RUN_BOUND_S)
         connected = self.client.ask(f"connect {self.address}", "connected")
         if not connected["ok"]:
             raise Failed(f"cannot connect: {connected['reason']}")
-        self.security = connected.get("security", "")
         checked = self.client.ask("fetch", "fetched", RUN_BOUND_S)
         if checked["wrong"] or not checked["good"]:
             raise Failed(f"WRONG BYTES: {checked['wrong']}" if checked["wrong"] else checked["reason"])
+        self._check_connections(fetch)
+
+    def _check_connections(self, fetch):
+        """Nothing is measured under a wrong name: other connections than were asked for are no figure."""
+        log = "\n".join(self.client.errors)
+        suite = re.search(r"TLS 1\.3 with \S+", log)
+        self.security = suite[0] if suite else "noise (ChaCha20-Poly1305)"
+        self.data_connections = log.count("data connection with")
+        if fetch.security == "tls" and not suite:
+            raise Failed("asked for TLS, and the log does not tell of it")
+        if fetch.security == "noise" and suite:
+            raise Failed("asked for noise, got TLS")
+        if fetch.connections > 1 and self.data_connections != fetch.connections:
+            raise CannotRun(f"{self.data_connections} data connections came up, not {fetch.connections}")
 
     def __enter__(self):
         return self

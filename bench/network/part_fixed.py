@@ -4,7 +4,6 @@ import contextlib
 import statistics
 
 from pairs import STORE, Fetch, KvPair, TcpPair, connections_text, interleave
-from part_get import TLS, flags_for
 from programs import Failed
 
 FETCHES, CONTACTS = 300, 21
@@ -43,7 +42,7 @@ def measure_contact(context, pair):
 def measure_cpu(context, connections):
     name = f"processor time at both ends, KV get, TLS, digests checked, {connections_text(connections)}"
     with context.row(name), contextlib.ExitStack() as stack:
-        fetch = Fetch(f"slice:{CPU_MIB}", STORE, flags=flags_for(connections, TLS))
+        fetch = Fetch(f"slice:{CPU_MIB}", STORE, connections=connections)
         ours = stack.enter_context(KvPair(context, fetch))
         floor = stack.enter_context(TcpPair(context, CPU_MIB, connections))
         series = interleave({"ours": ours, "floor": floor}, 2 if context.quick else CPU_ROUNDS)
@@ -53,7 +52,7 @@ def measure_cpu(context, connections):
 
 
 def run(context):
-    with context.row("fixed costs of a fetch"), KvPair(context, Fetch("fixed", STORE, flags=flags_for(1, TLS))) as pair:
+    with context.row("fixed costs of a fetch"), KvPair(context, Fetch("fixed", STORE)) as pair:
         measure_fetch(context, pair)
         measure_contact(context, pair)
     for connections in CPU_CONNECTIONS:

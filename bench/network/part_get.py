@@ -12,31 +12,26 @@ from sizes import get_mib
 
 CONNECTIONS = (1, 4, 8)
 ROUNDS = 5
-TLS, NOISE = "tls", "noise"
 
 
-def flags_for(connections, security):
-    return (f"--data-connections-max={connections}", f"--security={security}")
-
-
-def kv_pairs(context, connections, mib):
+def kv_pairs(connections, mib):
     """By name: what is measured with that many connections. (name, bar, fetch)"""
     shape = f"slice:{mib}"
     cases = [
-        (f"KV get, TLS, {{}}, {STORE}", "get", Fetch(shape, STORE, flags=flags_for(connections, TLS))),
-        (f"KV get, TLS, {{}}, {OFFERED}", None, Fetch(shape, OFFERED, flags=flags_for(connections, TLS))),
+        (f"KV get, TLS, {{}}, {STORE}", "get", Fetch(shape, STORE, connections=connections)),
+        (f"KV get, TLS, {{}}, {OFFERED}", None, Fetch(shape, OFFERED, connections=connections)),
     ]
-    if connections == CONNECTIONS[-1] or context.options.quick is False and connections == 1:
+    if connections in (CONNECTIONS[0], CONNECTIONS[-1]):
         cases.append((f"KV get, noise (ChaCha20-Poly1305), {{}}, {STORE}", None,
-                      Fetch(shape, STORE, flags=flags_for(connections, NOISE))))
+                      Fetch(shape, STORE, connections=connections, security="noise")))
     if connections == CONNECTIONS[-1]:
         cases.append((f"KV get, TLS, {{}}, {STORE}, into the engine's order NHD", None,
-                      Fetch(shape, STORE, order="nhd", flags=flags_for(connections, TLS))))
+                      Fetch(shape, STORE, order="nhd", connections=connections)))
     return [(name.format(connections_text(connections)), bar, fetch) for name, bar, fetch in cases]
 
 
 def measure(context, connections, mib):
-    cases = kv_pairs(context, connections, mib)
+    cases = kv_pairs(connections, mib)
     with contextlib.ExitStack() as stack:
         floor = stack.enter_context(TcpPair(context, mib, connections))
         pairs, kept = {}, []
@@ -52,7 +47,7 @@ def measure(context, connections, mib):
 def tell(context, name, bar, ours, plain, floor, pair):
     context.add(name, ours.rate(), "GB/s", bar=bar, floor=plain.rate(), floor_name=floor.text(),
                 ratio=plain.median_s() / ours.median_s(),
-                note=f"{ours.bytes >> 20} MiB, {ours.text()}; {pair.security or 'security not told'}; "
+                note=f"{ours.bytes >> 20} MiB, {ours.text()}; {pair.security}; "
                      f"{ours.cpu_s_per_gb():.2f} processor seconds a GB, plain TCP {plain.cpu_s_per_gb():.2f}; "
                      f"socket buffers of plain TCP {floor.buffer_bytes >> 10} KiB",
                 details={"seconds": ours.seconds, "floor_seconds": plain.seconds, "cpu_s_per_gb": ours.cpu_s_per_gb(),

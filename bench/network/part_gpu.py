@@ -4,7 +4,6 @@ import contextlib
 import statistics
 
 from pairs import OFFERED, Fetch, KvPair, TcpPair, interleave
-from part_get import TLS, flags_for
 from programs import CannotRun, Failed, run_good
 
 CONNECTIONS = 8
@@ -22,7 +21,7 @@ def pinned_copy_rate(context):
 
 
 def fetch_of(shape):
-    return Fetch(shape, OFFERED, order="nhd", device="cuda", flags=flags_for(CONNECTIONS, TLS))
+    return Fetch(shape, OFFERED, order="nhd", device="cuda", connections=CONNECTIONS)
 
 
 def measure_whole(context):

@@ -11,7 +11,6 @@ import statistics
 import sys
 
 from pairs import STORE, Fetch, KvPair, Series, TcpPair, connections_text, rotated
-from part_get import TLS, flags_for
 from programs import CannotRun, Failed
 from sizes import get_mib
 
@@ -88,7 +87,7 @@ def take_turns(context, names, contenders, turns):
 
 def measure(context, others, connections, mib):
     names = {name: f"KV get, TLS, against {name}, {connections_text(connections)} each" for name in others}
-    fetch = Fetch(f"slice:{mib}", STORE, flags=flags_for(connections, TLS))
+    fetch = Fetch(f"slice:{mib}", STORE, connections=connections)
     with KvPair(context, fetch) as ours, TcpPair(context, mib, connections) as plain:
         contenders = {"ours": Turns(ours), "plain": Turns(plain)}
         contenders.update({name: Other(module, mib << 20, connections) for name, module in others.items()})

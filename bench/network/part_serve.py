@@ -39,9 +39,9 @@ class Readers:
         return FetchProcess(self._program, "serve", "host", self._shape, "--commands", "--put",
                             f"--engine-blocks={ENGINE_BLOCKS}", cluster_key=self._key, config_dir=self._folder / "server")
 
-    def start(self, address):
+    def start(self, address, *flags):
         self._number += 1
-        reader = FetchProcess(self._program, "loop", "host", self._shape, "--no-direct", "--order=wire",
+        reader = FetchProcess(self._program, "loop", "host", self._shape, "--no-direct", "--order=wire", *flags,
                               cluster_key=self._key, config_dir=self._folder / str(self._number))
         try:
             reader.wait("ready")
@@ -71,7 +71,8 @@ def slow_reader(readers, address):
     port = int(re.search(r"/tcp/(\d+)", address)[1])
     with SlowProxy(port, SLOW_RATE) as proxy:
         thin = address.replace(f"/tcp/{port}", f"/tcp/{proxy.port}")
-        with contextlib.closing(Ending(readers.start(thin))) as slow:
+        # Further connections would be dialled to where the server says it listens: around the proxy.
+        with contextlib.closing(Ending(readers.start(thin, "--data-connections-max=0"))) as slow:
             before, start = proxy.forwarded_bytes, time.monotonic()
             slow.process.send("time")
             while proxy.forwarded_bytes - before < SLOW_RATE // 4:

@@ -1,5 +1,6 @@
 #include "libp2p/security/tls/tls_security.h"
 
+#include "base/log.h"
 #include "libp2p/core/error.h"
 #include "libp2p/security/tls/certificate.h"
 
@@ -50,6 +51,7 @@ base::Task<base::Result<SecuredStream>> TlsSecurity::secure(std::unique_ptr<Stre
   if (!done) co_return done.error();
   TrafficSecrets secrets = handshake.take_secrets();
   secrets.records_per_key = records_per_key_;
+  LOG_DEBUG("TLS 1.3 with {}", cipher_name(secrets.send.suite()));
   auto stream = std::make_unique<TlsStream>(std::move(raw), std::move(secrets));
   co_return SecuredStream{std::move(stream), multiformats::PeerId::from_public_key(handshake.remote_key()),
                           handshake.remote_key(), handshake.muxer()};
