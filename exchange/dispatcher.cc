@@ -21,7 +21,7 @@ bool is_request(const wire::Body& body) {
         return std::is_same_v<T, wire::Lookup> || std::is_same_v<T, wire::Get> || std::is_same_v<T, wire::Credit> ||
                std::is_same_v<T, wire::Cancel> || std::is_same_v<T, wire::Put> || std::is_same_v<T, wire::Announce> ||
                std::is_same_v<T, wire::Stats> || std::is_same_v<T, wire::Release> ||
-               std::is_same_v<T, wire::DirectOpen>;
+               std::is_same_v<T, wire::DirectOpen> || std::is_same_v<T, wire::Streams> || std::is_same_v<T, wire::Lost>;
       },
       body);
 }
@@ -104,6 +104,16 @@ bool Dispatcher::on(wire::Get& m) {
 
 bool Dispatcher::on(wire::Credit& m) {
   session_.gets_.on_credit(id_, m);
+  return true;
+}
+
+bool Dispatcher::on(wire::Streams& m) {
+  session_.gets_.on_streams(id_, m);
+  return true;
+}
+
+bool Dispatcher::on(wire::Lost& m) {
+  session_.gets_.on_lost(id_, m);
   return true;
 }
 

@@ -21,6 +21,8 @@ class Dispatcher {
   bool on(wire::Get& m);
   bool on(wire::Credit& m);
   bool on(wire::Cancel& m);
+  bool on(wire::Streams& m);
+  bool on(wire::Lost& m);
   bool on(wire::Put& m);
   bool on(wire::Announce& m);
   bool on(wire::Stats& m);

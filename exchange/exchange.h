@@ -100,6 +100,10 @@ struct ExchangeStats {
   std::uint64_t lookups_sent = 0, lookups_served = 0, lookups_refused = 0;
   std::uint64_t fetches = 0, fetches_failed = 0;
   std::uint64_t bytes_received = 0, bytes_sent = 0;
+  /// Of bytes_received.
+  std::uint64_t bytes_over_data_connections = 0;
+  /// Opened by this node; and how many of them, or of streams, died or stalled while they were of use.
+  std::uint64_t data_connections_opened = 0, lanes_lost = 0;
   std::uint64_t announcements_sent = 0, announcements_received = 0;
   /// Time spent encoding headers and reading blocks for the wire, and decoding headers: "serialise", "deserialise".
   base::Duration serialise_time{}, deserialise_time{};

@@ -41,7 +41,8 @@ std::unique_ptr<Exchange> Exchange::create(const base::Executor& executor, base:
                                                               false,
                                                               base::Signal(executor),
                                                               0,
-                                                              base::Signal(executor)});
+                                                              base::Signal(executor),
+                                                              0});
   if (context->config.open) LOG_WARN("open mode: this node serves its KV blocks to anyone who connects");
   auto exchange = std::make_unique<ExchangeImpl>(std::move(context));
   exchange->start();
@@ -68,6 +69,8 @@ void ExchangeImpl::start() {
       [anchor = anchor_](std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream) {
         return serve(anchor, std::move(connection), std::move(stream));
       });
+  context_->host.set_data_handler(
+      [anchor = anchor_](libp2p::DataConnection connection) { return serve_data(anchor, std::move(connection)); });
   context_->host.on_connected([anchor = anchor_](std::shared_ptr<libp2p::Connection> connection) {
     if (anchor->exchange != nullptr) anchor->exchange->open_to(connection);
   });
@@ -149,6 +152,30 @@ base::Task<> ExchangeImpl::serve_stream(std::shared_ptr<libp2p::Connection> conn
     }
   }
   stream->reset();
+}
+
+base::Task<> ExchangeImpl::serve_data(std::shared_ptr<Anchor> anchor, libp2p::DataConnection connection) {
+  if (anchor->exchange == nullptr || anchor->exchange->context_->closing) {
+    connection.stream->reset();
+    co_return;
+  }
+  RunningGuard guard(anchor->exchange->context_);
+  co_await anchor->exchange->serve_data_connection(std::move(connection));
+}
+
+base::Task<> ExchangeImpl::serve_data_connection(libp2p::DataConnection connection) {
+  auto first = co_await first_message(*connection.stream);
+  auto* open = first ? std::get_if<wire::StreamOpen>(&first->body) : nullptr;
+  auto session = open != nullptr && !context_->closing ? session_named(connection.remote_peer, open->session) : nullptr;
+  if (session) {
+    session->serve_data_connection(std::move(connection), open->number);
+    co_return;
+  }
+  if (context_->log_once.first(connection.remote_peer, "data connection opened")) {
+    LOG_WARN("peer {} opened a data connection that belongs to no session of its own",
+             connection.remote_peer.to_text());
+  }
+  connection.stream->reset();
 }
 
 std::shared_ptr<Session> ExchangeImpl::session_named(const multiformats::PeerId& peer,

@@ -48,6 +48,8 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
 
   static base::Task<> serve(std::shared_ptr<Anchor> anchor, std::shared_ptr<libp2p::Connection> connection,
                             std::unique_ptr<libp2p::Stream> stream);
+  static base::Task<> serve_data(std::shared_ptr<Anchor> anchor, libp2p::DataConnection connection);
+  base::Task<> serve_data_connection(libp2p::DataConnection connection);
   base::Task<> serve_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream);
   base::Task<base::Result<wire::Message>> first_message(libp2p::Stream& stream);
   base::Task<> keep_session(std::shared_ptr<libp2p::Connection> connection);

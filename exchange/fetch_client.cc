@@ -53,10 +53,12 @@ base::Error problem_of(const FetchRequest& request, const StagingPool& staging) 
 
 }  // namespace
 
-FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link)
-    : context_(std::move(context)), link_(link), stalls_(context_->clock, link.peer(), [this] { return is_owed(); }) {
-  room_.bytes_max = context_->config.bytes_in_flight_max;
-  room_.freed = [this] {
+FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link, LaneSet& lanes)
+    : context_(std::move(context)),
+      shared_{0, context_->config.bytes_in_flight_max, 0, nullptr, link, lanes},
+      registry_(context_->executor, [this] { deliver(); }),
+      stalls_(context_->clock, link.peer(), [this] { return is_owed(); }) {
+  shared_.freed = [this] {
     // Refilling calls nobody: the table does not change meanwhile.
     for (auto& [id, task] : tasks_) task->refill();
   };
@@ -66,20 +68,28 @@ std::unique_ptr<Fetch> FetchClient::start(FetchRequest request, FetchSink& sink,
   ++context_->stats.fetches;
   if (auto problem = problem_of(request, *context_->staging)) return failed_fetch(context_, sink, problem);
   if (tasks_.size() >= kRequestsSentMax) return failed_fetch(context_, sink, ExchangeError::kTooManyRequests);
-  const std::uint64_t id = link_.next_id();
-  auto task = std::make_shared<FetchTask>(context_, link_, id, std::move(request), sink, deadline, room_);
+  const std::uint64_t id = shared_.link.next_id();
+  auto task = std::make_shared<FetchTask>(context_, id, std::move(request), sink, deadline, shared_);
   tasks_[id] = task;
+  shared_.fetches = tasks_.size();
+  registry_.add(id, task->frames());
   stalls_.on_fetch_begun();
-  room_.fetches = tasks_.size();
-  task->on_ended([this, id] {
+  task->on_ended([this, id](bool is_complete) {
+    registry_.remove(id, is_complete);
     tasks_.erase(id);
     stalls_.on_fetch_ended();
-    room_.fetches = tasks_.size();
-    room_.freed();
+    shared_.fetches = tasks_.size();
+    shared_.freed();
+    if (tasks_.empty()) shared_.lanes.on_idle();
   });
   task->start_deadline();
-  spawn_counted(context_, FetchTask::run(task, link_.keep_alive()));
+  spawn_counted(context_, begin(task, shared_.link.keep_alive()));
   return std::make_unique<FetchHandle>(std::move(task));
+}
+
+base::Task<> FetchClient::begin(std::shared_ptr<FetchTask> task, [[maybe_unused]] std::shared_ptr<void> keep) {
+  task->begin();
+  co_return;
 }
 
 std::shared_ptr<FetchTask> FetchClient::find(std::uint64_t id) const {
@@ -87,11 +97,30 @@ std::shared_ptr<FetchTask> FetchClient::find(std::uint64_t id) const {
   return at == tasks_.end() ? nullptr : at->second;
 }
 
-base::Result<std::unique_ptr<FramePlace>> FetchClient::place(std::uint64_t request, wire::FrameHeader header) {
-  auto task = find(request);
-  if (!task) return ExchangeError::kCancelled;
-  stalls_.on_frame();
-  return task->place(std::move(header));
+std::vector<std::shared_ptr<FetchTask>> FetchClient::tasks() const {
+  std::vector<std::shared_ptr<FetchTask>> all;
+  all.reserve(tasks_.size());
+  for (const auto& [id, task] : tasks_) all.push_back(task);
+  return all;
+}
+
+void FetchClient::deliver() {
+  auto keep = shared_.link.keep_alive();
+  for (auto& [frame, is_broken] : registry_.take_arrived()) {
+    context_->stats.deserialise_time += frame.header.decode_time;
+    if (!is_broken) context_->stats.bytes_received += frame.header.frame.length;
+    if (!is_broken && frame.is_over_data_connection) {
+      context_->stats.bytes_over_data_connections += frame.header.frame.length;
+    }
+    auto task = find(frame.header.request);
+    if (!task) continue;
+    stalls_.on_frame();
+    if (is_broken) {
+      task->end(ExchangeError::kProtocolBroken);
+    } else {
+      task->deliver(std::move(frame));
+    }
+  }
 }
 
 bool FetchClient::is_owed() const {
@@ -122,12 +151,26 @@ bool FetchClient::fail(std::uint64_t id, base::Error error) {
   return task != nullptr;
 }
 
-void FetchClient::on_stream_ended(const DataStream& stream) {
-  std::shared_ptr<FetchTask> user;
-  for (auto& [id, task] : tasks_) {
-    if (task->uses(stream)) user = task;
+void FetchClient::on_lane_up(std::uint32_t number) {
+  for (const auto& task : tasks()) task->on_lane_up(number);
+}
+
+void FetchClient::on_lane_ended(std::uint32_t number, LaneEnd how) {
+  deliver();
+  for (const auto& task : tasks()) {
+    if (how == LaneEnd::kBroken && task->uses(number)) task->end(ExchangeError::kPeerGone);
+    task->on_lane_ended(number);
   }
-  if (user) user->end(ExchangeError::kPeerGone);
+}
+
+void FetchClient::on_no_lane(base::Error error) {
+  for (const auto& task : tasks()) {
+    if (!task->has_lanes()) task->end(error);
+  }
+}
+
+bool FetchClient::is_owed(std::uint32_t lane) const {
+  return std::any_of(tasks_.begin(), tasks_.end(), [lane](const auto& entry) { return entry.second->is_owed(lane); });
 }
 
 void FetchClient::end_all(base::Error error) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "exchange/fetch_task.h"
+#include "exchange/frame_registry.h"
 #include "exchange/stall_watch.h"
 
 #include <memory>
@@ -10,14 +11,15 @@
 namespace kvp2p {
 
 /// Part of a session; node thread only.
-class FetchClient final : public FrameTarget {
+class FetchClient {
  public:
-  FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link);
+  FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link, LaneSet& lanes);
 
   /// Never calls the sink before it has returned.
   std::unique_ptr<Fetch> start(FetchRequest request, FetchSink& sink, base::TimePoint deadline);
 
-  base::Result<std::unique_ptr<FramePlace>> place(std::uint64_t request, wire::FrameHeader header) override;
+  /// Where frames of this session's lanes go.
+  FrameTarget& frames() { return registry_; }
 
   // Control messages; false: there is no such fetch.
   bool on_gone(std::uint64_t id, const wire::Gone& gone);
@@ -25,18 +27,27 @@ class FetchClient final : public FrameTarget {
   bool on_busy(std::uint64_t id, const wire::Busy& busy);
   bool fail(std::uint64_t id, base::Error error);
 
-  /// A data stream has ended: the fetch that uses it cannot go on.
-  void on_stream_ended(const DataStream& stream);
+  void on_lane_up(std::uint32_t number);
+  /// What the lane has brought before has been delivered.
+  void on_lane_ended(std::uint32_t number, LaneEnd how);
+  /// No lane can be opened.
+  void on_no_lane(base::Error error);
+  bool is_idle() const { return tasks_.empty(); }
+  bool is_owed(std::uint32_t lane) const;
   void end_all(base::Error error);
 
  private:
-  bool is_owed() const;
+  static base::Task<> begin(std::shared_ptr<FetchTask> task, std::shared_ptr<void> keep);
   std::shared_ptr<FetchTask> find(std::uint64_t id) const;
+  /// A copy: whoever is called may end fetches.
+  std::vector<std::shared_ptr<FetchTask>> tasks() const;
+  void deliver();
+  bool is_owed() const;
 
   std::shared_ptr<NodeContext> context_;
-  SessionLink& link_;
+  FetchTask::Shared shared_;
+  FrameRegistry registry_;
   std::unordered_map<std::uint64_t, std::shared_ptr<FetchTask>> tasks_;
-  FetchTask::PeerRoom room_;
   StallWatch stalls_;
 };
 

@@ -12,6 +12,12 @@
 
 namespace kvp2p {
 
+/// A frame of a get on its way out.
+struct FetchServer::Frame final : OutgoingFrame {
+  std::shared_ptr<GetJob> job;
+  GetChunk chunk;
+};
+
 namespace {
 
 std::size_t slice_bytes(const wire::Get& get) {
@@ -27,132 +33,234 @@ std::size_t blocks_per_frame(const wire::Get& get, std::size_t frame_bytes) {
   return std::max<std::size_t>(1, std::min(bytes / slice_bytes(get), by_leaves));
 }
 
+bool has_room(const LaneOutbox& lane, std::size_t bytes) {
+  return lane.frames() == 0 || (lane.frames() < kOutboxFrames && lane.bytes() + bytes <= kOutboxBytes);
+}
+
 }  // namespace
 
 FetchServer::FetchServer(std::shared_ptr<NodeContext> context, SessionLink& link)
-    : context_(std::move(context)), link_(link), streams_changed_(context_->executor), room_(context_->executor) {}
-
+    : context_(std::move(context)), link_(link) {}
 FetchServer::~FetchServer() = default;
+
+// From the peer ------------------------------------------------------------------------------------------------------
+
+FetchServer::Job FetchServer::find(std::uint64_t id) const {
+  auto at = jobs_.find(id);
+  return at == jobs_.end() ? nullptr : at->second;
+}
 
 void FetchServer::on_get(std::uint64_t id, wire::Get get) {
   if (jobs_.contains(id)) return link_.send(id, error_message(wire::ErrorCode::kBadRequest, "id in use"));
   if (jobs_.size() >= kGetsServedMax) return link_.send(id, wire::Busy{to_wire_ms(kBusyRetry)});
   const std::size_t per_frame = blocks_per_frame(get, context_->frame_bytes());
-  auto job = std::make_shared<GetJob>(context_->executor, id, std::move(get), per_frame);
+  auto job = std::make_shared<GetJob>(id, std::move(get), per_frame);
   jobs_[id] = job;
   const base::TimePoint deadline = context_->clock.now() + from_wire_ms(job->get.time_ms);
   job->deadline = context_->clock.call_at(deadline, [this, weak = std::weak_ptr(job)] {
-    auto late = weak.lock();
-    if (!late || late->over()) return;
-    // The asker has given up. A frame that it does not take any more must not hold the stream.
-    for (auto& stream : late->streams) stream->reset();
-    stop(*late);
+    if (auto late = weak.lock()) stop(late);  // the asker has given up
   });
-  spawn_counted(context_, run(std::move(job), link_.keep_alive()));
+  find_lanes(*job);
+  advance(job);
 }
 
 void FetchServer::on_credit(std::uint64_t id, const wire::Credit& credit) {
-  auto at = jobs_.find(id);
-  if (at == jobs_.end()) return;
-  at->second->credit = std::min<std::uint64_t>(at->second->credit + credit.frames, wire::kCreditMax);
-  at->second->changed.notify_all();
+  auto job = find(id);
+  if (!job) return;
+  job->credit = std::min<std::uint64_t>(job->credit + credit.frames, wire::kCreditMax);
+  advance(job);
+}
+
+void FetchServer::on_streams(std::uint64_t id, const wire::Streams& streams) {
+  auto job = find(id);
+  if (!job) return;
+  for (std::uint32_t number : streams.streams) {
+    if (job->streams.size() == wire::kStreamsPerGetMax) break;
+    if (std::find(job->streams.begin(), job->streams.end(), number) == job->streams.end()) {
+      job->streams.push_back(number);
+    }
+  }
+  find_lanes(*job);
+  advance(job);
+}
+
+void FetchServer::on_lost(std::uint64_t id, const wire::Lost& lost) {
+  auto job = find(id);
+  if (!job || job->over()) return;
+  // What has not been begun on it is taken back first. It is dead at this end too from now on.
+  if (auto at = lanes_.find(lost.stream); at != lanes_.end()) {
+    at->second->lane().reset();
+    remove_lane(lost.stream);
+  }
+  std::erase(job->streams, lost.stream);
+  ++job->losses;
+  job->end_sent = false;
+  auto& chunks = job->sent[lost.stream];
+  if (lost.frames > chunks.size()) {
+    fail(*job, error_message(wire::ErrorCode::kBadRequest, "more frames than were sent"));
+    return stop(job);
+  }
+  const auto begin = chunks.begin() + static_cast<std::ptrdiff_t>(lost.frames);
+  const std::vector<GetChunk> missing(begin, chunks.end());
+  chunks.erase(begin, chunks.end());
+  job->credit += missing.size();
+  job->cursor.repeat(missing);
+  find_lanes(*job);
+  advance(job);
 }
 
 void FetchServer::on_cancel(std::uint64_t id) {
-  auto at = jobs_.find(id);
-  if (at != jobs_.end()) stop(*at->second);
+  if (auto job = find(id)) stop(job);
 }
 
-void FetchServer::on_stream_opened() { streams_changed_.notify_all(); }
+void FetchServer::stop(const Job& job) {
+  if (job->cancelled) return;
+  const Job keep = job;  // may be the table's own
+  keep->cancelled = true;
+  keep->deadline.reset();
+  keep->lane_wait.reset();
+  for (auto& frame : std::exchange(keep->ready, {})) forget(*frame);
+  const auto is_its = [&](const OutgoingFrame& frame) { return static_cast<const Frame&>(frame).job == keep; };
+  for (const auto& lane : keep->lanes) {
+    for (auto& frame : lane->take_unbegun(is_its)) forget(*frame);
+  }
+  keep->lanes.clear();
+  jobs_.erase(keep->id);
+  advance_all();
+}
 
-void FetchServer::stop(GetJob& job) {
-  job.cancelled = true;
-  job.changed.notify_all();
-  room_.notify_all();
-  streams_changed_.notify_all();
+void FetchServer::fail(GetJob& job, wire::ErrorMessage error) {
+  if (job.over()) return;
+  job.failed = true;
+  link_.send(job.id, std::move(error));
 }
 
 void FetchServer::end_all() {
-  for (auto& [id, job] : jobs_) stop(*job);
+  while (!jobs_.empty()) stop(jobs_.begin()->second);
+  for (auto& [number, lane] : lanes_) lane->lane().reset();
 }
 
-base::Task<> FetchServer::run(std::shared_ptr<GetJob> job, [[maybe_unused]] std::shared_ptr<void> keep) {
-  co_await find_streams(*job);
-  // Several frames at a time on each stream: while one is written, the next ones are read.
-  job->lanes = job->streams.size() * kLanesPerStream;
-  for (const auto& stream : job->streams) {
-    for (std::size_t i = 0; i < kLanesPerStream; ++i) spawn_counted(context_, run_lane(job, stream, keep));
+// Lanes --------------------------------------------------------------------------------------------------------------
+
+void FetchServer::add_lane(std::shared_ptr<Lane> lane) {
+  const std::uint32_t number = lane->number();
+  auto outbox = std::make_shared<LaneOutbox>(context_->executor, lane);
+  outbox->tell([this, raw = outbox.get()] { on_written(*raw); });
+  lanes_[number] = outbox;
+  spawn_counted_on<bool>(context_, lane->executor(), LaneOutbox::run(outbox),
+                         [this, outbox, keep = link_.keep_alive()](bool) {
+                           on_written(*outbox);
+                           outbox->tell(nullptr);
+                         });
+  for (const auto& job : jobs()) {
+    find_lanes(*job);
+    advance(job);
   }
-  while (job->lanes > 0) co_await job->changed.wait();
-  if (job->error) {
-    link_.send(job->id, *job->error);
-  } else if (!job->cancelled) {
-    link_.send(job->id, wire::GetEnd{job->frames_sent});
-  }
-  job->deadline.reset();
-  jobs_.erase(job->id);
 }
 
-// The streams are named on the control stream, which may be ahead of them.
-base::Task<> FetchServer::find_streams(GetJob& job) {
-  bool due = false;
-  auto timer = context_->clock.call_at(context_->clock.now() + kDataStreamWait, [this, &due] {
-    due = true;
-    streams_changed_.notify_all();
-  });
-  for (;;) {
-    job.streams.clear();
-    for (std::uint32_t number : job.get.streams) {
-      auto stream = link_.stream_of_peer(number);
-      if (stream) job.streams.push_back(std::move(stream));
-    }
-    if (job.streams.size() == job.get.streams.size() || job.over()) co_return;
-    if (due) break;
-    co_await streams_changed_.wait();
-  }
-  job.streams.clear();
-  job.error = error_message(wire::ErrorCode::kBadRequest, "no such data stream");
-}
-
-base::Task<> FetchServer::run_lane(std::shared_ptr<GetJob> job, std::shared_ptr<DataStream> stream,
-                                   [[maybe_unused]] std::shared_ptr<void> keep) {
-  for (;;) {
-    auto chunk = co_await next_chunk(*job);
-    if (!chunk) break;
-    const std::size_t bytes = chunk_bytes(*job, *chunk);
-    bytes_in_flight_ += bytes;
-    auto read = co_await read_chunk(*job, *chunk);
-    if (read) {
-      SliceRead slices = std::move(*read);
-      co_await send_chunk(*job, *stream, *chunk, std::move(slices));
-    }
-    bytes_in_flight_ -= bytes;
-    room_.notify_all();
-  }
-  --job->lanes;
-  job->changed.notify_all();
-}
-
-base::Task<std::optional<GetChunk>> FetchServer::next_chunk(GetJob& job) {
-  while (!job.over()) {
-    auto chunk = job.cursor.peek();
-    if (!chunk) {
-      // What other lanes are reading may come back to be read block by block.
-      if (job.reading == 0) break;
-      co_await job.changed.wait();
-    } else if (job.credit == 0) {
-      co_await job.changed.wait();
-    } else if (bytes_in_flight_ > 0 &&
-               bytes_in_flight_ + chunk_bytes(job, *chunk) > context_->config.bytes_in_flight_max) {
-      co_await room_.wait();
+void FetchServer::remove_lane(std::uint32_t number) {
+  auto at = lanes_.find(number);
+  if (at == lanes_.end()) return;
+  const auto outbox = std::move(at->second);
+  lanes_.erase(at);
+  outbox->wake();
+  // Latest first, so that each goes back to the front of what is ready.
+  while (auto frame = outbox->take_last()) {
+    auto& job = *static_cast<Frame&>(*frame).job;
+    take_back(*outbox, *frame);
+    if (job.over()) {
+      forget(*frame);
     } else {
-      job.cursor.advance(*chunk);
-      --job.credit;
-      ++job.reading;
-      co_return chunk;
+      job.ready.push_front(std::move(frame));
     }
   }
-  co_return std::nullopt;
+  for (const auto& job : jobs()) {
+    find_lanes(*job);
+    advance(job);
+  }
+}
+
+void FetchServer::find_lanes(GetJob& job) {
+  job.lanes.clear();
+  bool any_data = false;
+  for (std::uint32_t number : job.streams) {
+    auto at = lanes_.find(number);
+    if (at == lanes_.end() || at->second->lane().is_dead()) continue;
+    job.lanes.push_back(at->second);
+    any_data = any_data || at->second->lane().is_data_connection();
+  }
+  // The session's own connection has other things to carry, and its bytes cost the node's thread more.
+  if (any_data) std::erase_if(job.lanes, [](const auto& lane) { return !lane->lane().is_data_connection(); });
+  if (!job.lanes.empty() || job.over()) return job.lane_wait.reset();
+  if (job.lane_wait) return;
+  // They are named on the control stream, which may be ahead of them.
+  job.lane_wait = context_->clock.call_at(context_->clock.now() + kLaneWait, [this, id = job.id] {
+    const Job waiting = find(id);
+    fail(*waiting, error_message(wire::ErrorCode::kBadRequest, "no such data stream"));
+    stop(waiting);
+  });
+}
+
+// Reading ------------------------------------------------------------------------------------------------------------
+
+std::vector<FetchServer::Job> FetchServer::jobs() const {
+  std::vector<Job> all;
+  all.reserve(jobs_.size());
+  for (const auto& [id, job] : jobs_) all.push_back(job);
+  return all;
+}
+
+void FetchServer::advance_all() {
+  for (const auto& job : jobs()) advance(job);
+}
+
+void FetchServer::advance(const Job& job) {
+  if (job->over()) return;
+  send_ready(*job);
+  start_reads(job);
+  rebalance(*job);
+  send_end(*job);
+}
+
+bool FetchServer::may_read(GetJob& job, const GetChunk& chunk) const {
+  if (job.over() || job.lanes.empty() || job.credit == 0) return false;
+  if (job.ahead >= kReadsPerGet + kOutboxFrames * job.lanes.size()) return false;
+  return bytes_in_flight_ == 0 || bytes_in_flight_ + chunk_bytes(job, chunk) <= context_->config.bytes_in_flight_max;
+}
+
+std::optional<GetChunk> FetchServer::next_chunk(GetJob& job) {
+  if (job.reading >= kReadsPerGet) return std::nullopt;
+  auto chunk = job.cursor.peek();
+  if (!chunk || !may_read(job, *chunk)) return std::nullopt;
+  job.cursor.advance(*chunk);
+  --job.credit;
+  ++job.reading;
+  ++job.ahead;
+  bytes_in_flight_ += chunk_bytes(job, *chunk);
+  return chunk;
+}
+
+void FetchServer::start_reads(const Job& job) {
+  while (auto chunk = next_chunk(*job)) spawn_counted(context_, run_reads(job, *chunk, link_.keep_alive()));
+}
+
+base::Task<> FetchServer::run_reads(Job job, GetChunk chunk, [[maybe_unused]] std::shared_ptr<void> keep) {
+  for (std::optional<GetChunk> next = chunk; next; next = next_chunk(*job)) {
+    auto read = co_await read_chunk(*job, *next);
+    --job->reading;
+    if (read && !job->over()) {
+      make_ready(job, *next, std::move(*read));
+      send_ready(*job);
+      continue;
+    }
+    --job->ahead;
+    bytes_in_flight_ -= chunk_bytes(*job, *next);
+    if (job->over()) continue;
+    ++job->credit;
+    on_read_failed(*job, *next, read.error());
+    if (job->failed) stop(job);
+  }
+  advance_all();  // others may have waited for its bytes
 }
 
 base::Task<base::Result<SliceRead>> FetchServer::read_chunk(GetJob& job, GetChunk chunk) {
@@ -168,59 +276,121 @@ base::Task<base::Result<SliceRead>> FetchServer::read_chunk(GetJob& job, GetChun
     // The get's format is the asker's word: it may not be the one that was leased.
     if (bytes != chunk_bytes(job, chunk) || read->leaves.size() != leaves) read = ExchangeError::kShardNotHeld;
   }
-  if (!read) {
-    ++job.credit;
-    on_read_failed(job, chunk, read.error());
-  }
-  --job.reading;
-  job.changed.notify_all();
   co_return read;
 }
 
 void FetchServer::on_read_failed(GetJob& job, const GetChunk& chunk, base::Error error) {
   if (error != ExchangeError::kBlockGone) {
-    if (!job.over()) job.error = error_message(wire_code_of(error), error.message());
+    fail(job, error_message(wire_code_of(error), error.message()));
   } else if (chunk.blocks > 1) {
     job.cursor.split(chunk);
-  } else if (job.cursor.mark_gone(chunk.first_block) && !job.over()) {
+  } else if (job.cursor.mark_gone(chunk.first_block)) {
     wire::Gone gone;
     gone.ranges.push_back({chunk.first_block, 1});
     link_.send(job.id, std::move(gone));
   }
 }
 
-base::Task<> FetchServer::send_chunk(GetJob& job, DataStream& stream, GetChunk chunk, SliceRead read) {
+// Sending ------------------------------------------------------------------------------------------------------------
+
+void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead read) {
   const auto began = std::chrono::steady_clock::now();
   wire::FrameHeader header;
   header.first_block = chunk.first_block;
   header.blocks = chunk.blocks;
   header.layer = chunk.layer;
   header.layers = 1;
-  header.length = static_cast<std::uint32_t>(chunk_bytes(job, chunk));
+  header.length = static_cast<std::uint32_t>(chunk_bytes(*job, chunk));
   header.leaves = std::move(read.leaves);
   wire::Message message;
-  message.id = job.id;
+  message.id = job->id;
   message.body = std::move(header);
-  const base::Bytes framed = wire::encode_framed(message);
-  std::vector<base::ConstBytes> parts;
-  parts.reserve(1 + read.parts.size());
-  parts.emplace_back(framed);
-  parts.insert(parts.end(), read.parts.begin(), read.parts.end());
+  auto frame = std::make_unique<Frame>();
+  frame->job = job;
+  frame->chunk = chunk;
+  frame->header = wire::encode_framed(message);
+  frame->parts.reserve(1 + read.parts.size());
+  frame->parts.emplace_back(frame->header);
+  frame->parts.insert(frame->parts.end(), read.parts.begin(), read.parts.end());
+  frame->owner = std::move(read.owner);
+  frame->payload_bytes = chunk_bytes(*job, chunk);
   context_->stats.serialise_time += std::chrono::steady_clock::now() - began;
+  job->ready.push_back(std::move(frame));
+}
 
-  co_await stream.turn.take();
-  if (!job.over() && !stream.dead) {
-    auto written = co_await stream.stream->write_gather(parts);
-    if (written) {
-      ++job.frames_sent;
-      context_->stats.bytes_sent += chunk_bytes(job, chunk);
-    } else {
-      stream.reset();
-    }
+void FetchServer::send_ready(GetJob& job) {
+  while (!job.ready.empty() && !job.lanes.empty()) {
+    const auto least = std::min_element(job.lanes.begin(), job.lanes.end(),
+                                        [](const auto& a, const auto& b) { return a->bytes() < b->bytes(); });
+    if (!has_room(**least, job.ready.front()->payload_bytes)) return;
+    auto frame = std::move(job.ready.front());
+    job.ready.pop_front();
+    give(job, **least, std::move(frame));
   }
-  stream.turn.give_back();
-  // The asker has reset the stream, which says that it does not want the rest.
-  if (stream.dead && !job.over()) stop(job);
+}
+
+void FetchServer::give(GetJob& job, LaneOutbox& lane, std::unique_ptr<OutgoingFrame> frame) {
+  job.sent[lane.lane().number()].push_back(static_cast<const Frame&>(*frame).chunk);
+  lane.push(std::move(frame));
+}
+
+void FetchServer::take_back(LaneOutbox& lane, OutgoingFrame& frame) {
+  auto& sent = static_cast<Frame&>(frame).job->sent[lane.lane().number()];
+  if (!sent.empty()) sent.pop_back();
+}
+
+// Nothing is left to be read or given: who has nothing to do takes the last frame of who has most.
+void FetchServer::rebalance(GetJob& job) {
+  if (job.lanes.size() < 2 || job.reading > 0 || !job.ready.empty() || job.cursor.peek()) return;
+  for (const auto& idle : job.lanes) {
+    if (idle->frames() > 0) continue;
+    const auto most = std::max_element(job.lanes.begin(), job.lanes.end(),
+                                       [](const auto& a, const auto& b) { return a->bytes() < b->bytes(); });
+    if ((*most)->frames() < 2) return;
+    auto frame = (*most)->take_last();
+    if (!frame) return;
+    auto& its = *static_cast<Frame&>(*frame).job;
+    take_back(**most, *frame);
+    const bool shared = std::find(its.lanes.begin(), its.lanes.end(), idle) != its.lanes.end();
+    give(its, shared ? *idle : **most, std::move(frame));
+    if (!shared) return;
+  }
+}
+
+// Sent when the last frame has been begun, not when it has been written: so the asker knows which lane owes what.
+void FetchServer::send_end(GetJob& job) {
+  if (job.end_sent || job.over() || job.reading > 0 || !job.ready.empty() || job.cursor.peek()) return;
+  const auto is_its = [&job](const OutgoingFrame& frame) { return static_cast<const Frame&>(frame).job.get() == &job; };
+  for (const auto& lane : job.lanes) {
+    if (lane->has_unbegun(is_its)) return;
+  }
+  wire::GetEnd end;
+  end.losses = job.losses;
+  for (const auto& [number, chunks] : job.sent) {
+    if (chunks.empty()) continue;
+    end.streams.push_back(number);
+    end.counts.push_back(static_cast<std::uint32_t>(chunks.size()));
+    end.frames += static_cast<std::uint32_t>(chunks.size());
+  }
+  if ((end.streams.size() == 1 && job.losses == 0) || end.streams.size() > wire::kStreamsPerGetMax) {
+    end.streams.clear();
+    end.counts.clear();
+  }
+  job.end_sent = true;
+  link_.send(job.id, std::move(end));
+}
+
+void FetchServer::on_written(LaneOutbox& lane) {
+  for (auto& frame : lane.take_done()) {
+    if (frame->written) context_->stats.bytes_sent += frame->payload_bytes;
+    forget(*frame);
+  }
+  advance_all();
+}
+
+void FetchServer::forget(OutgoingFrame& frame) {
+  --static_cast<Frame&>(frame).job->ahead;
+  bytes_in_flight_ -= frame.payload_bytes;
 }
 
 }  // namespace kvp2p

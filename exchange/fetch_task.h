@@ -3,54 +3,66 @@
 
 #include "base/clock.h"
 #include "exchange/exchange.h"
-#include "exchange/frame_receiver.h"
+#include "exchange/fetch_frames.h"
+#include "exchange/lane_set.h"
 #include "exchange/node_context.h"
 #include "exchange/session_link.h"
 #include "wire/messages.h"
 
-#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <vector>
 
 namespace kvp2p {
 
-/// Shared by its FetchClient (while it runs) and by the Fetch that the caller holds. Node thread only.
+/// Shared by its FetchClient (while it runs) and by the Fetch that the caller holds. Node thread only; `frames()` is
+/// what the lanes use.
 ///
-/// Only leased staging slots are granted as credit, so that a frame that comes has a place and a stream never waits for
-/// one.
+/// Only leased staging slots are granted as credit, so that a frame that comes has a place and a lane never waits for
+/// one. What a lane that dies has not brought is asked for over the others.
 class FetchTask : public std::enable_shared_from_this<FetchTask> {
  public:
-  /// Room for one peer's frames, over all its fetches.
-  struct PeerRoom {
-    std::size_t bytes = 0;  // leased and waiting for a frame
+  /// What the fetches of one peer share.
+  struct Shared {
+    std::size_t bytes = 0;  // leased and waiting for a frame, over all fetches
     std::size_t bytes_max = 0;
     std::size_t fetches = 0;
     std::function<void()> freed;  // a fetch uses less than before: others may want it
+    SessionLink& link;
+    LaneSet& lanes;
   };
 
-  FetchTask(std::shared_ptr<NodeContext> context, SessionLink& link, std::uint64_t id, FetchRequest request,
-            FetchSink& sink, base::TimePoint deadline, PeerRoom& peer_room);
+  FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, FetchRequest request, FetchSink& sink,
+            base::TimePoint deadline, Shared& shared);
   ~FetchTask();
 
-  /// Called once, when the task has ended in any way.
-  void on_ended(std::function<void()> call) { on_ended_ = std::move(call); }
+  const std::shared_ptr<FetchFrames>& frames() const { return frames_; }
+  /// Called once, when the task has ended in any way; whether everything has come.
+  void on_ended(std::function<void(bool is_complete)> call) { on_ended_ = std::move(call); }
 
-  /// Ends the task at its deadline; before run().
+  /// Ends the task at its deadline; before begin().
   void start_deadline();
-  /// Gets a data stream and asks.
-  static base::Task<> run(std::shared_ptr<FetchTask> task, std::shared_ptr<void> keep);
+  /// Asks, over what lanes there are. If there is none, the first one that joins will do.
+  void begin();
   /// The caller does not want it any more: the sink is not called again.
   void cancel();
   /// Tells the sink, unless ended.
   void end(base::Result<> outcome);
 
-  // From the peer.
+  // Lanes.
+  void on_lane_up(std::uint32_t number);
+  void on_lane_ended(std::uint32_t number);
+  bool uses(std::uint32_t number) const;
+  bool has_lanes() const { return !streams_.empty(); }
+  /// The peer says that it has sent more over this lane than has come.
+  bool is_owed(std::uint32_t number) const;
   /// The peer has credit, or has been asked and may not have heard of it.
-  bool is_owed() const { return room_.size() > not_granted_; }
-  bool uses(const DataStream& stream) const { return stream_.get() == &stream; }
-  base::Result<std::unique_ptr<FramePlace>> place(wire::FrameHeader header);
+  bool is_owed() const { return frames_->granted() > 0; }
+
+  // From the peer.
+  void deliver(ArrivedFrame frame);
   void on_gone(const wire::Gone& gone);
   void on_get_end(const wire::GetEnd& end);
   void on_busy(const wire::Busy& busy);
@@ -59,44 +71,41 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   void refill();
 
  private:
-  class Place;
-  void deliver(StagingLease staging, wire::FrameHeader header);
   void ask();
-  void stop();
+  void stop(bool is_complete);
   void finish_if_complete();
   void wait_for_slot();
-  bool slices_are_new(const wire::FrameHeader& header, std::size_t layer_index) const;
+  std::size_t bytes_wanted() const;
   std::size_t window() const;
   std::size_t frames_wanted() const;
   std::size_t frame_bytes_max() const;
-  /// Staging memory that one frame may need.
   std::size_t room_bytes() const;
+  std::uint32_t received_over(std::uint32_t number) const;
 
   std::shared_ptr<NodeContext> context_;
-  SessionLink& link_;  // valid until ended
   std::uint64_t id_;
   FetchRequest request_;
   FetchSink* sink_;
   base::TimePoint deadline_;
-  PeerRoom& peer_room_;  // valid until ended
-  std::function<void()> on_ended_;
+  Shared& shared_;  // valid until ended
+  std::function<void(bool)> on_ended_;
 
-  std::size_t slice_bytes_ = 0;            // one layer of one block, the heads asked for
-  std::vector<std::int32_t> layer_index_;  // by layer: its place in request_.layers, or -1
-  std::vector<bool> seen_;                 // by layer index * blocks + block
-  std::vector<bool> gone_;                 // by block
-  std::size_t slices_left_ = 0;
+  std::size_t slice_bytes_ = 0;  // one layer of one block, the heads asked for
+  std::size_t lanes_wanted_ = 1;
+  std::shared_ptr<FetchFrames> frames_;
+  std::size_t leases_ = 0;  // of room and of frames being read
   std::size_t frames_received_ = 0;
-  std::optional<std::size_t> frames_expected_;
   std::size_t bytes_received_ = 0;
+  std::vector<std::uint32_t> streams_;               // that frames may come over now
+  std::map<std::uint32_t, std::uint32_t> received_;  // frames, by stream
+  std::uint32_t losses_ = 0;                         // lanes lost, and told so to the peer
+  std::optional<wire::GetEnd> expected_;
 
-  std::deque<StagingLease> room_;
-  std::size_t not_granted_ = 0;  // of room_: the peer has not been told
   bool asked_ = false;
+  bool begun_ = false;
   bool waiting_for_slot_ = false;
   bool ended_ = false;
   base::TimePoint began_;
-  std::shared_ptr<DataStream> stream_;
   std::unique_ptr<base::Timer> deadline_timer_;
   std::unique_ptr<base::Timer> retry_timer_;
 };

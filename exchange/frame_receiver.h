@@ -1,11 +1,11 @@
-// Reads frames off a data stream: a header, then its payload straight to where it belongs.
+// Reads frames off a lane: a header, then its payload straight to where it belongs.
 #pragma once
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/task.h"
-#include "exchange/data_stream.h"
-#include "exchange/node_context.h"
+#include "exchange/lane.h"
 #include "wire/messages.h"
 
 #include <memory>
@@ -13,26 +13,38 @@
 namespace kvp2p {
 
 /// Where one frame's payload goes. It stays valid while the object lives, whatever becomes of the request meanwhile.
+/// Used, and destroyed, on the lane's executor; destroyed without complete(): the payload has not come.
 class FramePlace {
  public:
   virtual ~FramePlace() = default;
-  /// Exactly the header's length.
+  /// Exactly the header's length; or nothing: nobody wants it any more, it is read and dropped.
   virtual base::MutableBytes payload() = 0;
   /// The payload is there.
   virtual void complete() = 0;
 };
 
-/// Knows the requests that frames belong to.
+struct ReceivedHeader {
+  std::uint64_t request = 0;
+  wire::FrameHeader frame;
+  base::Duration decode_time{};
+};
+
+/// Knows the requests that frames belong to. Called on the lanes' executors.
 class FrameTarget {
  public:
   virtual ~FrameTarget() = default;
-  /// Checks the header against the request; an error resets the stream, for where the payload ends is not to be trusted
+  /// Checks the header against the request; an error ends the lane, for where the payload ends is not to be trusted
   /// then.
-  virtual base::Result<std::unique_ptr<FramePlace>> place(std::uint64_t request, wire::FrameHeader header) = 0;
+  virtual base::Result<std::unique_ptr<FramePlace>> place(const Lane& lane, ReceivedHeader header) = 0;
 };
 
-/// Until the stream ends or breaks; then it is dead. `keep` keeps `target` alive.
-base::Task<> receive_frames(std::shared_ptr<NodeContext> context, std::shared_ptr<DataStream> stream,
-                            FrameTarget& target, std::shared_ptr<void> keep);
+/// How a lane came to its end.
+enum class LaneEnd : std::uint8_t {
+  kLost,    ///< closed, reset, or cut
+  kBroken,  ///< what came is no frame, or one of no request
+};
+
+/// Until the lane ends or breaks; then it is dead. On its executor.
+base::Task<LaneEnd> receive_frames(std::shared_ptr<Lane> lane, FrameTarget& target);
 
 }  // namespace kvp2p

@@ -13,7 +13,8 @@ GetCursor::GetCursor(const wire::Get& get, std::size_t blocks_per_frame)
       gone_(get.blocks) {}
 
 std::optional<GetChunk> GetCursor::peek() {
-  while (!again_.empty() && is_gone(again_.front().first_block)) again_.pop_front();
+  // A run with a gap is found to have one when it is read.
+  while (!again_.empty() && again_.front().blocks == 1 && is_gone(again_.front().first_block)) again_.pop_front();
   if (!again_.empty()) return again_.front();
   for (; layer_index_ < layers_.size(); ++layer_index_, block_ = first_) {
     while (block_ < end_ && is_gone(block_)) ++block_;
@@ -34,6 +35,10 @@ void GetCursor::advance(const GetChunk& chunk) {
 
 void GetCursor::split(const GetChunk& chunk) {
   for (std::uint32_t i = 0; i < chunk.blocks; ++i) again_.push_back({chunk.layer, chunk.first_block + i, 1});
+}
+
+void GetCursor::repeat(const std::vector<GetChunk>& chunks) {
+  again_.insert(again_.begin(), chunks.begin(), chunks.end());
 }
 
 bool GetCursor::mark_gone(std::uint32_t block) {

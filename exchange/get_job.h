@@ -2,11 +2,11 @@
 #pragma once
 
 #include "base/clock.h"
-#include "base/signal.h"
-#include "exchange/data_stream.h"
+#include "exchange/lane_outbox.h"
 #include "wire/messages.h"
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,6 +33,8 @@ class GetCursor {
 
   /// A run could not be read as one: its blocks will be tried one by one.
   void split(const GetChunk& chunk);
+  /// These were lost on their way, and come before anything else.
+  void repeat(const std::vector<GetChunk>& chunks);
   /// False if it was gone before.
   bool mark_gone(std::uint32_t block);
 
@@ -46,28 +48,35 @@ class GetCursor {
   std::size_t layer_index_ = 0;
   std::uint32_t block_;
   std::vector<bool> gone_;
-  std::deque<GetChunk> again_;  // single blocks
+  std::deque<GetChunk> again_;
 };
 
 struct GetJob {
-  GetJob(const base::Executor& executor, std::uint64_t its_id, wire::Get what, std::size_t blocks_per_frame)
-      : id(its_id), get(std::move(what)), credit(get.credit), cursor(get, blocks_per_frame), changed(executor) {}
+  GetJob(std::uint64_t its_id, wire::Get what, std::size_t blocks_per_frame)
+      : id(its_id), get(std::move(what)), streams(get.streams), credit(get.credit), cursor(get, blocks_per_frame) {}
 
-  bool over() const { return cancelled || error.has_value(); }
+  bool over() const { return cancelled || failed; }
 
   std::uint64_t id;
   wire::Get get;
+  /// Numbers of the lanes that frames may go over, there or not yet.
+  std::vector<std::uint32_t> streams;
+  /// Those that are there.
+  std::vector<std::shared_ptr<LaneOutbox>> lanes;
   std::uint64_t credit;
   GetCursor cursor;
-  std::vector<std::shared_ptr<DataStream>> streams;
-  std::size_t lanes = 0;
-  std::uint32_t frames_sent = 0;
+  std::size_t reading = 0;                           // chunks being read: they may come back to be tried again
+  std::size_t ahead = 0;                             // frames being read or on their way out
+  std::deque<std::unique_ptr<OutgoingFrame>> ready;  // read, and no lane has room yet
+  /// What was given to each lane, in order.
+  std::map<std::uint32_t, std::vector<GetChunk>> sent;
+  std::uint32_t losses = 0;
+  bool end_sent = false;
   /// Nobody waits for it any more.
   bool cancelled = false;
-  std::optional<wire::ErrorMessage> error;
-  base::Signal changed;     // credit, cancelled, error, or a chunk to be tried again
-  std::size_t reading = 0;  // chunks being read: they may come back to be tried again
+  bool failed = false;
   std::unique_ptr<base::Timer> deadline;
+  std::unique_ptr<base::Timer> lane_wait;  // while no lane is there
 };
 
 }  // namespace kvp2p

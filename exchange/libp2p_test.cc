@@ -2,6 +2,8 @@
 #include "exchange/exchange_error.h"
 #include "exchange/testing/test_node.h"
 
+#include "base/network_threads.h"
+
 namespace kvp2p::testing {
 namespace {
 
@@ -19,6 +21,7 @@ ObjectFormat large_format() {
 struct RealNode {
   RealNode(boost::asio::io_context& io, base::Clock& clock, ExchangeConfig config) : blocks(io.get_executor()) {
     libp2p::HostConfig host_config{.key = multiformats::PrivateKey::generate()};
+    if (config.data_connections_max > 0) host_config.data_protocol = kDataProtocol;
     host = libp2p::Host::create(io.get_executor(), clock, std::move(host_config));
     constexpr std::size_t kSlots = 16;
     std::shared_ptr<std::uint8_t[]> memory(new std::uint8_t[kSlots << 20]);
@@ -40,11 +43,14 @@ class ExchangeOverLibp2p : public ::testing::Test {
       EXPECT_TRUE(run(close(*node)));
       node->exchange.reset();
     }
+    threads_.stop();
   }
 
-  RealNode& add_node(base::Bytes key = test_cluster_key()) {
+  RealNode& add_node(base::Bytes key = test_cluster_key(), std::size_t data_connections_max = 0) {
     ExchangeConfig config;
     config.cluster_key = std::move(key);
+    config.data_connections_max = data_connections_max;
+    config.network_threads = &threads_;
     nodes_.push_back(std::make_unique<RealNode>(io_, clock_, std::move(config)));
     auto listening = nodes_.back()->host->listen(multiformats::Multiaddr::from_text("/ip4/127.0.0.1/tcp/0").value());
     EXPECT_TRUE(listening);
@@ -116,6 +122,7 @@ class ExchangeOverLibp2p : public ::testing::Test {
     done = true;
   }
 
+  base::NetworkThreads threads_{4};
   boost::asio::io_context io_;
   base::SystemClock clock_{io_.get_executor()};
   std::vector<std::unique_ptr<RealNode>> nodes_;
@@ -141,6 +148,17 @@ TEST_F(ExchangeOverLibp2p, FetchedBlocksAreBitIdentical) {
   EXPECT_EQ(asker.exchange->stats().bytes_received, 40u * large_format().block_bytes());
   EXPECT_GT(asker.exchange->peers().at(0).bytes_per_second, 0u);
   EXPECT_GT(asker.exchange->peers().at(0).round_trip.count(), 0);
+}
+
+TEST_F(ExchangeOverLibp2p, FramesComeOverSeveralConnectionsOnSeveralThreads) {
+  auto& holder = add_node(test_cluster_key(), 4);
+  auto& asker = add_node(test_cluster_key(), 4);
+  for (std::uint32_t i = 0; i < 80; ++i) holder.blocks.add(test_key(i), large_format());
+  connect_and_meet(asker, holder);
+  for (int round = 0; round < 6; ++round) fetch_and_compare(asker, holder, 80);
+  EXPECT_EQ(asker.exchange->stats().bytes_received, 6 * 80u * large_format().block_bytes());
+  EXPECT_EQ(asker.exchange->stats().fetches_failed, 0u);
+  EXPECT_GT(asker.exchange->stats().bytes_over_data_connections, asker.exchange->stats().bytes_received / 2);
 }
 
 TEST_F(ExchangeOverLibp2p, ThreeNodesHearOfEachOthersBlocks) {

@@ -38,23 +38,51 @@ inline constexpr base::Duration kWriteStallMax = std::chrono::seconds(10);
 
 /// Messages that cannot be decoded, though their envelope can, before the session ends.
 inline constexpr std::size_t kBadMessagesMax = 16;
-/// Data streams that one peer may have open towards this node in one session.
+/// Streams of one session that one peer may have open towards this node, beside data connections.
 inline constexpr std::size_t kDataStreamsMax = 128;
-/// Idle data streams kept for the next request.
+/// Idle streams kept for the next put.
 inline constexpr std::size_t kIdleStreamsMax = 8;
-/// A get may arrive before the data stream that it names.
-inline constexpr base::Duration kDataStreamWait = std::chrono::seconds(5);
+/// A get may arrive before the lanes that it names.
+inline constexpr base::Duration kLaneWait = std::chrono::seconds(5);
 
 /// A peer that owes frames and brings none for so long is told of in the log, for so many times in one session.
 inline constexpr base::Duration kStallNoticed = std::chrono::seconds(2);
 inline constexpr std::uint64_t kStallsLoggedMax = 64;
 
-/// Frames of one get that are read and written at the same time on one data stream: a frame that comes from a GPU waits
-/// several turns of a busy node thread.
-inline constexpr std::size_t kLanesPerStream = 16;
-/// Frames that one fetch has room for at a time, and the part of the pool that it takes at most.
+/// Data connections that peers may have open towards this node: in one session, and in all.
+inline constexpr std::size_t kInboundLanesMax = 32;
+inline constexpr std::size_t kInboundLanesInAllMax = 1024;
+/// Data connections that are used by no fetch for so long are closed by who opened them.
+inline constexpr base::Duration kLaneIdleMax = std::chrono::seconds(30);
+/// After one could not be opened: not tried again for so long, doubled each time up to the maximum.
+inline constexpr base::Duration kLaneRetry = std::chrono::seconds(1);
+inline constexpr base::Duration kLaneRetryMax = std::chrono::seconds(60);
+/// A lane that owes something and brings nothing for this time, or for so many round trips if that is longer, while the
+/// peer answers a ping, is given up. Looked at so often.
+inline constexpr base::Duration kLaneStall = std::chrono::milliseconds(500);
+inline constexpr int kLaneStallRoundTrips = 8;
+inline constexpr base::Duration kLaneWatch = std::chrono::milliseconds(100);
+/// Lanes that one fetch may lose.
+inline constexpr std::uint32_t kLossesMax = 64;
+
+/// Frames of one get that are being read at a time: a frame that comes from a GPU waits several turns of a busy node
+/// thread.
+inline constexpr std::size_t kReadsPerGet = 16;
+/// Frames, and bytes unless it is one frame, that wait for one lane's thread.
+inline constexpr std::size_t kOutboxFrames = 8;
+inline constexpr std::size_t kOutboxBytes = 2u << 20;
+
+/// Frames that one fetch has room for at a time, at least and for each of its lanes, and the part of the pool that it
+/// takes at most.
 inline constexpr std::size_t kFetchWindowFrames = 32;
+inline constexpr std::size_t kFetchWindowFramesPerLane = 8;
 inline constexpr std::size_t kFetchPoolShare = 4;
+/// A fetch has so many frames for each lane, so that the lanes come to its end together, unless they got smaller than
+/// this.
+inline constexpr std::size_t kFramesPerLane = 4;
+inline constexpr std::size_t kFrameBytesMin = 128u << 10;
+/// Fetches that have ended and of which the peer may still be sending.
+inline constexpr std::size_t kEndedFetchesMax = 256;
 
 /// From the question for a ticket until the peer's regions are open here: the first may take 10 ms each.
 inline constexpr base::Duration kDirectOpenTimeout = std::chrono::seconds(10);

@@ -12,21 +12,48 @@ base::Task<> run_counted([[maybe_unused]] std::unique_ptr<RunningGuard> guard,
   co_await std::move(task);
 }
 
+/// On its own and not counted: it holds nothing of the exchange but the context.
+template <class T>
 struct Opening {
-  std::optional<base::Result<std::unique_ptr<libp2p::Stream>>> result;
+  std::optional<base::Result<T>> result;
 };
 
+template <class T>
+void finish(NodeContext& context, Opening<T>& opening, base::Result<T> result) {
+  opening.result.emplace(std::move(result));
+  context.closing_changed.notify_all();
+}
+
+using StreamOpening = Opening<std::unique_ptr<libp2p::Stream>>;
+
 base::Task<> run_opening(std::shared_ptr<NodeContext> context, std::shared_ptr<libp2p::Connection> connection,
-                         std::shared_ptr<Opening> opening) {
+                         std::shared_ptr<StreamOpening> opening) {
   std::vector<std::string> protocols;
   protocols.emplace_back(wire::kProtocolId);
   auto opened = co_await connection->new_stream(std::move(protocols));
+  base::Result<std::unique_ptr<libp2p::Stream>> result = ExchangeError::kPeerGone;
   if (opened) {
-    opening->result.emplace(std::move(opened->stream));
+    result = std::move(opened->stream);
   } else {
-    opening->result.emplace(opened.error());
+    result = opened.error();
   }
-  context->closing_changed.notify_all();
+  finish(*context, *opening, std::move(result));
+}
+
+using DataOpening = Opening<libp2p::DataConnection>;
+
+base::Task<> run_data_opening(std::shared_ptr<NodeContext> context, multiformats::PeerId peer,
+                              std::vector<multiformats::Multiaddr> addresses, std::shared_ptr<DataOpening> opening) {
+  auto opened = co_await context->host.open_data_connection(std::move(peer), std::move(addresses));
+  finish(*context, *opening, std::move(opened));
+}
+
+/// Does not wait for it any more once the node closes.
+template <class T>
+base::Task<base::Result<T>> wait_for(std::shared_ptr<NodeContext> context, std::shared_ptr<Opening<T>> opening) {
+  while (!opening->result && !context->closing) co_await context->closing_changed.wait();
+  if (!opening->result) co_return ExchangeError::kClosing;
+  co_return std::move(*opening->result);
 }
 
 }  // namespace
@@ -50,12 +77,17 @@ base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time,
 
 base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> open_stream(std::shared_ptr<NodeContext> context,
                                                                       std::shared_ptr<libp2p::Connection> connection) {
-  // On its own and not counted: it holds nothing of the exchange but the context.
-  auto opening = std::make_shared<Opening>();
+  auto opening = std::make_shared<StreamOpening>();
   base::spawn(context->executor, run_opening(context, std::move(connection), opening));
-  while (!opening->result && !context->closing) co_await context->closing_changed.wait();
-  if (!opening->result) co_return ExchangeError::kClosing;
-  co_return std::move(*opening->result);
+  co_return co_await wait_for(context, std::move(opening));
+}
+
+base::Task<base::Result<libp2p::DataConnection>> open_data_connection(std::shared_ptr<NodeContext> context,
+                                                                      multiformats::PeerId peer,
+                                                                      std::vector<multiformats::Multiaddr> addresses) {
+  auto opening = std::make_shared<DataOpening>();
+  base::spawn(context->executor, run_data_opening(context, std::move(peer), std::move(addresses), opening));
+  co_return co_await wait_for(context, std::move(opening));
 }
 
 }  // namespace kvp2p

@@ -7,6 +7,9 @@
 #include "exchange/exchange.h"
 #include "exchange/log_once.h"
 
+#include <boost/asio/post.hpp>
+
+#include <functional>
 #include <memory>
 
 namespace kvp2p {
@@ -30,6 +33,7 @@ struct NodeContext {
   base::Signal closing_changed;
   std::size_t running = 0;
   base::Signal running_changed;
+  std::size_t inbound_lanes = 0;
 
   /// Payload of the frames that this node sends, unless one slice is larger.
   std::size_t frame_bytes() const { return std::min(config.frame_bytes_max, staging->slot_bytes()); }
@@ -53,6 +57,11 @@ class RunningGuard {
 /// a member of.
 void spawn_counted(const std::shared_ptr<NodeContext>& context, base::Task<> task, std::shared_ptr<void> keep = {});
 
+/// The same on another executor, which has nothing of the context; `then` is called here with the result, last.
+template <class T>
+void spawn_counted_on(const std::shared_ptr<NodeContext>& context, const base::Executor& executor, base::Task<T> task,
+                      std::function<void(T)> then);
+
 /// Waits, unless the node closes or the connection (if one is given) ends first.
 base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time,
                    std::shared_ptr<libp2p::Connection> connection = {});
@@ -60,5 +69,34 @@ base::Task<> pause(std::shared_ptr<NodeContext> context, base::Duration time,
 /// A new stream of the KV protocol. Does not wait for a peer that stalls once the node closes: ExchangeError::kClosing.
 base::Task<base::Result<std::unique_ptr<libp2p::Stream>>> open_stream(std::shared_ptr<NodeContext> context,
                                                                       std::shared_ptr<libp2p::Connection> connection);
+
+/// A new data connection. Does not wait for it once the node closes.
+base::Task<base::Result<libp2p::DataConnection>> open_data_connection(std::shared_ptr<NodeContext> context,
+                                                                      multiformats::PeerId peer,
+                                                                      std::vector<multiformats::Multiaddr> addresses);
+
+// ---------------------------------------------------------------------------------------------------------------------
+
+namespace internal {
+
+template <class T>
+base::Task<> run_elsewhere(base::Executor node, std::unique_ptr<RunningGuard> guard, std::function<void(T)> then,
+                           base::Task<T> task) {
+  T result = co_await std::move(task);
+  // The guard last: whoever waits for it may end the node.
+  boost::asio::post(node, [guard = std::move(guard), then = std::move(then), result = std::move(result)]() mutable {
+    std::exchange(then, nullptr)(std::move(result));
+  });
+}
+
+}  // namespace internal
+
+template <class T>
+void spawn_counted_on(const std::shared_ptr<NodeContext>& context, const base::Executor& executor, base::Task<T> task,
+                      std::function<void(T)> then) {
+  auto guard = std::make_unique<RunningGuard>(context);
+  base::spawn(executor,
+              internal::run_elsewhere<T>(context->executor, std::move(guard), std::move(then), std::move(task)));
+}
 
 }  // namespace kvp2p

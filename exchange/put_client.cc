@@ -42,8 +42,8 @@ base::Result<wire::Put> make_put(LookupRequest description, const std::vector<Ex
 }
 
 /// Sends one block in frames of whole layers.
-base::Task<base::Result<>> send_block(NodeContext& context, DataStream& stream, std::uint64_t id,
-                                      const ObjectFormat& format, std::uint32_t index, const Exchange::PutBlock& block,
+base::Task<base::Result<>> send_block(NodeContext& context, Lane& stream, std::uint64_t id, const ObjectFormat& format,
+                                      std::uint32_t index, const Exchange::PutBlock& block,
                                       std::size_t layers_per_frame) {
   const std::size_t slice = format.layer_slice_bytes();
   const std::size_t heads = format.shard.heads();
@@ -63,9 +63,7 @@ base::Task<base::Result<>> send_block(NodeContext& context, DataStream& stream, 
     message.body = std::move(header);
     const base::Bytes framed = wire::encode_framed(message);
     const std::array<base::ConstBytes, 2> parts = {framed, block.bytes.subspan(done * slice, layers * slice)};
-    co_await stream.turn.take();
-    auto written = co_await stream.stream->write_gather(parts);
-    stream.turn.give_back();
+    auto written = co_await stream.stream().write_gather(parts);
     if (!written) co_return written.error();
     context.stats.bytes_sent += layers * slice;
     done += layers;
@@ -99,7 +97,7 @@ base::Task<base::Result<std::size_t>> put_blocks(std::shared_ptr<NodeContext> co
 
   auto stream = co_await link.acquire_stream();
   if (!stream) co_return stream.error();
-  std::shared_ptr<DataStream> data = *stream;
+  std::shared_ptr<Lane> data = *stream;
   libp2p::ScopedDeadline timer(context->clock, deadline, [data] { data->reset(); });
   base::Result<> sent;
   for (std::size_t i = 0; i < blocks.size() && sent; ++i) {

@@ -93,7 +93,12 @@ void PutServer::fail(std::uint64_t id, wire::ErrorCode code, std::string reason)
   link_.send(id, error_message(code, std::move(reason)));
 }
 
-base::Result<std::unique_ptr<FramePlace>> PutServer::place(std::uint64_t request, wire::FrameHeader header) {
+base::Result<std::unique_ptr<FramePlace>> PutServer::place(const Lane& lane, ReceivedHeader received) {
+  // A data connection carries frames of gets only, and may live on another thread.
+  if (lane.is_data_connection()) return ExchangeError::kProtocolBroken;
+  context_->stats.deserialise_time += received.decode_time;
+  const std::uint64_t request = received.request;
+  wire::FrameHeader& header = received.frame;
   auto at = jobs_.find(request);
   if (at == jobs_.end()) return ExchangeError::kCancelled;
   auto job = at->second;
@@ -114,6 +119,7 @@ base::Result<std::unique_ptr<FramePlace>> PutServer::place(std::uint64_t request
 
 void PutServer::received(Job& job, const wire::FrameHeader& header, base::ConstBytes payload) {
   job.receiving = false;
+  context_->stats.bytes_received += payload.size();
   if (job.ended) return;
   if (!leaves_match(payload, job.format.head_slice_bytes(), header.leaves)) {
     return fail(job.id, wire::ErrorCode::kCorrupt, "the payload does not fit its digests");

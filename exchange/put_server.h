@@ -22,7 +22,7 @@ class PutServer final : public FrameTarget {
   void on_cancel(std::uint64_t id);
   void end_all();
 
-  base::Result<std::unique_ptr<FramePlace>> place(std::uint64_t request, wire::FrameHeader header) override;
+  base::Result<std::unique_ptr<FramePlace>> place(const Lane& lane, ReceivedHeader received) override;
 
  private:
   struct Job;

@@ -23,7 +23,8 @@ Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
       control_(std::move(control)),
       writer_(context_->executor),
       mailboxes_(context_->executor),
-      fetches_(context_, *this),
+      lanes_(context_, *this),
+      fetches_(context_, *this, lanes_),
       gets_(context_, *this),
       puts_(context_, *this),
       lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()) {}
@@ -84,17 +85,12 @@ void Session::on_hello(HelloOutcome outcome) {
     for (auto& message : snapshot_announcements(context_->local.snapshot(kSnapshotKeysMax))) {
       announce(std::move(message));
     }
-    spawn_counted(context_, warm_up(), shared_from_this());
+    lanes_.open_first();
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
              printable(outcome.reason));
   }
-}
-
-base::Task<> Session::warm_up() {
-  auto stream = co_await acquire_stream();
-  if (stream) release_stream(std::move(*stream));
 }
 
 base::Task<> Session::write_loop() {
@@ -149,7 +145,7 @@ void Session::end(base::Error why) {
   gets_.end_all();
   puts_.end_all();
   for (auto& stream : own_streams_) stream->reset();
-  for (auto& [number, stream] : peer_streams_) stream->reset();
+  lanes_.end_all();
   idle_streams_.clear();
   mailboxes_.fail_all(why);
   fetches_.end_all(why);
@@ -172,33 +168,39 @@ KvPeer Session::describe() const {
   KvPeer known;
   known.id = peer();
   known.epoch = theirs_.epoch;
-  known.bytes_per_second = static_cast<std::uint64_t>(rate_.value());
-  known.round_trip = base::Duration(static_cast<std::int64_t>(round_trip_.value()));
+  known.bytes_per_second = static_cast<std::uint64_t>(lanes_.rate());
+  known.round_trip = round_trip();
   return known;
 }
 
-base::Task<base::Result<std::shared_ptr<DataStream>>> Session::acquire_stream() {
+wire::StreamOpen Session::next_stream_open() {
+  wire::StreamOpen open;
+  open.session = session_from_peer_;
+  open.number = ++last_stream_;
+  return open;
+}
+
+base::Task<base::Result<std::shared_ptr<Lane>>> Session::acquire_stream() {
   auto self = shared_from_this();
   while (!idle_streams_.empty()) {
     auto idle = std::move(idle_streams_.back());
     idle_streams_.pop_back();
-    if (!idle->dead) co_return idle;
+    if (!idle->is_dead()) co_return idle;
   }
   if (ended_) co_return ExchangeError::kPeerGone;
   if (own_streams_.size() >= kDataStreamsMax) co_return ExchangeError::kTooManyRequests;
   auto opened = co_await open_stream(context_, connection_);
   if (!opened) co_return opened.error();
-  auto stream = std::make_shared<DataStream>(context_->executor, connection_, std::move(*opened), ++last_stream_);
   if (ended_) co_return ExchangeError::kPeerGone;
+  const wire::StreamOpen open = next_stream_open();
+  Lane::Parts parts{std::move(*opened), context_->executor, open.number, false, connection_, {}};
+  auto stream = Lane::create(context_->executor, std::move(parts));
   own_streams_.push_back(stream);
-  wire::StreamOpen open;
-  open.session = session_from_peer_;
-  open.number = stream->number;
   wire::Message first;
   first.body = open;
   const base::Bytes framed = wire::encode_framed(first);
-  spawn_counted(context_, read_own_stream(stream), self);
-  auto written = co_await stream->stream->write(framed);
+  spawn_counted(context_, watch_stream(stream), self);
+  auto written = co_await stream->stream().write(framed);
   if (!written) {
     stream->reset();
     co_return written.error();
@@ -206,36 +208,50 @@ base::Task<base::Result<std::shared_ptr<DataStream>>> Session::acquire_stream() 
   co_return stream;
 }
 
-base::Task<> Session::read_own_stream(std::shared_ptr<DataStream> stream) {
+base::Task<> Session::watch_stream(std::shared_ptr<Lane> stream) {
   auto self = shared_from_this();
-  co_await receive_frames(context_, stream, fetches_, self);
+  co_await receive_frames(stream, fetches_.frames());
   std::erase(own_streams_, stream);
   std::erase(idle_streams_, stream);
-  fetches_.on_stream_ended(*stream);
 }
 
-void Session::release_stream(std::shared_ptr<DataStream> stream) {
-  if (!stream || stream->dead) return;
+void Session::release_stream(std::shared_ptr<Lane> stream) {
+  if (!stream || stream->is_dead()) return;
   if (ended_ || idle_streams_.size() >= kIdleStreamsMax) return stream->reset();
   idle_streams_.push_back(std::move(stream));
-}
-
-std::shared_ptr<DataStream> Session::stream_of_peer(std::uint32_t number) const {
-  auto at = peer_streams_.find(number);
-  return at == peer_streams_.end() ? nullptr : at->second;
 }
 
 base::Task<> Session::serve_data_stream(std::shared_ptr<libp2p::Connection> connection,
                                         std::unique_ptr<libp2p::Stream> opened, std::uint32_t number) {
   auto self = shared_from_this();
-  auto stream = std::make_shared<DataStream>(context_->executor, std::move(connection), std::move(opened), number);
-  if (ended_ || peer_streams_.size() >= kDataStreamsMax || !peer_streams_.emplace(number, stream).second) {
-    stream->reset();
+  if (ended_ || peer_streams_ >= kDataStreamsMax || gets_.has_lane(number)) {
+    opened->reset();
     co_return;
   }
-  gets_.on_stream_opened();
-  co_await receive_frames(context_, stream, puts_, self);
-  peer_streams_.erase(number);
+  ++peer_streams_;
+  Lane::Parts parts{std::move(opened), context_->executor, number, false, std::move(connection), {}};
+  auto lane = Lane::create(context_->executor, std::move(parts));
+  gets_.add_lane(lane);
+  co_await receive_frames(lane, puts_);
+  gets_.remove_lane(number);
+  --peer_streams_;
+}
+
+void Session::serve_data_connection(libp2p::DataConnection connection, std::uint32_t number) {
+  if (ended_ || peer_data_connections_ >= kInboundLanesMax || context_->inbound_lanes >= kInboundLanesInAllMax ||
+      gets_.has_lane(number)) {
+    return connection.stream->reset();
+  }
+  ++peer_data_connections_;
+  ++context_->inbound_lanes;
+  auto lane = Lane::create(context_->executor, lane_parts(*context_, std::move(connection), number));
+  gets_.add_lane(lane);
+  spawn_counted_on<LaneEnd>(context_, lane->executor(), receive_frames(lane, puts_),
+                            [this, number, self = shared_from_this()](LaneEnd) {
+                              gets_.remove_lane(number);
+                              --peer_data_connections_;
+                              --context_->inbound_lanes;
+                            });
 }
 
 }  // namespace kvp2p

@@ -6,6 +6,7 @@
 #include "exchange/fetch_client.h"
 #include "exchange/fetch_server.h"
 #include "exchange/handshake.h"
+#include "exchange/lane_set.h"
 #include "exchange/mailboxes.h"
 #include "exchange/node_context.h"
 #include "exchange/put_server.h"
@@ -31,7 +32,7 @@ class SessionOwner {
 };
 
 /// Node thread only. Lives in a shared_ptr: its coroutines hold it.
-class Session final : public SessionLink, public std::enable_shared_from_this<Session> {
+class Session final : public SessionLink, public LaneUser, public std::enable_shared_from_this<Session> {
  public:
   /// `owner` outlives the session's run().
   Session(std::shared_ptr<NodeContext> context, SessionOwner& owner, std::shared_ptr<libp2p::Connection> connection,
@@ -44,10 +45,12 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
   /// A data stream that the peer opened in this session, on this or another connection, until it ends.
   base::Task<> serve_data_stream(std::shared_ptr<libp2p::Connection> connection, std::unique_ptr<libp2p::Stream> stream,
                                  std::uint32_t number);
+  /// The same for a data connection; returns at once.
+  void serve_data_connection(libp2p::DataConnection connection, std::uint32_t number);
   /// Ends everything; idempotent.
   void end(base::Error why);
 
-  const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
+  const std::shared_ptr<libp2p::Connection>& connection() const override { return connection_; }
   /// Hello has succeeded both ways.
   bool is_up() const { return up_ && !ended_; }
   /// Hello has been said, whatever came of it.
@@ -62,7 +65,7 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
                                             base::TimePoint deadline);
   void release(const LeaseToken& lease);
   void announce(wire::Announce message);
-  base::Task<base::Result<base::Duration>> ping(base::TimePoint deadline);
+  base::Task<base::Result<base::Duration>> ping(base::TimePoint deadline) override;
   base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> stats(base::TimePoint deadline);
 
   /// The peer hands its memory to readers of its host.
@@ -75,21 +78,23 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
   void send(std::uint64_t id, wire::Body body) override;
   std::uint64_t next_id() override { return ++last_id_; }
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
-  base::Task<base::Result<std::shared_ptr<DataStream>>> acquire_stream() override;
-  void release_stream(std::shared_ptr<DataStream> stream) override;
-  std::shared_ptr<DataStream> stream_of_peer(std::uint32_t number) const override;
-  void measured_rate(double bytes_per_second) override { rate_.add(bytes_per_second); }
+  base::Task<base::Result<std::shared_ptr<Lane>>> acquire_stream() override;
+  void release_stream(std::shared_ptr<Lane> stream) override;
+
+  // LaneUser
+  wire::StreamOpen next_stream_open() override;
+  base::Duration round_trip() const override { return base::Duration(static_cast<std::int64_t>(round_trip_.value())); }
+  FetchClient& fetches() override { return fetches_; }
 
  private:
   friend class Dispatcher;
   base::Task<base::Result<HelloOutcome>> hello(std::optional<wire::Hello> theirs);
   void on_hello(HelloOutcome outcome);
-  /// Opens the first data stream before it is needed.
-  base::Task<> warm_up();
   base::Task<> write_loop();
   base::Task<> read_loop();
   base::Task<base::Result<base::Bytes>> read_message();
-  base::Task<> read_own_stream(std::shared_ptr<DataStream> stream);
+  /// Of a put: nothing comes over it, but its end does.
+  base::Task<> watch_stream(std::shared_ptr<Lane> stream);
   base::Task<base::Result<wire::Body>> ask(wire::Body request, base::TimePoint deadline);
 
   /// False: the session is to end.
@@ -116,15 +121,16 @@ class Session final : public SessionLink, public std::enable_shared_from_this<Se
 
   ControlWriter writer_;
   Mailboxes mailboxes_;
+  LaneSet lanes_;
   FetchClient fetches_;
   FetchServer gets_;
   PutServer puts_;
   TokenBucket lookup_tokens_;
-  MovingAverage rate_;
   MovingAverage round_trip_;
-  std::vector<std::shared_ptr<DataStream>> idle_streams_;
-  std::vector<std::shared_ptr<DataStream>> own_streams_;
-  std::unordered_map<std::uint32_t, std::shared_ptr<DataStream>> peer_streams_;
+  std::vector<std::shared_ptr<Lane>> idle_streams_;  // for puts, as are these
+  std::vector<std::shared_ptr<Lane>> own_streams_;
+  std::size_t peer_streams_ = 0;  // that the peer has opened, data connections not among them
+  std::size_t peer_data_connections_ = 0;
 };
 
 }  // namespace kvp2p

@@ -82,7 +82,7 @@ std::vector<Message> example_messages() {
   add(2, get());
   add(2, Credit{4});
   add(2, Gone{{{1, 1}}});
-  add(2, GetEnd{3});
+  add(2, GetEnd{3, 1, {1, 7}, {1, 2}});
   add(2, Cancel{});
   add(2, Busy{250});
   add(2, ErrorMessage{static_cast<std::uint32_t>(ErrorCode::kLeaseUnknown), "the lease has ended"});
@@ -99,6 +99,8 @@ std::vector<Message> example_messages() {
   add(2, FrameHeader{0, 2, 1, 1, 0, 24'576, {digest(0), digest(1), digest(2), digest(3), digest(4), digest(5)}});
   add(6, DirectOpen{});
   add(6, DirectTicket{"kv-cache-p2p-000102030405060708090a0b0c0d0e0f", counting<Nonce>(0x40)});
+  add(2, Streams{{2, 7}});
+  add(2, Lost{7, 2});
   return all;
 }
 

@@ -126,6 +126,9 @@ void describe(V& v, Of<Gone> auto& m) {
 template <class V>
 void describe(V& v, Of<GetEnd> auto& m) {
   v.number(1, m.frames, UINT32_MAX);
+  v.number(2, m.losses, UINT32_MAX);
+  v.numbers(3, m.streams, kStreamsPerGetMax, UINT32_MAX);
+  v.numbers(4, m.counts, kStreamsPerGetMax, UINT32_MAX);
 }
 
 template <class V>
@@ -213,6 +216,17 @@ template <class V>
 void describe(V& v, Of<DirectTicket> auto& m) {
   v.text(1, m.socket, kSocketNameBytesMax);
   v.fixed(2, m.nonce);
+}
+
+template <class V>
+void describe(V& v, Of<Streams> auto& m) {
+  v.numbers(1, m.streams, kStreamsPerGetMax, UINT32_MAX);
+}
+
+template <class V>
+void describe(V& v, Of<Lost> auto& m) {
+  v.number(1, m.stream, UINT32_MAX);
+  v.number(2, m.frames, UINT32_MAX);
 }
 
 }  // namespace kvp2p::wire

@@ -147,9 +147,14 @@ struct Gone {
 };
 
 /// Everything that a get asked for has been sent or is gone. May overtake frames: the get is complete when `frames` of
-/// them have come.
+/// them have come. Sent again after each `lost`.
 struct GetEnd {
   std::uint32_t frames = 0;
+  /// Messages `lost` of this get that the holder has dealt with.
+  std::uint32_t losses = 0;
+  /// How many went over which stream; both empty if all went over one.
+  std::vector<std::uint32_t> streams = {};
+  std::vector<std::uint32_t> counts = {};
   bool operator==(const GetEnd&) const = default;
 };
 
@@ -268,10 +273,23 @@ struct DirectTicket {
   bool operator==(const DirectTicket&) const = default;
 };
 
+/// More data streams that the frames of a get may come on.
+struct Streams {
+  std::vector<std::uint32_t> streams;
+  bool operator==(const Streams&) const = default;
+};
+
+/// A data stream has ended, and only so many of a get's frames came over it: the rest are to be sent over others.
+struct Lost {
+  std::uint32_t stream = 0;
+  std::uint32_t frames = 0;
+  bool operator==(const Lost&) const = default;
+};
+
 /// In the order of the message numbers, which begin at 1 and are never reused.
 using Body = std::variant<Hello, HelloProof, HelloResult, Lookup, LookupAnswer, Get, Credit, Gone, GetEnd, Cancel, Busy,
                           ErrorMessage, Put, PutAnswer, PutEnd, Announce, Ping, Pong, Stats, StatsAnswer, Release,
-                          StreamOpen, FrameHeader, DirectOpen, DirectTicket>;
+                          StreamOpen, FrameHeader, DirectOpen, DirectTicket, Streams, Lost>;
 
 struct Message {
   /// Number of the request that it asks or answers; 0 where there is none.

@@ -3,6 +3,7 @@
 #include "wire/limits.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace kvp2p::wire {
 
@@ -45,6 +46,11 @@ struct Check {
       return range.count > 0 && range.first + range.count <= kKeysMax;
     });
   }
+  bool operator()(const GetEnd& m) const {
+    if (m.streams.size() != m.counts.size()) return false;
+    return m.counts.empty() || std::accumulate(m.counts.begin(), m.counts.end(), std::uint64_t{0}) == m.frames;
+  }
+  bool operator()(const Streams& m) const { return !m.streams.empty(); }
   bool operator()(const Put& m) const {
     return m.format.is_valid() && !m.keys.empty() && m.format.block_bytes() <= kPutBlockBytesMax;
   }

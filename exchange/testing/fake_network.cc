@@ -27,7 +27,10 @@ class FakeStream final : public libp2p::Stream {
   ~FakeStream() override { all_.erase(this); }
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override {
-    while (faults_->stalled && !reset_) co_await changed_.wait();
+    const auto stalls = [this] { return faults_->stalled || bytes_read_ >= faults_->stalled_after_read_bytes; };
+    while (stalls() && !reset_) co_await changed_.wait();
+    if (reset_) co_return libp2p::Error::kReset;
+    into = into.first(std::min(into.size(), faults_->stalled_after_read_bytes - bytes_read_));
     auto read = co_await inner_->read_some(into);
     if (!read) co_return read;
     if (faults_->on_read) faults_->on_read(into.first(*read), bytes_read_);
@@ -98,6 +101,25 @@ class FakeConnection final : public libp2p::Connection {
     base::spawn(own_.executor_, handler->second(remote, std::move(far_end)));
     auto stream = std::make_unique<FakeStream>(own_.executor_, std::move(near), streams_, std::move(faults));
     co_return libp2p::NegotiatedStream{std::move(stream), handler->first};
+  }
+
+  base::Result<libp2p::DataConnection> open_data(const std::shared_ptr<FakeConnection>& self) {
+    auto remote = remote_.lock();
+    if (closed_ || !remote) return libp2p::Error::kConnectionClosed;
+    if (!own_.speaks_data || !other_.speaks_data || !other_.data_handler_) return libp2p::Error::kProtocolNotSupported;
+    libp2p::testing::MemoryPipeOptions options;
+    options.capacity_bytes = 256 * 1024;
+    auto [near, far] = libp2p::testing::make_memory_pipe(own_.executor_, options);
+    const int number = ++own_.data_opened;
+    std::shared_ptr<StreamFaults> faults;
+    if (own_.faults_of_new_data) faults = own_.faults_of_new_data(number);
+    if (!faults) faults = std::make_shared<StreamFaults>();
+    auto far_end = std::make_unique<FakeStream>(own_.executor_, std::move(far), remote->streams_,
+                                                std::make_shared<StreamFaults>());
+    auto near_end = std::make_unique<FakeStream>(own_.executor_, std::move(near), streams_, std::move(faults));
+    libp2p::DataConnection theirs{own_.peer_id(), {}, std::move(far_end), {}, remote};
+    base::spawn(own_.executor_, other_.data_handler_(std::move(theirs)));
+    return libp2p::DataConnection{remote_peer_, {}, std::move(near_end), {}, self};
   }
 
   void close() override {
@@ -181,9 +203,12 @@ base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> FakeHost::connect(
   co_return libp2p::Error::kNotConnected;
 }
 
-base::Task<base::Result<libp2p::DataConnection>> FakeHost::open_data_connection(multiformats::PeerId,
+base::Task<base::Result<libp2p::DataConnection>> FakeHost::open_data_connection(multiformats::PeerId peer,
                                                                                 std::vector<multiformats::Multiaddr>) {
-  co_return libp2p::Error::kProtocolNotSupported;
+  for (const auto& connection : std::vector(connections_)) {
+    if (connection->remote_peer() == peer) co_return connection->open_data(connection);
+  }
+  co_return libp2p::Error::kNotConnected;
 }
 
 std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections() const {

@@ -15,6 +15,8 @@ namespace kvp2p::testing {
 struct StreamFaults {
   /// Reads and writes wait until the stream is reset.
   bool stalled = false;
+  /// The same for reads, once this many bytes have been read.
+  std::size_t stalled_after_read_bytes = SIZE_MAX;
   /// Sees, and may change, all that this end reads. `offset` counts from the stream's start.
   std::function<void(base::MutableBytes bytes, std::size_t offset)> on_read;
   /// Bytes after which this end resets the stream.
@@ -37,6 +39,10 @@ class FakeHost final : public libp2p::Host {
   /// Called for each stream that this host opens, with its number from 1; what it returns is done to this host's end.
   std::function<std::shared_ptr<StreamFaults>(int number)> faults_of_new_stream;
   int streams_opened = 0;
+  /// Whether data connections are spoken; and the same as above for those that this host opens.
+  bool speaks_data = false;
+  std::function<std::shared_ptr<StreamFaults>(int number)> faults_of_new_data;
+  int data_opened = 0;
   /// Ends of streams at this host that somebody still holds, reset or not.
   std::size_t streams_held_to(const FakeHost& other) const;
   /// New streams wait until this is set again, as with a peer that has stalled.
@@ -54,7 +60,7 @@ class FakeHost final : public libp2p::Host {
                                                                         libp2p::ConnectOptions options) override;
   base::Task<base::Result<libp2p::DataConnection>> open_data_connection(
       multiformats::PeerId peer, std::vector<multiformats::Multiaddr> addresses) override;
-  void set_data_handler(libp2p::DataHandler) override {}
+  void set_data_handler(libp2p::DataHandler handler) override { data_handler_ = std::move(handler); }
   std::optional<base::TimePoint> backoff_until(const multiformats::PeerId&) const override { return std::nullopt; }
   std::vector<std::shared_ptr<libp2p::Connection>> connections() const override;
   std::vector<multiformats::PeerId> peers() const override;
@@ -75,6 +81,7 @@ class FakeHost final : public libp2p::Host {
   base::Executor executor_;
   multiformats::PeerId id_;
   std::map<std::string, libp2p::StreamHandler> handlers_;
+  libp2p::DataHandler data_handler_;
   std::vector<std::shared_ptr<FakeConnection>> connections_;
   std::vector<std::function<void(std::shared_ptr<libp2p::Connection>)>> on_connected_;
   std::vector<std::function<void(std::shared_ptr<libp2p::Connection>)>> on_disconnected_;

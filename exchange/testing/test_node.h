@@ -44,6 +44,8 @@ struct TestNodeOptions {
   std::size_t staging_slots = 16;
   std::size_t slot_bytes = 8192;
   std::size_t frame_bytes_max = 8192;
+  /// Data connections that this node opens to a peer; 0: it does not speak them.
+  std::size_t data_connections_max = 0;
   DirectServer* direct_server = nullptr;
   DirectClient* direct_client = nullptr;
 };
@@ -75,7 +77,7 @@ class ExchangeTest : public ::testing::Test {
   std::optional<T> finish(base::Task<T> task) {
     auto result = start(std::move(task));
     poll();
-    return *result;
+    return std::move(*result);
   }
   template <class T>
   std::shared_ptr<std::optional<T>> start(base::Task<T> task) {

@@ -1,0 +1,114 @@
+#include "exchange/fetch_frames.h"
+
+#include "exchange/exchange_error.h"
+
+#include <algorithm>
+
+namespace kvp2p {
+
+FetchFrames::FetchFrames(const FetchRequest& request, std::size_t room_bytes)
+    : first_block_(request.first_block),
+      blocks_(request.blocks),
+      heads_(request.head_end - request.head_begin),
+      slice_bytes_(request.format.head_slice_bytes() * heads_),
+      room_bytes_(room_bytes),
+      layer_index_(kLayersMax, -1),
+      seen_(request.layers.size() * request.blocks),
+      gone_(request.blocks),
+      slices_left_(seen_.size()) {
+  for (std::size_t i = 0; i < request.layers.size(); ++i) {
+    layer_index_[request.layers[i]] = static_cast<std::int32_t>(i);
+  }
+}
+
+void FetchFrames::add_room(StagingLease lease) {
+  std::lock_guard lock(mutex_);
+  room_.push_back(std::move(lease));
+}
+
+std::size_t FetchFrames::room() const {
+  std::lock_guard lock(mutex_);
+  return room_.size();
+}
+
+void FetchFrames::grant(std::size_t frames) {
+  std::lock_guard lock(mutex_);
+  granted_ += frames;
+}
+
+std::size_t FetchFrames::not_granted() const {
+  std::lock_guard lock(mutex_);
+  return room_.size() - granted_;
+}
+
+std::size_t FetchFrames::granted() const {
+  std::lock_guard lock(mutex_);
+  return granted_;
+}
+
+std::size_t FetchFrames::slices_left() const {
+  std::lock_guard lock(mutex_);
+  return slices_left_;
+}
+
+void FetchFrames::mark_gone(std::uint32_t block) {
+  std::lock_guard lock(mutex_);
+  if (gone_[block]) return;
+  gone_[block] = true;
+  for (std::size_t slice = block; slice < seen_.size(); slice += blocks_) {
+    if (!seen_[slice]) --slices_left_;
+  }
+}
+
+std::size_t FetchFrames::first_slice(const wire::FrameHeader& header) const {
+  const auto layer = static_cast<std::size_t>(layer_index_[header.layer]);
+  return layer * blocks_ + (header.first_block - first_block_);
+}
+
+bool FetchFrames::fits(const wire::FrameHeader& header) const {
+  if (header.layer >= kLayersMax || layer_index_[header.layer] < 0 || header.layers != 1) return false;
+  if (header.first_block < first_block_ || header.first_block + header.blocks > first_block_ + blocks_) return false;
+  if (header.length != header.blocks * slice_bytes_ || header.leaves.size() != std::size_t{header.blocks} * heads_) {
+    return false;
+  }
+  if (header.length > room_bytes_ || granted_ == 0) return false;  // beyond its credit
+  const auto first = seen_.begin() + static_cast<std::ptrdiff_t>(first_slice(header));
+  return std::none_of(first, first + header.blocks, [](bool seen) { return seen; });
+}
+
+base::Result<StagingLease> FetchFrames::take(const wire::FrameHeader& header) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return ExchangeError::kCancelled;
+  if (!fits(header)) return ExchangeError::kProtocolBroken;
+  const std::size_t first = first_slice(header);
+  for (std::uint32_t i = 0; i < header.blocks; ++i) {
+    seen_[first + i] = true;
+    if (!gone_[header.first_block - first_block_ + i]) --slices_left_;
+  }
+  StagingLease lease = std::move(room_.front());
+  room_.pop_front();
+  --granted_;
+  return lease;
+}
+
+void FetchFrames::give_back(const wire::FrameHeader& header, StagingLease lease) {
+  std::lock_guard lock(mutex_);
+  if (closed_) return;
+  const std::size_t first = first_slice(header);
+  for (std::uint32_t i = 0; i < header.blocks; ++i) {
+    seen_[first + i] = false;
+    if (!gone_[header.first_block - first_block_ + i]) ++slices_left_;
+  }
+  room_.push_front(std::move(lease));
+  ++granted_;
+}
+
+std::size_t FetchFrames::close() {
+  std::deque<StagingLease> room;  // goes after the lock: giving back calls others
+  std::lock_guard lock(mutex_);
+  closed_ = true;
+  room.swap(room_);
+  return std::exchange(granted_, 0);
+}
+
+}  // namespace kvp2p
