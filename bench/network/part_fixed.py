@@ -48,7 +48,7 @@ def measure_cpu(context, connections):
         series = interleave({"ours": ours, "floor": floor}, 2 if context.quick else CPU_ROUNDS)
         own, plain = series["ours"].cpu_s_per_gb(), series["floor"].cpu_s_per_gb()
         context.add(name, own, "s/GB", bar="cpu", floor=plain, floor_name=floor.text(), ratio=own / plain,
-                    ratio_name="of plain TCP's", note=f"means of {len(series['ours'].seconds)} runs of {CPU_MIB} MiB; {ours.security}")
+                    ratio_name="of plain TCP's", note=f"means of {len(series['ours'].seconds)} runs of {CPU_MIB} MiB; {ours.connections_text()}")
 
 
 def run(context):

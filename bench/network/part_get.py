@@ -47,7 +47,7 @@ def measure(context, connections, mib):
 def tell(context, name, bar, ours, plain, floor, pair):
     context.add(name, ours.rate(), "GB/s", bar=bar, floor=plain.rate(), floor_name=floor.text(),
                 ratio=plain.median_s() / ours.median_s(),
-                note=f"{ours.bytes >> 20} MiB, {ours.text()}; {pair.security}; "
+                note=f"{ours.bytes >> 20} MiB, {ours.text()}; {pair.connections_text()}; "
                      f"{ours.cpu_s_per_gb():.2f} processor seconds a GB, plain TCP {plain.cpu_s_per_gb():.2f}; "
                      f"socket buffers of plain TCP {floor.buffer_bytes >> 10} KiB",
                 details={"seconds": ours.seconds, "floor_seconds": plain.seconds, "cpu_s_per_gb": ours.cpu_s_per_gb(),

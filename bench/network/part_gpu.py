@@ -35,7 +35,7 @@ def measure_whole(context):
         slower = min(pcie, tcp)
         context.add(name, rate, "GB/s", bar="gpu_whole", floor=slower, ratio=rate / slower,
                     floor_name=floor.text() if tcp <= pcie else "pinned copy over PCIe",
-                    note=f"{series['ours'].text()}; plain TCP {tcp:.1f}, pinned copy {pcie:.1f} GB/s; {ours.security}; "
+                    note=f"{series['ours'].text()}; plain TCP {tcp:.1f}, pinned copy {pcie:.1f} GB/s; {ours.connections_text()}; "
                          f"{series['ours'].cpu_s_per_gb():.2f} processor seconds a GB, plain TCP "
                          f"{series['tcp'].cpu_s_per_gb():.2f}")
 
@@ -47,7 +47,7 @@ def measure_small(context):
             pair.run()
         times = sorted(pair.run() * 1e6 for _ in range(20 if context.quick else SMALL_FETCHES))
         context.add(name, statistics.median(times), "µs", bar="gpu_8mib",
-                    note=f"median of {len(times)}; 90 % under {times[len(times) * 9 // 10]:.0f} µs; {pair.security}")
+                    note=f"median of {len(times)}; 90 % under {times[len(times) * 9 // 10]:.0f} µs; {pair.connections_text()}")
 
 
 def run(context):

@@ -98,7 +98,7 @@ def measure(context, others, connections, mib):
                 theirs = statistics.median(seconds[name])
                 context.add(names[name], own.rate(), "GB/s", bar="ahead", floor=(mib << 20) / theirs / 1e9, floor_name=name,
                             ratio=theirs / own.median_s(),
-                            note=f"{mib} MiB, {own.text()}; {ours.security}; plain TCP {floor.rate():.2f} GB/s; theirs: "
+                            note=f"{mib} MiB, {own.text()}; {ours.connections_text()}; plain TCP {floor.rate():.2f} GB/s; theirs: "
                                  f"{contenders[name].text()}", details=contenders[name].told)
 
 
