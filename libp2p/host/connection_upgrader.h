@@ -20,12 +20,12 @@ enum class ConnectionKind { kMuxed, kData };
 /// A connection that is up: whose it is, and its session or, of a data connection, its stream.
 struct UpgradedConnection {
   std::shared_ptr<MuxedConnection> session;
-  std::unique_ptr<Stream> data_stream = nullptr;
   multiformats::PeerId remote_peer;
   multiformats::Multiaddr local_address;
   multiformats::Multiaddr remote_address;
   bool is_dialler = false;
   bool muxer_by_handshake = false;
+  std::unique_ptr<Stream> data_stream = nullptr;
 
   ConnectionKind kind() const { return session ? ConnectionKind::kMuxed : ConnectionKind::kData; }
   /// Ends it at once, without a word to the other side.
