@@ -2,8 +2,8 @@
 #pragma once
 
 #include "libp2p/core/error.h"
-#include "libp2p/security/tls/openssl_peer.h"
-#include "libp2p/security/tls/test_certificate.h"
+#include "libp2p/security/tls/testing/openssl_peer.h"
+#include "libp2p/security/tls/testing/test_certificate.h"
 #include "libp2p/security/tls/tls_security.h"
 #include "libp2p/testing/memory_pipe.h"
 

@@ -1,4 +1,4 @@
-#include "libp2p/security/tls/openssl_peer.h"
+#include "libp2p/security/tls/testing/openssl_peer.h"
 
 #include <array>
 #include <cstdlib>
