@@ -100,7 +100,7 @@ bool RecordOpener::has_record() const {
 }
 
 base::MutableBytes RecordOpener::space_ahead() {
-  if (ahead_bytes_ > 0) return {};
+  if (ahead_bytes_ > 0 || !buffer_) return {};
   if (!ahead_) ahead_ = PooledBuffer::take();
   return {ahead_.data() + kRecordMaxBytes, PooledBuffer::kBytes - kRecordMaxBytes};
 }

@@ -37,8 +37,8 @@ class RecordOpener {
   void go_on() {
     if (leftover_.empty() && !has_record()) take_ahead();
   }
-  /// Where to put what is received while another thread is in read(); empty if there is no room. What stands there is
-  /// read after what is there already. REQUIRES: received_ahead() only once read() has returned.
+  /// Where to put what is received while another thread is in read(); empty if there is no room, or nothing to read.
+  /// What stands there is read after what is there already. REQUIRES: received_ahead() only once read() has returned.
   base::MutableBytes space_ahead();
   void received_ahead(std::size_t bytes) { ahead_bytes_ += bytes; }
 
