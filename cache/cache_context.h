@@ -3,9 +3,11 @@
 
 #include "base/clock.h"
 #include "base/task.h"
+#include "cache/core_types.h"
 #include "cache/counters.h"
 #include "cache/fetch_schedule.h"
 #include "cache/peer_estimates.h"
+#include "cache/prefill_rates.h"
 #include "exchange/log_once.h"
 #include "gpu/staging_pool.h"
 #include "multiformats/peer_id.h"
@@ -58,8 +60,8 @@ struct DirectPath {
   std::size_t step_bytes = kDirectStepBytes;
 };
 
-/// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers`, `estimates`
-/// and `counters`, which are thread-safe, and `executor`, to which anybody may post.
+/// Outlives all operations' use of it. Members are used on the node thread, but for `connector`, `workers`,
+/// `estimates`, `prefill` and `counters`, which are thread-safe, and `executor`, to which anybody may post.
 struct CacheContext {
   base::Executor executor;
   base::Clock* clock = nullptr;
@@ -74,7 +76,9 @@ struct CacheContext {
   std::shared_ptr<ExchangeLink> link = std::make_shared<ExchangeLink>();
   SuspectPeers suspects;
   PeerEstimates estimates;
+  PrefillRates prefill;
   FetchLimits fetch_limits;
+  FetchPolicy fetch_policy = FetchPolicy::kAuto;
   /// A peer has answered after its match was decided.
   std::function<void(const ShardMatch&)> on_late_answer;
   LogOnce logged;

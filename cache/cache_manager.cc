@@ -8,6 +8,13 @@
 
 namespace kvp2p {
 
+namespace {
+
+/// Peers and paths of which the statistics tell, those that brought most.
+constexpr std::size_t kStatsPeersMax = 16;
+
+}  // namespace
+
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
                            std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
                            DirectPath direct)
@@ -20,6 +27,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   context_.index = &index;
   context_.direct = direct;
   context_.fetch_limits = config.fetch_limits;
+  context_.fetch_policy = config.fetch_policy;
   LocalBlockSet::Parts parts;
   parts.executor = executor;
   parts.clock = &clock;
@@ -229,7 +237,10 @@ base::Result<TransferId> CacheManager::get(GetRequest request) {
   };
   auto state = std::make_shared<TransferState>(id, plan->region, plan->slots.size(), plan->format.shard.layers(),
                                                completions_, on_ended);
-  state->update_report([&](TransferReport& report) { report.match = match->time_to_decide(); });
+  state->update_report([&](TransferReport& report) {
+    report.match = match->time_to_decide();
+    report.decision = match->status().decision;
+  });
   transfer_states_.insert(id, state);
   ++context_.counters.transfers;
   post([this, match_id = request.match, shard = request.shard, plan, state] {
@@ -362,6 +373,11 @@ CoreStats CacheManager::stats() const {
       {"blocks_asked", c.blocks_asked},
       {"blocks_matched_local", c.blocks_matched_local},
       {"blocks_matched_peer", c.blocks_matched_peer},
+      {"decided_fetch", c.decided_fetch},
+      {"decided_fetch_part", c.decided_fetch_part},
+      {"decided_recompute", c.decided_recompute},
+      {"decided_unmeasured", c.decided_unmeasured},
+      {"blocks_left_to_recompute", c.blocks_left_to_recompute},
       {"transfers", c.transfers},
       {"transfers_short", c.transfers_short},
       {"bytes_from_peers", c.bytes_from_peers},
@@ -391,6 +407,10 @@ CoreStats CacheManager::stats() const {
       {"store_blocks_evicted", store.evicted_blocks},
       {"store_reservations_refused", store.refused_reservations},
   };
+  for (const PeerEstimates::Total& total : context_.estimates.totals(kStatsPeersMax)) {
+    const std::string path = total.path == PeerPath::kDirect ? "bytes_direct_from_" : "bytes_network_from_";
+    stats.counters.emplace_back(path + total.peer.to_text(), total.bytes);
+  }
   return stats;
 }
 

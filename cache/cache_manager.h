@@ -38,6 +38,7 @@ struct CacheConfig {
   /// 0: by the number of cores.
   unsigned workers = 0;
   FetchLimits fetch_limits = {};
+  FetchPolicy fetch_policy = FetchPolicy::kAuto;
 };
 
 /// The calls of KvCore (provider/kv_core.h says what they promise): thread-safe. The others: node thread.
@@ -66,6 +67,10 @@ class CacheManager {
   void unregister_region(RegionId region);
   Fingerprint register_model(const ModelSpec& spec);
 
+  void report_prefill(const Fingerprint& model, std::size_t tokens, std::size_t context, base::Duration time) {
+    context_.prefill.report(model, tokens, context, time);
+  }
+
   MatchId match(MatchRequest request);
   std::shared_ptr<MatchState> find(MatchId id) const { return match_states_.find(id); }
   base::Result<TransferId> get(GetRequest request);
@@ -81,6 +86,8 @@ class CacheManager {
   void release(PutId id);
   void release(OfferId id);
 
+  /// How fast peers are taken to be. Thread-safe.
+  PeerEstimates& peer_estimates() { return context_.estimates; }
   CompletionQueue& completions() { return *completions_; }
   GpuConnector& connector() { return *context_.connector; }
   CoreStats stats() const;

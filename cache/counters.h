@@ -10,6 +10,9 @@ namespace kvp2p {
 struct CacheCounters {
   std::atomic<std::uint64_t> matches{0}, matches_joined{0};
   std::atomic<std::uint64_t> blocks_asked{0}, blocks_matched_local{0}, blocks_matched_peer{0};
+  // What matches with blocks at peers decided, and blocks that were left to be computed again.
+  std::atomic<std::uint64_t> decided_fetch{0}, decided_fetch_part{0}, decided_recompute{0}, decided_unmeasured{0};
+  std::atomic<std::uint64_t> blocks_left_to_recompute{0};
   std::atomic<std::uint64_t> transfers{0}, transfers_short{0};
   std::atomic<std::uint64_t> bytes_from_peers{0}, bytes_from_local{0};
   std::atomic<std::uint64_t> frames_corrupt{0}, blocks_failed{0}, fetches_retried{0};

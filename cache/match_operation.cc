@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cache/direct_source.h"
 #include "cache/local_block_set.h"
+#include "direct/direct_client.h"
 #include "exchange/exchange.h"
 #include "exchange/exchange_error.h"
 #include "exchange/log_once.h"
@@ -27,6 +28,7 @@ MatchOperation::MatchOperation(CacheContext& context, std::shared_ptr<MatchState
     : context_(context), state_(std::move(state)) {}
 
 void MatchOperation::start() {
+  started_ = context_.clock->now();
   context_.counters.blocks_asked += state_->request().keys.size();
   look_here();
   const std::size_t here = local_end();
@@ -198,6 +200,8 @@ void MatchOperation::review() {
                                 [&](const Question& question) { return worth_waiting(question, found); });
   if (wait) {
     schedule_review();
+  } else if (may_be_advised_better(found)) {
+    return;
   } else {
     decide();
   }
@@ -252,11 +256,90 @@ void MatchOperation::decide() {
     ++(status.sources[i] == Source::kLocal ? context_.counters.blocks_matched_local
                                            : context_.counters.blocks_matched_peer);
   }
+  advise(status);
   std::weak_ptr<MatchOperation> weak = weak_from_this();
   life_ = context_.clock->call_at(context_.clock->now() + kMatchLife, [weak] {
     if (auto self = weak.lock()) self->stop();
   });
   state_->decide(std::move(status));
+}
+
+FetchQuestion MatchOperation::question_about(const ShardMatch& shard, std::size_t blocks) const {
+  FetchQuestion question;
+  question.block_bytes = shard.format.block_bytes();
+  question.prefill = context_.prefill.get(state_->request().fingerprint);
+  // Each peer twice: over the network, and in place.
+  for (const auto& answer : shard.answers) {
+    for (const PeerPath path : {PeerPath::kNetwork, PeerPath::kDirect}) {
+      question.sources.push_back(context_.estimates.get(answer->lease->peer(), path, context_.clock->now()));
+    }
+  }
+  question.holders.resize(blocks);
+  for (std::size_t block = 0; block < blocks; ++block) {
+    if (shard.sources[block] <= kLocalSource) continue;
+    for (std::size_t i = 0; i < shard.answers.size(); ++i) {
+      const PeerAnswer& answer = *shard.answers[i];
+      if (!answer.holding.has(block)) continue;
+      const auto& place = answer.blocks[block - answer.holding.first].place;
+      const bool in_place = place && context_.direct.client != nullptr &&
+                            context_.direct.client->find(answer.lease->peer(), place->region) != nullptr;
+      question.holders[block].push_back(2 * i + (in_place ? 1 : 0));
+    }
+  }
+  return question;
+}
+
+FetchDecision MatchOperation::least_decision(std::size_t blocks) const {
+  FetchDecision least;
+  for (const auto& shard : shards_) {
+    FetchDecision decision = decide_fetch(question_about(*shard, blocks), context_.fetch_policy);
+    if (least.text.empty() || decision.blocks < least.blocks) least = std::move(decision);
+  }
+  return least;
+}
+
+bool MatchOperation::may_be_advised_better(std::size_t found) {
+  const base::TimePoint now = context_.clock->now();
+  const bool outstanding = std::any_of(questions_.begin(), questions_.end(), [&](const Question& question) {
+    return !question.answered && question.promised_end > 0 && now < question.patience_end;
+  });
+  if (found == 0 || !outstanding) return false;
+  const FetchDecision decision = least_decision(found);
+  const base::TimePoint computed = started_ + decision.compute_time;
+  if (decision.blocks >= found || now >= computed) return false;
+  std::weak_ptr<MatchOperation> weak = weak_from_this();
+  next_review_ = context_.clock->call_at(computed, [weak] {
+    if (auto self = weak.lock()) self->review();
+  });
+  return true;
+}
+
+void MatchOperation::advise(MatchStatus& status) {
+  status.worth_fetching = status.blocks;
+  if (status.blocks == 0) return;
+  const FetchDecision least = least_decision(status.blocks);
+  status.worth_fetching = least.blocks;
+  status.decision = least.text;
+  context_.counters.blocks_left_to_recompute += status.blocks - least.blocks;
+  using Kind = FetchDecision::Kind;
+  switch (least.kind) {
+    case Kind::kNothingToFetch:
+      break;
+    case Kind::kAsConfigured:
+    case Kind::kFetch:
+      ++context_.counters.decided_fetch;
+      break;
+    case Kind::kFetchPart:
+      ++context_.counters.decided_fetch_part;
+      break;
+    case Kind::kRecompute:
+      ++context_.counters.decided_recompute;
+      break;
+    case Kind::kUnmeasured:
+      ++context_.counters.decided_unmeasured;
+      break;
+  }
+  if (least.blocks < status.blocks) LOG_INFO("{}", least.text);
 }
 
 }  // namespace kvp2p

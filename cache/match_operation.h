@@ -1,6 +1,7 @@
 // Finds who has a prompt's blocks: this node first, then peers.
 #pragma once
 
+#include "cache/fetch_decision.h"
 #include "cache/match_state.h"
 #include "cache/shard_match.h"
 
@@ -56,6 +57,13 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   bool worth_waiting(const Question& question, std::size_t found) const;
   void schedule_review();
   void decide();
+  /// How many of the blocks found are worth fetching, and why.
+  void advise(MatchStatus& status);
+  FetchDecision least_decision(std::size_t blocks) const;
+  /// Whether so much is to be computed of what was found that a peer which has yet to answer may change that. Looks
+  /// again when computing would be done.
+  bool may_be_advised_better(std::size_t found);
+  FetchQuestion question_about(const ShardMatch& shard, std::size_t blocks) const;
 
   CacheContext& context_;
   const std::shared_ptr<MatchState> state_;
@@ -63,6 +71,7 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   std::vector<std::shared_ptr<ShardMatch>> shards_;
   std::vector<Question> questions_;
   std::string reason_;
+  base::TimePoint started_{};
   bool decided_ = false;
   std::unique_ptr<base::Timer> deadline_;
   std::unique_ptr<base::Timer> next_review_;

@@ -204,5 +204,47 @@ TEST_F(MatchOperationTest, StoppingDecidesWhatIsPending) {
   exchange_->answer_silent();
 }
 
+class AdvisedMatchTest : public MatchOperationTest {
+ protected:
+  void measured(const multiformats::PeerId& peer, std::size_t bytes_per_second) {
+    for (int i = 0; i < 3; ++i) {
+      manager_->peer_estimates().add(peer, PeerPath::kNetwork, bytes_per_second, 0s, 1s, clock_.now());
+    }
+  }
+};
+
+TEST_F(AdvisedMatchTest, FasterPeerThatHasYetToAnswerIsWaitedForBeforeAllIsComputed) {
+  const auto slow = add_peer(0, kBlocks);
+  const auto fast = add_peer(0, kBlocks);
+  exchange_->scripts[fast].silent = true;
+  measured(slow, 1000);
+  measured(fast, 1'000'000'000);
+  manager_->report_prefill(fingerprint_, 1000, 0, 1s);
+  const MatchId match = manager_->match(request());
+  settle();
+  EXPECT_TRUE(status_of(match).pending);
+  exchange_->answer_silent();
+  settle();
+  EXPECT_FALSE(status_of(match).pending);
+  EXPECT_EQ(status_of(match).worth_fetching, kBlocks) << status_of(match).decision;
+}
+
+TEST_F(AdvisedMatchTest, NobodyIsWaitedForLongerThanComputingTakes) {
+  const auto slow = add_peer(0, kBlocks);
+  const auto fast = add_peer(0, kBlocks);
+  exchange_->scripts[fast].silent = true;
+  measured(slow, 1000);
+  measured(fast, 1'000'000'000);
+  manager_->report_prefill(fingerprint_, 1000, 0, 1s);
+  const MatchId match = manager_->match(request());
+  settle();
+  advance(kBlocks * kBlockTokens * 1ms);
+  EXPECT_FALSE(status_of(match).pending);
+  EXPECT_EQ(status_of(match).blocks, kBlocks);
+  EXPECT_EQ(status_of(match).worth_fetching, 0u);
+  EXPECT_EQ(status_of(match).decision.rfind("recompute: 192 tokens in 192 ms at 1,000 tokens/s", 0), 0u)
+      << status_of(match).decision;
+}
+
 }  // namespace
 }  // namespace kvp2p

@@ -76,9 +76,15 @@ base::Result<Sequence> Engine::prefill(std::vector<Token> prompt) {
   sequence.cache_ = open_cache(sequence);
   // Each pass that fails leaves fewer tokens to hope for (PrefixCache), so this ends.
   for (auto passed = Backend::Passed::kStopped; passed == Backend::Passed::kStopped;) {
+    const auto pass_begin = steady_clock::now();
+    const base::Duration waited_before = sequence.cache_.waited();
     auto pass = run_pass(sequence);
     if (!pass) return pass.error();
     passed = *pass;
+    if (provider_ == nullptr || passed == Backend::Passed::kStopped) continue;
+    const std::size_t fetched = sequence.report_.fetched_tokens;
+    provider_->report_prefill(sequence.tokens_.size() - fetched, fetched,
+                              steady_clock::now() - pass_begin - (sequence.cache_.waited() - waited_before));
   }
   PrefillReport& report = sequence.report_;
   report.prompt_tokens = sequence.tokens_.size();

@@ -61,6 +61,20 @@ void expect_same(const Outcome& got, const Outcome& expected) {
   EXPECT_EQ(got.kv_digest, expected.kv_digest);
 }
 
+TEST(Engine, TellsTheCacheHowLongItsPrefillTook) {
+  FakeStore store;
+  FakeProvider producer(store), consumer(store);
+  run(&producer, prompt(200));
+  ASSERT_EQ(producer.reports.size(), 1u);
+  EXPECT_EQ(producer.reports[0].tokens, 200u);
+  EXPECT_EQ(producer.reports[0].context, 0u);
+  EXPECT_GT(producer.reports[0].time, base::Duration::zero());
+  run(&consumer, prompt(200));
+  ASSERT_EQ(consumer.reports.size(), 1u);
+  EXPECT_EQ(consumer.reports[0].tokens, 8u);
+  EXPECT_EQ(consumer.reports[0].context, 192u);
+}
+
 TEST(Engine, WithoutACacheAllIsComputed) {
   const Outcome out = run(nullptr, prompt(200));
   EXPECT_EQ(out.report.prompt_tokens, 200u);

@@ -34,6 +34,11 @@ base::Result<MatchStatus> EmbeddedCore::wait_match(MatchId match, base::TimePoin
   return ask<MatchStatus>(manager_.find(match), [&](const MatchState& state) { return state.wait(deadline); });
 }
 
+void EmbeddedCore::report_prefill(const Fingerprint& model, std::size_t tokens, std::size_t context,
+                                  base::Duration time) {
+  manager_.report_prefill(model, tokens, context, time);
+}
+
 // Get
 
 base::Result<TransferId> EmbeddedCore::get(GetRequest request) { return manager_.get(std::move(request)); }

@@ -24,6 +24,8 @@ class EmbeddedCore final : public KvCore {
   base::Result<MatchStatus> match_status(MatchId match) override;
   base::Result<MatchStatus> wait_match(MatchId match, base::TimePoint deadline) override;
 
+  void report_prefill(const Fingerprint& model, std::size_t tokens, std::size_t context, base::Duration time) override;
+
   base::Result<TransferId> get(GetRequest request) override;
   base::Result<TransferStatus> transfer_status(TransferId transfer) override;
   base::Result<bool> layer_ready(TransferId transfer, std::uint32_t layer) override;

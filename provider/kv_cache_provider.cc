@@ -78,6 +78,10 @@ class Provider final : public KVCacheProvider {
     prefetched_.pop_front();
   }
 
+  void report_prefill(std::size_t tokens, std::size_t context, base::Duration time) override {
+    if (const auto engine = registered()) core_.report_prefill(engine->fingerprint, tokens, context, time);
+  }
+
   CoreStats stats() const override { return core_.stats(); }
 
  private:

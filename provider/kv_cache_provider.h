@@ -72,6 +72,10 @@ class KVCacheProvider {
   /// Starts the look-up early (and keeps its leases), so that begin() for the same tokens joins it.
   virtual void prefetch(const std::vector<TokenId>& tokens, base::TimePoint deadline) = 0;
 
+  /// What the prefill of `tokens` tokens took that have `context` tokens before them, waiting for the cache left out.
+  /// An engine that reports it is given only what is there sooner by fetching than by computing.
+  virtual void report_prefill(std::size_t tokens, std::size_t context, base::Duration time) = 0;
+
   virtual CoreStats stats() const = 0;
 };
 

@@ -46,6 +46,11 @@ class KvCore {
   virtual base::Result<MatchStatus> match_status(MatchId match) = 0;
   virtual base::Result<MatchStatus> wait_match(MatchId match, base::TimePoint deadline) = 0;
 
+  /// What a prompt's prefill took: `tokens` tokens after `context` others, waiting for KV left out. From this the core
+  /// tells what is worth fetching (MatchStatus::worth_fetching); until something was reported, everything is.
+  virtual void report_prefill(const Fingerprint& model, std::size_t tokens, std::size_t context,
+                              base::Duration time) = 0;
+
   // Get --------------------------------------------------------------------------------------------------------------
 
   /// Delivers blocks of a decided match. The match may be released afterwards.

@@ -48,8 +48,9 @@ void KVRequestImpl::decide(base::TimePoint deadline) {
   } else if (status->pending) {
     reason_ = "the look-up was not decided before the deadline";
   } else {
-    reason_ = status->reason;
-    if (status->blocks > 0) start_transfer(match, status->blocks, deadline);
+    decision_ = status->decision;
+    reason_ = status->worth_fetching < status->blocks ? status->decision : status->reason;
+    if (status->worth_fetching > 0) start_transfer(match, status->worth_fetching, deadline);
   }
   core_.release(match);
 }
@@ -167,6 +168,7 @@ TransferReport KVRequestImpl::transfer_report() const {
     if (auto known = core_.transfer_report(transfer_)) report = *known;
   }
   report.match = match_time_;
+  report.decision = decision_;
   return report;
 }
 

@@ -57,6 +57,7 @@ class KVRequestImpl final : public KVRequest {
   /// Blocks that the engine was told it has.
   std::size_t promised_ = 0;
   std::string reason_;
+  std::string decision_;
   /// Tokens stored, by layer, in the current pass.
   std::vector<std::size_t> stored_tokens_;
   std::size_t blocks_put_ = 0;

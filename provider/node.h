@@ -62,6 +62,8 @@ struct NodeConfig {
   /// What the provider's blocks are coded with, stored, announced, asked for and sent (docs/codecs.md). Anything but
   /// kNone loses precision, and is another identity: nodes share blocks with nodes that code alike, and with no others.
   Codec codec = Codec::kNone;
+  /// Whether what peers have is fetched where computing it again is expected to be quicker.
+  FetchPolicy fetch_policy = FetchPolicy::kAuto;
   /// Peers of this host and user read offered blocks in place, and this node theirs.
   bool direct = true;
   /// What secures connections, in the order in which it is proposed; empty: libp2p::default_securities().

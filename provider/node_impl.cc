@@ -100,6 +100,7 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   index_ = std::make_unique<BlockIndex>();
   CacheConfig cache;
   cache.store_bytes_max = config.store_bytes_max;
+  cache.fetch_policy = config.fetch_policy;
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
                                             DirectPath{direct_server_.get(), direct_client_.get()});
   return {};

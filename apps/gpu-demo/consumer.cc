@@ -28,6 +28,7 @@ void fill_prefill(ConsumerResult& result, const engine::PrefillReport& prefill, 
   result.direct_ms = milliseconds_of(transfer.direct);
   result.bytes_direct = transfer.bytes_direct;
   result.path = transfer.path;
+  result.decision = transfer.decision;
   result.total_ms = milliseconds_of(transfer.match + transfer.total);
 }
 
@@ -66,6 +67,7 @@ std::string sentence_of(const ConsumerResult& result, bool gpu_memory) {
                      "), computed " + std::to_string(result.computed_tokens);
   if (result.restarts > 0) text += ", started again " + std::to_string(result.restarts) + " times";
   if (!result.reason.empty()) text += "\n  " + result.reason;
+  if (!result.decision.empty()) text += "\n  decision: " + result.decision;
   if (!result.path.empty()) text += "\n  path: " + result.path;
   text += "\n\n" + format_stages(consumer_rows(result, gpu_memory));
   if (!result.text.empty()) text += "\ngenerated: " + result.text;

@@ -52,6 +52,7 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
       "--log-level=" + (options.log_level == "info" ? std::string("warn") : options.log_level),
   };
   if (options.gpu) arguments.push_back("--gpu=" + std::to_string(*options.gpu));
+  arguments.push_back("--fetch=" + options.fetch);
   if (!options.direct) arguments.push_back("--no-direct");
   if (!options.peer_access) arguments.push_back("--no-peer-access");
   if (options.codec != "none") arguments.push_back("--codec=" + options.codec);
@@ -83,7 +84,7 @@ std::optional<double> milliseconds_from(const json& counters, const char* nanose
   return counters[nanoseconds].get<double>() / 1e6;
 }
 
-void print_table(const json& listening, const json& published, const json& producer_stats,
+void print_table(const Options& options, const json& listening, const json& published, const json& producer_stats,
                  const ConsumerResult& result) {
   const std::size_t bytes = result.bytes_fetched;
   const std::size_t staged = bytes - std::min(bytes, result.bytes_direct);
@@ -92,6 +93,11 @@ void print_table(const json& listening, const json& published, const json& produ
   std::printf("engine: %s\n", listening.value("engine", "").c_str());
   std::printf("prompt: %zu tokens; the consumer fetched %zu and computed %zu\n", result.prompt_tokens,
               result.fetched_tokens, result.computed_tokens);
+  const char* const why = options.fetch == "always"
+                              ? " (--fetch=always, so that a fetch is shown; with --fetch=auto the "
+                                "node computes what it expects to have sooner that way)"
+                              : "";
+  if (!result.decision.empty()) std::printf("decision: %s%s\n", result.decision.c_str(), why);
   std::printf("path: %s\n\n", result.path.empty() ? "nothing was fetched" : result.path.c_str());
   std::fputs(format_stages(
                  {{"GPU -> pinned (D2H)", published.value("gather_ms", 0.0), published.value("bytes", std::size_t{0})},
@@ -158,7 +164,7 @@ int run_demo(const Options& options, StopSignal& stop) {
   producer->stop();
   stop.on_signal({});
   if (!options.json)
-    print_table(*listening, *published, stats.value_or(json::object()), consumer_result_from_json(*result));
+    print_table(options, *listening, *published, stats.value_or(json::object()), consumer_result_from_json(*result));
   return exit_code;
 }
 

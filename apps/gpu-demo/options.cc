@@ -127,6 +127,12 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_flag("!--no-peer-access", options.peer_access,
                "do not read other GPUs' memory over NVLink or PCIe: fetch by way of the host")
       ->group(more);
+  app.add_option("--fetch", options.fetch,
+                 "always: fetch what a peer has, though computing it here may be quicker, as it is with a small model; "
+                 "auto: fetch what is expected to be there sooner, or was never measured")
+      ->check(CLI::IsMember({"always", "auto"}))
+      ->capture_default_str()
+      ->group(more);
   app.add_flag("--no-mdns", options.no_mdns, "neither announce nor look for nodes on the local network")->group(more);
   app.add_option("--listen-ip", options.listen_ip, "listen on this address only; default: all, IPv4 and IPv6")
       ->group(more);

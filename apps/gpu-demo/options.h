@@ -24,6 +24,7 @@ struct Options {
   std::string codec = "none";     // what shared blocks are coded with: none, fp8, int8, int4
   bool direct = true;             // same-host peers read in place
   bool peer_access = true;        // one GPU reads another's memory
+  std::string fetch = "always";   // always, auto: see FetchPolicy
   std::string external_ip;
   std::string cluster_key;
   bool open = false;

@@ -14,6 +14,7 @@ nlohmann::json to_json(const ConsumerResult& r) {
           {"bytes_fetched", r.bytes_fetched},
           {"bytes_direct", r.bytes_direct},
           {"path", r.path},
+          {"decision", r.decision},
           {"match_ms", r.match_ms},
           {"network_ms", r.network_ms},
           {"deserialise_ms", r.deserialise_ms},
@@ -42,6 +43,7 @@ ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
   r.bytes_fetched = json.at("bytes_fetched");
   r.bytes_direct = json.at("bytes_direct");
   r.path = json.at("path");
+  r.decision = json.at("decision");
   r.match_ms = json.at("match_ms");
   r.network_ms = json.at("network_ms");
   r.deserialise_ms = json.at("deserialise_ms");

@@ -28,6 +28,8 @@ struct ConsumerResult {
   std::size_t bytes_direct = 0;
   /// How they came, with the reason where it was not the direct path: TransferReport::path.
   std::string path;
+  /// Whether to fetch or to compute, and why: TransferReport::decision.
+  std::string decision;
 
   double match_ms = 0;
   double network_ms = 0;

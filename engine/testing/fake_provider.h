@@ -38,7 +38,17 @@ class FakeProvider final : public KVCacheProvider {
                                                  std::vector<Extras> extras = {}) override;
   std::size_t lookup(const std::vector<TokenId>& tokens, base::TimePoint deadline) override;
   void prefetch(const std::vector<TokenId>&, base::TimePoint) override {}
+  void report_prefill(std::size_t tokens, std::size_t context, base::Duration time) override {
+    reports.push_back({tokens, context, time});
+  }
   CoreStats stats() const override { return {}; }
+
+  struct PrefillTime {
+    std::size_t tokens = 0;
+    std::size_t context = 0;
+    base::Duration time{};
+  };
+  std::vector<PrefillTime> reports;
 
   // For its requests.
   std::size_t blocks_found(const std::vector<TokenId>& tokens) const;
