@@ -50,7 +50,7 @@ void StallWatch::look() {
   if (now - last_frame_ < kStallNoticed) return look_at(last_frame_ + kStallNoticed);
   is_stalled_ = true;
   if (++stalls_ > kStallsLoggedMax) return;
-  LOG_WARN("peer {}: nothing has come for {:.1f} s; {}", peer_.short_text(), seconds(now - last_frame_),
+  LOG_WARN("peer {}: no frame has come for {:.1f} s; {}", peer_.short_text(), seconds(now - last_frame_),
            fetches_ == 1 ? "a fetch waits" : "fetches wait");
 }
 

@@ -79,7 +79,7 @@ class TwoNodes(unittest.TestCase):
         self.assertIn("outage_begins", outcome.link_events)
         self.assertIn("outage_ends", outcome.link_events)
         self.assertGreater(outcome.link_stats["left_to_right"]["outage"], 0)
-        self.assert_log(outcome, "nothing has come for")
+        self.assert_log(outcome, "no frame has come for")
         self.assert_log(outcome, "data comes again")
 
 
