@@ -56,7 +56,10 @@ export async function createHost ({ key, muxer, security, useMdns }) {
       reconnectRetries: 0,
       // bench_connect makes more than the 5 connections a second of one host that are let in otherwise.
       inboundConnectionThreshold: Infinity,
-      maxIncomingPendingConnections: 1000
+      maxIncomingPendingConnections: 1000,
+      // Hundreds of streams at once on a busy machine take longer than the 10 s that each has otherwise.
+      inboundStreamProtocolNegotiationTimeout: 60_000,
+      outboundStreamProtocolNegotiationTimeout: 60_000
     },
     // Loopback addresses are dialled, as ever in these tests.
     connectionGater: { denyDialMultiaddr: () => false }
