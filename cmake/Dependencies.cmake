@@ -15,6 +15,13 @@ find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
 # X25519 and Ed25519: a handshake takes half the time that it takes with OpenSSL 3.0.
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+# AES-GCM, several times as fast as OpenSSL 3.0's. Debian has it for amd64; elsewhere OpenSSL does it all.
+find_path(IPSEC_MB_INCLUDE_DIR intel-ipsec-mb.h)
+find_library(IPSEC_MB_LIBRARY IPSec_MB)
+set(KVP2P_IPSEC_MB)
+if(IPSEC_MB_INCLUDE_DIR AND IPSEC_MB_LIBRARY)
+  set(KVP2P_IPSEC_MB "${IPSEC_MB_LIBRARY}")
+endif()
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)

@@ -12,6 +12,8 @@ packages=(
   iproute2 openssl procps python3 python3-venv
 )
 
+[ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages+=(libipsec-mb-dev)
+
 . scripts/as_root.sh
 
 missing=()

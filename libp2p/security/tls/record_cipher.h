@@ -2,32 +2,29 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "libp2p/security/tls/aead.h"
 #include "libp2p/security/tls/traffic_secret.h"
 
-#include <array>
 #include <memory>
 #include <optional>
 #include <span>
-
-struct evp_cipher_ctx_st;
 
 namespace libp2p::tls {
 
 enum class ContentType : std::uint8_t { kChangeCipherSpec = 20, kAlert = 21, kHandshake = 22, kApplicationData = 23 };
 
 inline constexpr std::size_t kRecordHeaderBytes = 5;
-inline constexpr std::size_t kTagBytes = 16;
 /// Bound on the content of a record.
 inline constexpr std::size_t kContentMaxBytes = 16 * 1024;
 /// Header, type and tag.
 inline constexpr std::size_t kRecordOverheadBytes = kRecordHeaderBytes + 1 + kTagBytes;
 inline constexpr std::size_t kRecordMaxBytes = kContentMaxBytes + kRecordOverheadBytes;
 
-/// One direction's key, IV and sequence number, for either sealing or opening. Holds one OpenSSL context for its whole
-/// life. Moved, not copied; used by one thread at a time.
+/// One direction's key, IV and sequence number, for either sealing or opening. Moved, not copied; used by one thread at
+/// a time.
 class RecordCipher {
  public:
-  enum class Use { kSeal, kOpen };
+  using Use = Aead::Use;
 
   RecordCipher(Use use, const TrafficSecret& secret);
 
@@ -47,17 +44,14 @@ class RecordCipher {
   std::uint64_t records() const { return sequence_; }
 
  private:
-  struct ContextDeleter {
-    void operator()(evp_cipher_ctx_st* context) const;
-  };
   void set_key();
   /// Takes the next nonce, and gives the cipher the record's header to authenticate.
   void begin(const std::uint8_t* header);
 
   Use use_;
   TrafficSecret secret_;
-  std::unique_ptr<evp_cipher_ctx_st, ContextDeleter> context_;
-  std::array<std::uint8_t, kIvBytes> iv_{};
+  std::unique_ptr<Aead> aead_;
+  Nonce iv_{};
   std::uint64_t sequence_ = 0;
 };
 
