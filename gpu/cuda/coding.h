@@ -148,7 +148,8 @@ KVC_BOTH Few<T, kCount> decode_piece(const Few<std::uint8_t, CodecOf<kCodec>::pa
       const unsigned nibble = static_cast<unsigned>(packed.values[i / 2]) >> (i % 2 * 4);
       x = static_cast<float>(static_cast<std::int8_t>(static_cast<std::uint8_t>(nibble << 4)) / 16);
     }
-    from_f32(x * scale, out.values[i]);
+    // Multiplied, a NaN would change its bits on a GPU and not on a processor.
+    from_f32(coding::is_sound_scale(scale_bits) ? x * scale : scale, out.values[i]);
   }
   return out;
 }
