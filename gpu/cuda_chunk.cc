@@ -10,10 +10,10 @@ namespace {
 
 std::size_t chunk_bytes_max(unsigned number, CudaRoute route) {
   // A thread copies 10 GB/s: small chunks let it and the kernels work side by side.
-  if (route == CudaRoute::kBounce) return kCudaSlotBytes / 8;
-  if (number == 0) return kCudaSlotBytes / 8;
-  if (number == 1) return kCudaSlotBytes * 3 / 8;
-  return kCudaSlotBytes;
+  if (route == CudaRoute::kBounce) return kCudaBounceSlotBytes / 8;
+  if (number == 0) return kCudaDeviceSlotBytes / 8;
+  if (number == 1) return kCudaDeviceSlotBytes * 3 / 8;
+  return kCudaDeviceSlotBytes;
 }
 
 void append_run(std::vector<HostRun>& runs, std::uint8_t* host, std::size_t offset, std::size_t bytes) {

@@ -2,20 +2,23 @@
 
 namespace kvp2p {
 
-base::Result<std::unique_ptr<CudaChunkRing>> CudaChunkRing::create(int device, Place place, std::size_t slots) {
+base::Result<std::unique_ptr<CudaChunkRing>> CudaChunkRing::create(int device, Place place) {
+  const bool on_device = place == Place::kDevice;
+  const std::size_t slots = on_device ? kCudaDeviceSlots : kCudaBounceSlots;
+  const std::size_t slot_bytes = on_device ? kCudaDeviceSlotBytes : kCudaBounceSlotBytes;
   std::unique_ptr<CudaChunkRing> ring(new CudaChunkRing);
   ring->device_ = device;
   ring->place_ = place;
   void* memory = nullptr;
-  const kvc_status status = place == Place::kDevice ? kvc_device_alloc(device, slots * kCudaSlotBytes, &memory)
-                                                    : kvc_pinned_alloc(slots * kCudaSlotBytes, &memory);
+  const kvc_status status =
+      on_device ? kvc_device_alloc(device, slots * slot_bytes, &memory) : kvc_pinned_alloc(slots * slot_bytes, &memory);
   if (status != KVC_OK) return cuda_error(status, "allocate staging memory");
   ring->memory_ = static_cast<std::uint8_t*>(memory);
   ring->slots_.resize(slots);
   for (std::size_t i = 0; i < slots; ++i) {
     auto event = make_cuda_event(device);
     if (!event) return event.error();
-    ring->slots_[i] = {ring->memory_ + i * kCudaSlotBytes, std::move(*event)};
+    ring->slots_[i] = {ring->memory_ + i * slot_bytes, slot_bytes, std::move(*event)};
   }
   for (Slot& slot : ring->slots_) ring->free_.push_back(&slot);
   return ring;

@@ -10,12 +10,14 @@
 
 namespace kvp2p {
 
-/// A slot holds any layer slice (kSliceBytesMax). At 55 GB/s one takes 150 µs, so that the copy engine's pause of a
-/// microsecond or two between chunks is a percent.
-inline constexpr std::size_t kCudaSlotBytes = 8u << 20;
-/// Of device memory, each direction: 64 MiB a connector and direction.
-inline constexpr std::size_t kCudaDeviceSlots = 8;
+/// Slots hold any layer slice (kSliceBytesMax).
+///
+/// Of device memory, 64 MiB a connector and direction. At 55 GB/s one takes 300 µs, so that the copy engine's pause of
+/// some microseconds between chunks is a percent or two.
+inline constexpr std::size_t kCudaDeviceSlotBytes = 16u << 20;
+inline constexpr std::size_t kCudaDeviceSlots = 4;
 /// Of pinned host memory that pageable memory is copied through, both directions together: 32 MiB.
+inline constexpr std::size_t kCudaBounceSlotBytes = 8u << 20;
 inline constexpr std::size_t kCudaBounceSlots = 4;
 
 /// Slots of one allocation. Thread-safe. None free is back-pressure: ask again once a copy has ended.
@@ -23,12 +25,13 @@ class CudaChunkRing {
  public:
   struct Slot {
     std::uint8_t* memory = nullptr;
+    std::size_t bytes = 0;
     /// Filled: the second of the chunk's two steps may begin.
     CudaEvent filled;
   };
 
   enum class Place { kDevice, kPinnedHost };
-  static base::Result<std::unique_ptr<CudaChunkRing>> create(int device, Place place, std::size_t slots);
+  static base::Result<std::unique_ptr<CudaChunkRing>> create(int device, Place place);
   /// REQUIRES: every slot has been given back.
   ~CudaChunkRing();
 

@@ -30,14 +30,14 @@ TEST(CudaChunkTest, LargePinnedCopyGoesThroughTheRingInGrowingChunks) {
     ASSERT_EQ(chunk.runs.size(), 1u) << "sorted by address they are one run";
     EXPECT_EQ(chunk.runs[0].host, memory.get() + next * 32768);
     EXPECT_EQ(chunk.runs[0].bytes, chunk.slices.size() * 32768);
-    EXPECT_LE(chunk.runs[0].bytes, kCudaSlotBytes);
+    EXPECT_LE(chunk.runs[0].bytes, kCudaDeviceSlotBytes);
     for (std::size_t i = 0; i < chunk.slices.size(); ++i) EXPECT_EQ(chunk.slices[i].slot, next + i);
     counts.push_back(chunk.slices.size());
     next = chunk.end;
   }
-  EXPECT_EQ(counts[0], 32u);
-  EXPECT_EQ(counts[1], 96u);
-  EXPECT_EQ(counts[2], 256u);
+  EXPECT_EQ(counts[0], 64u);
+  EXPECT_EQ(counts[1], 192u);
+  EXPECT_EQ(counts[2], 512u);
 }
 
 TEST(CudaChunkTest, LittleAndScatteredCopiesGoByTheKernel) {

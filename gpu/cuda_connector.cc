@@ -228,11 +228,11 @@ base::Result<std::unique_ptr<GpuConnector>> make_cuda_connector(int device, std:
   }
   auto services = std::make_shared<CudaServices>(device);
   using Place = CudaChunkRing::Place;
-  auto down = CudaChunkRing::create(device, Place::kDevice, kCudaDeviceSlots);
+  auto down = CudaChunkRing::create(device, Place::kDevice);
   if (!down) return down.error();
-  auto up = CudaChunkRing::create(device, Place::kDevice, kCudaDeviceSlots);
+  auto up = CudaChunkRing::create(device, Place::kDevice);
   if (!up) return up.error();
-  auto bounce = CudaChunkRing::create(device, Place::kPinnedHost, kCudaBounceSlots);
+  auto bounce = CudaChunkRing::create(device, Place::kPinnedHost);
   if (!bounce) return bounce.error();
   services->down = std::move(*down);
   services->up = std::move(*up);

@@ -192,7 +192,7 @@ bool CudaRegion::launch_chunk(const std::shared_ptr<CudaJob>& job) {
 
 kvc_status CudaRegion::queue_gather(const CudaChunk& chunk, CudaChunkRing::Slot* slot) {
   std::uint8_t* wire = slot == nullptr ? chunk.pinned.start : slot->memory;
-  const std::size_t wire_bytes = slot == nullptr ? chunk.pinned.bytes : kCudaSlotBytes;
+  const std::size_t wire_bytes = slot == nullptr ? chunk.pinned.bytes : slot->bytes;
   kvc_status status =
       kvc_gather(handle_.get(), chunk.slices.data(), chunk.slices.size(), wire, wire_bytes, kernels_.get());
   if (status != KVC_OK || chunk.route != CudaRoute::kRing) return status;
@@ -206,7 +206,7 @@ kvc_status CudaRegion::queue_gather(const CudaChunk& chunk, CudaChunkRing::Slot*
 
 kvc_status CudaRegion::queue_scatter(const CudaChunk& chunk, CudaChunkRing::Slot* slot) {
   const std::uint8_t* wire = slot == nullptr ? chunk.pinned.start : slot->memory;
-  const std::size_t wire_bytes = slot == nullptr ? chunk.pinned.bytes : kCudaSlotBytes;
+  const std::size_t wire_bytes = slot == nullptr ? chunk.pinned.bytes : slot->bytes;
   kvc_status status = KVC_OK;
   if (chunk.route == CudaRoute::kRing) {
     for (const HostRun& run : chunk.runs) {
