@@ -51,10 +51,11 @@ class Faults(E2eTest):
         if after_layers:
             self.assert_log(consumer, r"failed at layer [1-9].*starting again")
 
-    def strike(self, action, after_layers, deadline_ms=30000):
+    def strike(self, action, after_layers, deadline_ms=30000, several_connections=False):
         """Runs a consumer that meets the fault before any layer is there, or while its forward pass waits for one.
 
-        The pause lets the forward pass begin; the deadline is out of the way unless it is what is tested.
+        The pause lets the forward pass begin; the deadline is out of the way unless it is what is tested. Over several
+        connections so many bytes are not so many layers, for some of each are on every one of them.
         """
 
         def paused(rest):
@@ -68,6 +69,8 @@ class Faults(E2eTest):
         peer = with_tcp_port(address_of(self.producer_process), proxy.port)
         self.consumer_dump = self.path("consumer-kv")
         flags = [f"--deadline-ms={deadline_ms}", f"--kv-dump={self.consumer_dump}"]
+        if after_layers and not several_connections:
+            flags.append("--data-connections=0")
         consumer = self.consume(self.model, self.tokens, [peer], flags=flags)
         self.assertTrue(proxy.triggered.is_set(), "the consumer ended before the fault")
         return consumer
@@ -91,6 +94,12 @@ class Faults(E2eTest):
 
     def test_killed_after_some_layers_were_delivered(self):
         self.check_killed(after_layers=True)
+
+    def test_killed_in_the_middle_of_several_connections(self):
+        action = self.signal_producer(signal.SIGKILL, Then.CLOSE)
+        consumer = self.strike(action, after_layers=True, several_connections=True)
+        self.check_result(consumer, fetched=0, prompt=PROMPT_TOKENS)
+        self.assert_same_kv(self.dump, self.consumer_dump, BLOCKS, self.model)
 
     # Stalled ----------------------------------------------------------------------------------------------------------
 
@@ -126,6 +135,15 @@ class Faults(E2eTest):
 
     def test_corrupted_on_the_wire_after_some_layers_were_delivered(self):
         self.check_corrupted_on_the_wire(after_layers=True)
+
+    def test_corrupted_on_one_of_several_connections(self):
+        """It ends. The others bring what it owed, unless it was the session's own."""
+        consumer = self.strike(flip_byte, after_layers=True, several_connections=True)
+        self.assert_log(consumer, r"damaged or forged")
+        fetched = consumer.wait_event("result")["fetched_tokens"]
+        self.assertIn(fetched, (0, BLOCKS * BLOCK_TOKENS))
+        self.check_result(consumer, fetched=fetched, prompt=PROMPT_TOKENS)
+        self.assert_same_kv(self.dump, self.consumer_dump, BLOCKS, self.model)
 
     # Corrupted in the producer's store --------------------------------------------------------------------------------
 
