@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <thread>
 
 namespace kvp2p {
 namespace {
@@ -70,6 +71,15 @@ class FetchDecisionNodeTest : public ::testing::Test {
                                                std::chrono::steady_clock::now());
     }
   }
+  /// Whether the consumer has heard what each of so many peers holds: what a peer has when it connects is one message.
+  bool told_of_blocks(std::uint64_t peers) {
+    const auto deadline = in(20s);
+    while (consumer_.counter("announcements_received") < peers) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
   struct Run {
     engine::PrefillReport report;
     std::string decision;
@@ -116,11 +126,12 @@ TEST_F(FetchDecisionNodeTest, WhatWouldComeTooLateIsRecomputed) {
 }
 
 TEST_F(FetchDecisionNodeTest, ShorterPrefixIsFetchedAndTheRestRecomputedWithTheSameTokens) {
+  publish(near_, 161);  // ten blocks
+  publish(far_, kPromptTokens);
   testing::connect(*near_.node, *consumer_.node);
   auto connected = consumer_.node->connect(far_.node->addresses().front(), 20s);
   ASSERT_TRUE(connected) << connected.error().message();
-  publish(near_, 161);  // ten blocks
-  publish(far_, kPromptTokens);
+  ASSERT_TRUE(told_of_blocks(2));
   measured(near_, 1e9);
   measured(far_, 1e3);
   consumer_.provider->report_prefill(1000, 0, 100ms);
