@@ -2,6 +2,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include <pthread.h>
 
@@ -23,6 +24,9 @@ NetworkThreads::NetworkThreads(unsigned count, const char* name) {
   assert(count > 0);
   for (unsigned i = 0; i < count; ++i) {
     auto& loop = *loops_.emplace_back(std::make_unique<Loop>());
+    // Asio opens a loop's descriptors (epoll and two more) for its first timer or socket: here, and not in the middle
+    // of a transfer, where there may be none left.
+    const boost::asio::steady_timer opens_descriptors(*loop.context);
     loop.thread = std::thread([&context = *loop.context] {
       const auto work = boost::asio::make_work_guard(context);
       context.run();

@@ -170,8 +170,7 @@ TEST(DirectNodesTest, KilledOwnersLeaveTheReaderHealthy) {
     killer.join();
     owner->wait();
     EXPECT_TRUE(eventually([&] { return reader.counter("peers") == 0; }));
-    // By then what a node makes when it first needs it (event loops, a data connection's) is there.
-    if (round == 9) descriptors = open_descriptors();
+    if (round == 2) descriptors = open_descriptors();
   }
   EXPECT_TRUE(eventually([&] { return open_descriptors() <= descriptors; })) << open_descriptors() << descriptors;
   EXPECT_GT(reader.counter("direct_transfers"), 0u);
@@ -195,8 +194,7 @@ TEST(DirectNodesTest, KilledReadersLeaveNothingAtTheOwner) {
     ::kill(reader->pid(), SIGKILL);
     reader->wait();
     EXPECT_TRUE(eventually([&] { return owner.counter("peers") == 0; }));
-    // By then what a node makes when it first needs it (event loops, a data connection's) is there.
-    if (round == 9) descriptors = open_descriptors();
+    if (round == 2) descriptors = open_descriptors();
   }
   EXPECT_TRUE(eventually([&] { return open_descriptors() <= descriptors; })) << open_descriptors() << descriptors;
   // Those of the dead end by themselves, after the longest time that a lease is given.
