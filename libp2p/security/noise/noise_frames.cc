@@ -75,9 +75,9 @@ std::size_t FrameSealer::plan_small(Plan& plan, GatherCursor& from, std::uint8_t
 
 base::Result<std::size_t> FrameOpener::read(base::MutableBytes into) {
   assert(!into.empty());
-  std::size_t done = take_leftover(into);
+  std::size_t done = buffer_.take_leftover(into);
   // Opens only if all of the leftover is gone: frames behind it come after it.
-  while (done < into.size() && leftover_.empty() && !failed_ && may_open_frames()) {
+  while (done < into.size() && !buffer_.has_leftover() && !failed_ && may_open_frames()) {
     const std::size_t several = open_several(into.subspan(done));
     done += several;
     if (several > 0 || failed_) continue;
@@ -97,8 +97,7 @@ base::Result<std::size_t> FrameOpener::read(base::MutableBytes into) {
 
 base::Result<std::optional<base::ConstBytes>> FrameOpener::frame_at(std::size_t offset) const {
   // A stash may hold no more than the beginning of a frame, which may be known to be bad from that.
-  const std::uint8_t* const at = buffer_ ? buffer_.data() + offset : stash_.data();
-  const base::ConstBytes received(at, end_ - offset);
+  const base::ConstBytes received = buffer_.unopened().subspan(offset);
   if (received.size() < kFramePrefixBytes) return std::nullopt;
   const std::size_t size = base::load_be16(received.data());
   if (size < kTagBytes) return Error::kProtocolViolation;
@@ -111,7 +110,7 @@ std::size_t FrameOpener::open_several(base::MutableBytes into) {
   std::array<CipherState::Message, FrameSealer::kFrames> messages;
   std::size_t count = 0;
   std::size_t size = 0;
-  for (std::size_t at = begin_; count < messages.size() && count < frames_left_; ++count) {
+  for (std::size_t at = 0; count < messages.size() && count < frames_left_; ++count) {
     const auto frame = frame_at(at);
     // A bad one, and one without plaintext, are open_frame()'s.
     if (!frame || !*frame || (*frame)->size() == kTagBytes) break;
@@ -126,7 +125,7 @@ std::size_t FrameOpener::open_several(base::MutableBytes into) {
   const CipherState::Opened opened = cipher_.open_all(std::span(messages).first(count));
   size = 0;
   for (std::size_t i = 0; i < opened.good; ++i) {
-    begin_ += kFramePrefixBytes + ciphertexts[i].size();
+    buffer_.opened(kFramePrefixBytes + ciphertexts[i].size());
     size += ciphertexts[i].size() - kTagBytes;
   }
   frames_left_ -= opened.good;
@@ -144,55 +143,22 @@ base::Result<std::optional<std::size_t>> FrameOpener::open_frame(base::MutableBy
   const bool fits = size <= into.size();
   // The caller's next buffer may hold it whole, which saves a copy.
   if (!fits && !need) return std::nullopt;
-  std::uint8_t* const in_place = buffer_.data() + begin_ + kFramePrefixBytes;
+  std::uint8_t* const in_place = buffer_.in_place() + kFramePrefixBytes;
   auto opened = cipher_.open({}, ciphertext, fits ? into.data() : in_place);
   if (!opened) return error_of_opening(opened.error());
-  begin_ += kFramePrefixBytes + ciphertext.size();
+  buffer_.opened(kFramePrefixBytes + ciphertext.size());
   --frames_left_;
   empty_frames_ = size == 0 ? empty_frames_ + 1 : 0;
   if (empty_frames_ > kEmptyFramesMax) return Error::kProtocolViolation;
   if (fits) return size;
-  leftover_ = base::ConstBytes(in_place, size);
-  return take_leftover(into);
-}
-
-base::MutableBytes FrameOpener::space() {
-  assert(leftover_.empty());
-  if (!buffer_) {
-    buffer_ = PooledBuffer::take();
-    std::copy(stash_.begin(), stash_.end(), buffer_.data());
-    stash_ = base::Bytes();
-  }
-  if (begin_ == end_) {
-    begin_ = end_ = 0;
-  } else if (kBufferBytes - begin_ < kFrameMaxBytes) {  // the frame that has begun might not fit where it is
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  return {buffer_.data() + end_, kBufferBytes - end_};
+  buffer_.leave({in_place, size});
+  return buffer_.take_leftover(into);
 }
 
 bool FrameOpener::is_readable() const {
-  if (!leftover_.empty() || failed_) return true;
+  if (buffer_.has_leftover() || failed_) return true;
   const auto frame = next_frame();
   return !frame || frame->has_value();
-}
-
-void FrameOpener::release_buffer() {
-  if (!buffer_ || !leftover_.empty() || end_ - begin_ > kStashBytesMax) return;
-  stash_.assign(buffer_.data() + begin_, buffer_.data() + end_);
-  end_ -= begin_;
-  begin_ = 0;
-  buffer_.release();
-}
-
-std::size_t FrameOpener::take_leftover(base::MutableBytes into) {
-  const std::size_t size = std::min(into.size(), leftover_.size());
-  if (size == 0) return 0;
-  std::memcpy(into.data(), leftover_.data(), size);
-  leftover_ = leftover_.subspan(size);
-  return size;
 }
 
 }  // namespace libp2p::noise

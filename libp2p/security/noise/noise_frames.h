@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "libp2p/core/buffer_pool.h"
 #include "libp2p/core/gather_cursor.h"
+#include "libp2p/core/opener_buffer.h"
 #include "libp2p/security/noise/cipher_state.h"
 
 #include <array>
@@ -76,12 +77,12 @@ class FrameOpener {
   base::Result<std::size_t> read(base::MutableBytes into);
 
   /// Where to put what is received next; never empty. REQUIRES: read() has returned 0.
-  base::MutableBytes space();
+  base::MutableBytes space() { return buffer_.space(); }
   /// REQUIRES: bytes <= space().size().
-  void received(std::size_t bytes) { end_ += bytes; }
+  void received(std::size_t bytes) { buffer_.received(bytes); }
 
   /// Whether part of a frame has been received: the end of the stream here is a truncation.
-  bool inside_frame() const { return begin_ != end_; }
+  bool inside_frame() const { return !buffer_.unopened().empty(); }
   /// Whether read() would return bytes or an error.
   bool is_readable() const;
   /// Frames that read() opens from now on; then it returns 0. Small ones cost more than their bytes.
@@ -90,18 +91,15 @@ class FrameOpener {
 
   /// Gives the buffer back, until the next space(), if at most the beginning of a frame is in it, which is kept
   /// elsewhere. A larger part of a frame stays where it is.
-  void release_buffer();
+  void release_buffer() { buffer_.release(); }
 
  private:
   static constexpr std::size_t kBufferBytes = FrameSealer::kFrames * kFrameMaxBytes;
   static_assert(kBufferBytes <= PooledBuffer::kBytes);
-  /// The part of a frame that is rather copied than have it hold a buffer.
-  static constexpr std::size_t kStashBytesMax = 4 * 1024;
 
-  std::size_t take_leftover(base::MutableBytes into);
-  /// The ciphertext of the frame that begins at `offset`; nothing if it is not complete.
+  /// The ciphertext of the frame that begins `offset` bytes into what is not opened; nothing if it is not complete.
   base::Result<std::optional<base::ConstBytes>> frame_at(std::size_t offset) const;
-  base::Result<std::optional<base::ConstBytes>> next_frame() const { return frame_at(begin_); }
+  base::Result<std::optional<base::ConstBytes>> next_frame() const { return frame_at(0); }
   /// Opens the next frames together, if several have been received and fit into `into` whole, and returns the bytes
   /// written; 0 else. What is wrong goes to failed_.
   std::size_t open_several(base::MutableBytes into);
@@ -110,12 +108,8 @@ class FrameOpener {
   base::Result<std::optional<std::size_t>> open_frame(base::MutableBytes into, bool need);
 
   CipherState cipher_;
-  PooledBuffer buffer_;
-  base::Bytes stash_;      ///< what [begin_, end_) holds, while there is no buffer
-  std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
-  std::size_t end_ = 0;
-  base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
-  int empty_frames_ = 0;       ///< in a row
+  OpenerBuffer buffer_{kFrameMaxBytes, kBufferBytes};
+  int empty_frames_ = 0;  ///< in a row
   std::size_t frames_left_ = SIZE_MAX;
   base::Error failed_;
 };

@@ -2,9 +2,7 @@
 
 #include "libp2p/core/error.h"
 
-#include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <utility>
 
 namespace libp2p::tls {
@@ -15,9 +13,9 @@ constexpr std::size_t kSmallBytes = 4 * 1024;
 
 base::Result<std::size_t> RecordOpener::read(base::MutableBytes into) {
   assert(!into.empty());
-  std::size_t done = take_leftover(into);
+  std::size_t done = buffer_.take_leftover(into);
   // Opens only if all of the leftover is gone: records behind it come after it.
-  while (done < into.size() && leftover_.empty() && !failed_ && !ended() && may_open_records()) {
+  while (done < into.size() && !buffer_.has_leftover() && !failed_ && !ended() && may_open_records()) {
     const auto opened = open_record(into.subspan(done), done == 0);
     if (!opened) {
       failed_ = opened.error();
@@ -35,8 +33,7 @@ base::Result<std::size_t> RecordOpener::read(base::MutableBytes into) {
 
 base::Result<std::optional<base::ConstBytes>> RecordOpener::next_record() const {
   // A stash may hold no more than the beginning of a record, which may be known to be bad from that.
-  const std::uint8_t* const at = buffer_ ? buffer_.data() + begin_ : stash_.data();
-  const base::ConstBytes received(at, end_ - begin_);
+  const base::ConstBytes received = buffer_.unopened();
   if (received.size() < kRecordHeaderBytes) return std::nullopt;
   // Once the handshake is over, everything is sealed; the version is to be ignored (section 5.2).
   if (received[0] != static_cast<std::uint8_t>(ContentType::kApplicationData)) return Error::kProtocolViolation;
@@ -54,18 +51,18 @@ base::Result<std::optional<std::size_t>> RecordOpener::open_record(base::Mutable
   const bool fits = size_max <= into.size();
   // The caller's next buffer may hold it whole, which saves a copy.
   if (!fits && !need) return std::nullopt;
-  std::uint8_t* const plaintext = fits ? into.data() : buffer_.data() + begin_ + kRecordHeaderBytes;
+  std::uint8_t* const plaintext = fits ? into.data() : buffer_.in_place() + kRecordHeaderBytes;
   const auto last = cipher_.open(**record, plaintext);
   if (!last) return Error::kProtocolViolation;
-  begin_ += (*record)->size();
+  buffer_.opened((*record)->size());
   if (size_max < kSmallBytes) --records_left_;
   const auto size = take_plaintext({plaintext, size_max}, *last);
   if (!size) return size.error();
   idle_records_ = *size == 0 ? idle_records_ + 1 : 0;
   if (idle_records_ > kIdleRecordsMax) return Error::kProtocolViolation;
   if (fits) return *size;
-  leftover_ = base::ConstBytes(plaintext, *size);
-  return take_leftover(into);
+  buffer_.leave({plaintext, *size});
+  return buffer_.take_leftover(into);
 }
 
 base::Result<std::size_t> RecordOpener::take_plaintext(base::ConstBytes plaintext, std::uint8_t last) {
@@ -100,60 +97,31 @@ bool RecordOpener::has_record() const {
 }
 
 base::MutableBytes RecordOpener::space_ahead() {
-  if (ahead_bytes_ > 0 || !buffer_) return {};
+  if (ahead_bytes_ > 0 || !buffer_.has_buffer()) return {};
   if (!ahead_) ahead_ = PooledBuffer::take();
   return {ahead_.data() + kRecordMaxBytes, PooledBuffer::kBytes - kRecordMaxBytes};
 }
 
 bool RecordOpener::take_ahead() {
   if (ahead_bytes_ == 0) return false;
-  assert(leftover_.empty() && buffer_ && end_ - begin_ < kRecordMaxBytes);
-  const std::size_t rest = end_ - begin_;
-  std::memcpy(ahead_.data() + kRecordMaxBytes - rest, buffer_.data() + begin_, rest);
-  std::swap(buffer_, ahead_);
-  begin_ = kRecordMaxBytes - rest;
-  end_ = kRecordMaxBytes + std::exchange(ahead_bytes_, 0);
+  buffer_.go_on_in(ahead_, std::exchange(ahead_bytes_, 0));
   return true;
 }
 
 base::MutableBytes RecordOpener::space() {
-  assert(leftover_.empty() && ahead_bytes_ == 0);
+  assert(ahead_bytes_ == 0);
   ahead_.release();
-  if (!buffer_) {
-    buffer_ = PooledBuffer::take();
-    std::copy(stash_.begin(), stash_.end(), buffer_.data());
-    stash_ = base::Bytes();
-  }
-  if (begin_ == end_) {
-    begin_ = end_ = 0;
-  } else if (PooledBuffer::kBytes - begin_ < kRecordMaxBytes) {  // what has begun might not fit where it is
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  return {buffer_.data() + end_, PooledBuffer::kBytes - end_};
+  return buffer_.space();
 }
 
 bool RecordOpener::is_readable() {
-  if (!leftover_.empty() || failed_ || ended() || has_record()) return true;
+  if (buffer_.has_leftover() || failed_ || ended() || has_record()) return true;
   return take_ahead() && has_record();
 }
 
 void RecordOpener::release_buffer() {
   ahead_.release();
-  if (!buffer_ || !leftover_.empty() || end_ - begin_ > kStashBytesMax) return;
-  stash_.assign(buffer_.data() + begin_, buffer_.data() + end_);
-  end_ -= begin_;
-  begin_ = 0;
   buffer_.release();
-}
-
-std::size_t RecordOpener::take_leftover(base::MutableBytes into) {
-  const std::size_t size = std::min(into.size(), leftover_.size());
-  if (size == 0) return 0;
-  std::memcpy(into.data(), leftover_.data(), size);
-  leftover_ = leftover_.subspan(size);
-  return size;
 }
 
 }  // namespace libp2p::tls

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/result.h"
-#include "libp2p/core/buffer_pool.h"
+#include "libp2p/core/opener_buffer.h"
 #include "libp2p/security/tls/post_handshake.h"
 #include "libp2p/security/tls/record_cipher.h"
 
@@ -31,11 +31,11 @@ class RecordOpener {
   /// Where to put what is received next; never empty. REQUIRES: read() has returned 0.
   base::MutableBytes space();
   /// REQUIRES: bytes <= space().size().
-  void received(std::size_t bytes) { end_ += bytes; }
+  void received(std::size_t bytes) { buffer_.received(bytes); }
 
   /// Before read() is called on another thread: turns to what has been received ahead, if nothing else is left.
   void go_on() {
-    if (leftover_.empty() && !has_record()) take_ahead();
+    if (!buffer_.has_leftover() && !has_record()) take_ahead();
   }
   /// Where to put what is received while another thread is in read(); empty if there is no room, or nothing to read.
   /// What stands there is read after what is there already. REQUIRES: received_ahead() only once read() has returned.
@@ -43,7 +43,7 @@ class RecordOpener {
   void received_ahead(std::size_t bytes) { ahead_bytes_ += bytes; }
 
   /// Bytes received and not opened.
-  std::size_t unopened_bytes() const { return end_ - begin_ + ahead_bytes_; }
+  std::size_t unopened_bytes() const { return buffer_.unopened().size() + ahead_bytes_; }
   /// The other side has said that nothing more comes.
   bool ended() const { return messages_.ended(); }
   /// Whether it has asked, since the last call, for us to change our key.
@@ -59,10 +59,6 @@ class RecordOpener {
   void release_buffer();
 
  private:
-  /// The part of a record that is rather copied than have it hold a buffer.
-  static constexpr std::size_t kStashBytesMax = 4 * 1024;
-
-  std::size_t take_leftover(base::MutableBytes into);
   /// Goes on with what has been received ahead: in front of it, what is left of a record. False if there is nothing.
   bool take_ahead();
   /// The next record, header and all; nothing if it is not complete.
@@ -78,14 +74,10 @@ class RecordOpener {
 
   RecordCipher cipher_;
   PostHandshake messages_;
-  PooledBuffer buffer_;
-  base::Bytes stash_;      ///< what [begin_, end_) holds, while there is no buffer
-  std::size_t begin_ = 0;  ///< received and not opened: [begin_, end_)
-  std::size_t end_ = 0;
+  OpenerBuffer buffer_{kRecordMaxBytes, PooledBuffer::kBytes};
   PooledBuffer ahead_;  ///< what has been received ahead begins at kRecordMaxBytes
   std::size_t ahead_bytes_ = 0;
-  base::ConstBytes leftover_;  ///< opened in place and not yet read; before begin_
-  int idle_records_ = 0;       ///< in a row
+  int idle_records_ = 0;  ///< in a row
   std::size_t records_left_ = SIZE_MAX;
   base::Error failed_;
 };
