@@ -84,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       const base::ConstBytes buffers[] = {header, plaintext};
       expected.insert(expected.end(), header.begin(), header.end());
       expected.insert(expected.end(), plaintext.begin(), plaintext.end());
-      for (GatherCursor cursor(buffers); !cursor.done();) receive(base::to_bytes(sealer.seal_some(cursor).value()));
+      for (libp2p::GatherCursor cursor(buffers); !cursor.done();)
+        receive(base::to_bytes(sealer.seal_some(cursor).value()));
     }
   }
   return 0;
