@@ -1,7 +1,6 @@
 """Takes the best of several ways to run one of the others, and is the command line of each of their modules.
 
-Each module has NAME, available(), ways(slice_bytes, connections), environment(), check_log(path), and, from here,
-measure() and open_pair().
+Each module has NAME, available(), ways(slice_bytes, connections), environment() and check_log(path).
 """
 
 import argparse
@@ -80,7 +79,7 @@ def main(module):
         print(f"not run: {reason}")
         sys.exit(77)
     try:
-        result = module.measure(arguments.bytes, arguments.slice_bytes, arguments.connections, arguments.runs)
+        result = measure(module, arguments.bytes, arguments.slice_bytes, arguments.connections, arguments.runs)
     except (PeerFailed, RuntimeError, ValueError) as failure:
         sys.exit(f"{module.NAME}: {failure}")
     if arguments.json:

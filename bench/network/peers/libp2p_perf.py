@@ -7,3 +7,8 @@ import place
 def ways(program, connections):
     path = str(place.installed() / program)
     return [pair.Way("library defaults", (path, "serve", f"--connections={connections}"), (path, "fetch"))]
+
+
+def described(name):
+    """What stands for the log's word: the program has no other transport than TCP, and no other security than TLS."""
+    return f"{name} with TCP, /tls/1.0.0 and yamux alone"

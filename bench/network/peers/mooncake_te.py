@@ -16,14 +16,6 @@ def available():
     return place.lacks("site/mooncake/engine.so")
 
 
-def measure(bytes, slice_bytes, connections, runs):  # pylint: disable=redefined-builtin
-    return best.measure(sys.modules[__name__], bytes, slice_bytes, connections, runs)
-
-
-def open_pair(bytes, slice_bytes, connections):  # pylint: disable=redefined-builtin
-    return best.open_pair(sys.modules[__name__], bytes, slice_bytes, connections)
-
-
 def environment():
     return place.python_environment(KVP2P_PEER_VERSION=place.wheel_version("mooncake_transfer_engine"))
 

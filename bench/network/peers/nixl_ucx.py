@@ -22,14 +22,6 @@ def available():
     return None if found else place.lacks("site/nixl_cu13/_api.py")
 
 
-def measure(bytes, slice_bytes, connections, runs):  # pylint: disable=redefined-builtin
-    return best.measure(sys.modules[__name__], bytes, slice_bytes, connections, runs)
-
-
-def open_pair(bytes, slice_bytes, connections):  # pylint: disable=redefined-builtin
-    return best.open_pair(sys.modules[__name__], bytes, slice_bytes, connections)
-
-
 def environment():
     return place.python_environment(KVP2P_PEER_VERSION=place.wheel_version("nixl"), **TCP_ONLY)
 

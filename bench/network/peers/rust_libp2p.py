@@ -15,14 +15,6 @@ def available():
     return place.lacks(PROGRAM)
 
 
-def measure(bytes, slice_bytes, connections, runs):  # pylint: disable=redefined-builtin
-    return best.measure(sys.modules[__name__], bytes, slice_bytes, connections, runs)
-
-
-def open_pair(bytes, slice_bytes, connections):  # pylint: disable=redefined-builtin
-    return best.open_pair(sys.modules[__name__], bytes, slice_bytes, connections)
-
-
 def ways(slice_bytes, connections):  # pylint: disable=unused-argument
     """A stream has no slices."""
     return libp2p_perf.ways(PROGRAM, connections)
@@ -33,8 +25,7 @@ def environment():
 
 
 def check_log(path):  # pylint: disable=unused-argument
-    """It has no other transport than TCP, and no other security than TLS."""
-    return "rust-libp2p with TCP, /tls/1.0.0 and yamux alone"
+    return libp2p_perf.described(NAME)
 
 
 if __name__ == "__main__":
