@@ -3,7 +3,7 @@
 #include "libp2p/core/error.h"
 #include "libp2p/security/noise/noise_frames.h"
 #include "libp2p/security/noise/noise_payload.pb.h"
-#include "libp2p/testing/memory_pipe.h"
+#include "libp2p/testing/security_fixture.h"
 #include "multiformats/foreign_key.h"
 #include "multiformats/key_vectors.h"
 
@@ -14,9 +14,8 @@
 namespace libp2p::noise {
 namespace {
 
-constexpr std::string_view kYamux = "/yamux/1.0.0";
-
-using Outcome = std::optional<base::Result<SecuredStream>>;
+using testing::kYamux;
+using testing::Outcome;
 
 /// Counts what is written through it.
 class CountingStream final : public Stream {
@@ -42,34 +41,8 @@ base::Bytes framed(base::ConstBytes message) {
   return frame;
 }
 
-class NoiseSecurityTest : public ::testing::Test {
+class NoiseSecurityTest : public testing::SecurityFixture<NoiseSecurity> {
  protected:
-  void make_pipe(std::size_t read_bytes_max = SIZE_MAX) {
-    testing::MemoryPipeOptions options;
-    options.read_bytes_max = read_bytes_max;
-    options.offers_read_available = true;
-    std::tie(dialler_raw_, listener_raw_) = testing::make_memory_pipe(context_.get_executor(), options);
-  }
-  void start(base::Task<> task) { base::spawn(context_.get_executor(), std::move(task)); }
-  void run() {
-    context_.restart();
-    context_.poll();
-  }
-
-  static base::Task<> dial_task(NoiseSecurity& security, std::unique_ptr<Stream> raw,
-                                std::optional<multiformats::PeerId> expected, Outcome& outcome) {
-    auto secured = co_await security.secure_outbound(std::move(raw), std::move(expected));
-    outcome = std::move(secured);
-  }
-  static base::Task<> listen_task(NoiseSecurity& security, std::unique_ptr<Stream> raw, Outcome& outcome) {
-    auto secured = co_await security.secure_inbound(std::move(raw));
-    outcome = std::move(secured);
-  }
-  void dial(std::optional<multiformats::PeerId> expected = std::nullopt) {
-    start(dial_task(dialler_, std::move(dialler_raw_), std::move(expected), dialled_));
-  }
-  void listen() { start(listen_task(listener_, std::move(listener_raw_), accepted_)); }
-
   static base::Task<> receive_task(Stream& raw, base::Bytes& message) {
     base::Bytes prefix(kFramePrefixBytes);
     auto read = co_await read_exact(raw, prefix);
@@ -119,18 +92,7 @@ class NoiseSecurityTest : public ::testing::Test {
     send(*dialler_raw_, framed(*handshake.write_message(payload)));
   }
 
-  boost::asio::io_context context_;
-  multiformats::PrivateKey dialler_key_ = multiformats::PrivateKey::generate();
-  multiformats::PrivateKey listener_key_ = multiformats::PrivateKey::generate();
-  multiformats::PeerId dialler_id_ = multiformats::PeerId::from_public_key(dialler_key_.public_key());
-  multiformats::PeerId listener_id_ = multiformats::PeerId::from_public_key(listener_key_.public_key());
-  NoiseSecurity dialler_{dialler_key_, std::string(kYamux)};
-  NoiseSecurity listener_{listener_key_, std::string(kYamux)};
   KeyPair hand_key_ = KeyPair::generate();
-  std::unique_ptr<Stream> dialler_raw_;
-  std::unique_ptr<Stream> listener_raw_;
-  Outcome dialled_;
-  Outcome accepted_;
 };
 
 TEST_F(NoiseSecurityTest, BothSidesLearnWhoTheOtherIs) {
@@ -168,14 +130,14 @@ TEST_F(NoiseSecurityTest, WrongPeerIdIsRefusedBeforeAnythingElseIsSent) {
 
 TEST_F(NoiseSecurityTest, TheDiallerRefusesABadSignature) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, KeyPair::generate().public_key, {std::string(kYamux)}));
+  answer_by_hand(make_payload(listener_key_, KeyPair::generate().public_key, {kYamux}));
   ASSERT_TRUE(dialled_ && !*dialled_);
   EXPECT_EQ(dialled_->error(), Error::kBadSignature);
 }
 
 TEST_F(NoiseSecurityTest, TheListenerRefusesABadSignature) {
   make_pipe();
-  dial_by_hand({}, make_payload(dialler_key_, KeyPair::generate().public_key, {std::string(kYamux)}));
+  dial_by_hand({}, make_payload(dialler_key_, KeyPair::generate().public_key, {kYamux}));
   ASSERT_TRUE(accepted_ && !*accepted_);
   EXPECT_EQ(accepted_->error(), Error::kBadSignature);
 }
@@ -213,7 +175,7 @@ TEST_F(NoiseSecurityTest, OursIsFoundAmongTheOthersMuxers) {
   pb::NoiseHandshakePayload message;
   const base::Bytes payload = make_payload(listener_key_, hand_key_.public_key, {"/mplex/6.7.0"});
   message.ParseFromArray(payload.data(), static_cast<int>(payload.size()));
-  message.mutable_extensions()->add_stream_muxers(std::string(kYamux));
+  message.mutable_extensions()->add_stream_muxers(kYamux);
   make_pipe();
   answer_by_hand(base::as_bytes(message.SerializeAsString()));
   ASSERT_TRUE(dialled_ && *dialled_);
@@ -315,8 +277,7 @@ TEST_F(NoiseSecurityTest, DataSentWithTheLastMessageArrives) {
   HandshakeState handshake(Role::kInitiator, {}, hand_key_);
   send(*dialler_raw_, framed(*handshake.write_message({})));
   ASSERT_TRUE(handshake.read_message(receive_frame(*dialler_raw_)));
-  base::Bytes bytes =
-      framed(*handshake.write_message(make_payload(dialler_key_, hand_key_.public_key, {std::string(kYamux)})));
+  base::Bytes bytes = framed(*handshake.write_message(make_payload(dialler_key_, hand_key_.public_key, {kYamux})));
   FrameSealer sealer(handshake.split().send);
   const base::ConstBytes hello[] = {base::as_bytes("hello")};
   GatherCursor cursor(hello);
@@ -331,66 +292,7 @@ TEST_F(NoiseSecurityTest, DataSentWithTheLastMessageArrives) {
   EXPECT_EQ(base::as_text(got), "hello");
 }
 
-/// A secured pair, for what comes after the handshake.
-class NoiseStreamTest : public NoiseSecurityTest {
- protected:
-  void connect(std::size_t read_bytes_max = SIZE_MAX) {
-    make_pipe(read_bytes_max);
-    dial();
-    listen();
-    run();
-    ASSERT_TRUE(dialled_ && *dialled_ && accepted_ && *accepted_);
-    left_ = std::move((*dialled_)->stream);
-    right_ = std::move((*accepted_)->stream);
-  }
-  static base::Task<> send_all(Stream& stream, const base::Bytes& data, unsigned seed) {
-    std::mt19937 random_source(seed);
-    std::size_t at = 0;
-    while (at < data.size()) {
-      const std::size_t max = random_source() % 2 ? 100 : 300'000;
-      const std::size_t size = std::min<std::size_t>(1 + random_source() % max, data.size() - at);
-      const std::size_t header = random_source() % (size + 1);
-      const std::array<base::ConstBytes, 2> buffers{base::ConstBytes(data).subspan(at, header),
-                                                    base::ConstBytes(data).subspan(at + header, size - header)};
-      const std::span<const base::ConstBytes> span(buffers);
-      auto written = co_await stream.write_gather(span);
-      EXPECT_TRUE(written);
-      at += size;
-    }
-    auto closed = co_await stream.close_write();
-    EXPECT_TRUE(closed);
-  }
-  static base::Task<> write_and_close(Stream& stream, base::ConstBytes bytes) {
-    auto written = co_await stream.write(bytes);
-    EXPECT_TRUE(written);
-    auto closed = co_await stream.close_write();
-    EXPECT_TRUE(closed);
-  }
-  static base::Task<> receive_all(Stream& stream, base::Bytes& data, unsigned seed, bool& ended) {
-    std::mt19937 random_source(seed);
-    base::Bytes buffer(300'000);
-    for (;;) {
-      const std::size_t max = random_source() % 2 ? 100 : buffer.size();
-      const auto into = base::MutableBytes(buffer).first(1 + random_source() % max);
-      if (random_source() % 2) co_await stream.wait_readable();
-      auto count = co_await stream.read_some(into);
-      EXPECT_TRUE(count);
-      if (!count || *count == 0) break;
-      base::append(data, base::ConstBytes(buffer).first(*count));
-    }
-    ended = true;
-  }
-  static base::Task<> read_one(Stream& stream, std::optional<base::Result<std::size_t>>& outcome,
-                               bool waits_first = false) {
-    base::Bytes buffer(100);
-    if (waits_first) co_await stream.wait_readable();
-    auto count = co_await stream.read_some(buffer);
-    outcome = count;
-  }
-
-  std::unique_ptr<Stream> left_;
-  std::unique_ptr<Stream> right_;
-};
+using NoiseStreamTest = testing::SecuredPair<NoiseSecurityTest>;
 
 TEST_F(NoiseStreamTest, TenMebibytesBothWaysInRandomChunks) {
   connect();
@@ -478,7 +380,7 @@ TEST_F(NoiseStreamTest, AResetFailsThePendingRead) {
 
 TEST_F(NoiseStreamTest, AStreamIsReadableOnceAWholeFrameHasCome) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {kYamux}));
   ASSERT_TRUE(dialled_ && *dialled_);
   receive_frame(*listener_raw_);
   const base::Bytes frame = framed(base::Bytes(40, 7));
@@ -493,7 +395,7 @@ TEST_F(NoiseStreamTest, AStreamIsReadableOnceAWholeFrameHasCome) {
 
 TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
   make_pipe();
-  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
+  answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {kYamux}));
   ASSERT_TRUE(dialled_ && *dialled_);
   receive_frame(*listener_raw_);  // the third message
   send(*listener_raw_, framed(base::Bytes(40, 7)));
@@ -514,7 +416,7 @@ TEST_F(NoiseStreamTest, ABadFrameEndsTheConnection) {
 TEST_F(NoiseStreamTest, AnEndInsideAFrameIsNoEndOfStream) {
   for (const bool waits_first : {false, true}) {
     make_pipe();
-    answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {std::string(kYamux)}));
+    answer_by_hand(make_payload(listener_key_, hand_key_.public_key, {kYamux}));
     ASSERT_TRUE(dialled_ && *dialled_);
     receive_frame(*listener_raw_);
     send(*listener_raw_, {0, 40, 1, 2, 3}, true);
