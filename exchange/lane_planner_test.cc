@@ -11,11 +11,12 @@ constexpr std::size_t kMiB = 1u << 20;
 constexpr base::Duration kNear = 100us;
 constexpr base::Duration kFarAway = 40ms;
 
-/// Records fetches over as many lanes as the planner gives, at the rate that `rate` (GB/s) says for that many.
+/// Records so many decisions' worth of fetches, over as many lanes as the planner gives, at the rate that `rate` (GB/s)
+/// says for that many.
 template <class Rate>
-std::size_t after(LanePlanner& planner, base::Duration round_trip, int fetches, Rate rate,
+std::size_t after(LanePlanner& planner, base::Duration round_trip, int decisions, Rate rate,
                   base::TimePoint now = base::TimePoint(1h)) {
-  for (int i = 0; i < fetches; ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(decisions) * LanePlanner::kMeasures; ++i) {
     const std::size_t lanes = planner.lanes_for(1024 * kMiB, round_trip);
     const double seconds = 1024.0 * kMiB / (rate(lanes) * 1e9);
     planner.record(lanes, 1024 * kMiB, std::chrono::nanoseconds(static_cast<std::int64_t>(seconds * 1e9)), round_trip,
@@ -59,6 +60,31 @@ TEST(LanePlanner, WhatDidNotPayIsTriedAgainLater) {
   const auto link = [](std::size_t) { return 0.12; };
   EXPECT_EQ(after(planner, kFarAway, 2, link), 2u);
   EXPECT_EQ(after(planner, kFarAway, 1, link, base::TimePoint(1h) + LanePlanner::kSettled), 4u);
+}
+
+TEST(LanePlanner, OneSlowMomentDecidesNothing) {
+  LanePlanner planner(8);
+  const auto one_by_one = [](std::size_t lanes) { return static_cast<double>(lanes); };
+  EXPECT_EQ(after(planner, kNear, 1, one_by_one), 8u);
+  const auto record = [&](base::Duration time) { planner.record(8, 1024 * kMiB, time, kNear, base::TimePoint(1h)); };
+  record(100ms);
+  record(5s);
+  record(100ms);
+  EXPECT_EQ(planner.lanes_for(1024 * kMiB, kNear), 8u);
+}
+
+TEST(LanePlanner, OnASlowPathTimeMakesAMeasure) {
+  LanePlanner planner(8);
+  // 1 MB/s a lane, as where every hundredth packet is lost.
+  const auto record = [&](std::size_t lanes) {
+    for (std::size_t i = 0; i < LanePlanner::kMeasures; ++i) {
+      planner.record(lanes, lanes * 800'000, 800ms, kFarAway, base::TimePoint(1h));
+    }
+  };
+  record(2);
+  EXPECT_EQ(planner.lanes_for(64 * kMiB, kFarAway), 4u);
+  record(4);
+  EXPECT_EQ(planner.lanes_for(64 * kMiB, kFarAway), 8u);
 }
 
 TEST(LanePlanner, SmallFetchesTellNothing) {

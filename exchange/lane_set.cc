@@ -215,9 +215,10 @@ void LaneSet::on_bytes(std::size_t bytes) {
     return;
   }
   measured_bytes_ += bytes;
-  if (lanes == 0 || !LanePlanner::is_measure(lanes, measured_bytes_)) return;
   const base::TimePoint now = context_->clock.now();
-  planner_.record(lanes, measured_bytes_, now - measured_since_, user_.round_trip(), now);
+  const base::Duration time = now - measured_since_;
+  if (lanes == 0 || !LanePlanner::is_measure(lanes, measured_bytes_, time, user_.round_trip())) return;
+  planner_.record(lanes, measured_bytes_, time, user_.round_trip(), now);
   measured_bytes_ = 0;
   measured_since_ = now;
 }

@@ -3,6 +3,7 @@
 
 #include "exchange/frame_receiver.h"
 #include "exchange/lane_planner.h"
+#include "exchange/moving_average.h"
 #include "exchange/node_context.h"
 #include "wire/messages.h"
 

@@ -8,6 +8,7 @@
 #include "exchange/handshake.h"
 #include "exchange/lane_set.h"
 #include "exchange/mailboxes.h"
+#include "exchange/moving_average.h"
 #include "exchange/node_context.h"
 #include "exchange/put_server.h"
 #include "exchange/session_link.h"
