@@ -139,6 +139,12 @@ std::uint32_t SideThreads::count_busy(User& user) {
   }
 }
 
+bool SideThreads::is_crowded() const {
+  const std::uint64_t seen = busy_.load(std::memory_order_relaxed);
+  return std::max(static_cast<std::uint16_t>(seen >> 16), static_cast<std::uint16_t>(seen)) > threads_.size() ||
+         threads_.empty();
+}
+
 SideThreads::Loan SideThreads::borrow(User& user) {
   if (threads_.empty() || count_busy(user) > threads_.size()) return Loan();
   for (std::size_t i = 0; i < threads_.size(); ++i) {

@@ -63,6 +63,8 @@ class SideThreads {
   /// Counts `user` as busy for the next milliseconds. No thread if more users are busy than there are threads.
   Loan borrow(User& user);
 
+  /// As many users are busy as there are threads, or more: whoever has work for another thread does it itself, too.
+  bool is_crowded() const;
   std::size_t count() const { return threads_.size(); }
 
  private:

@@ -6,6 +6,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 
@@ -109,20 +110,18 @@ base::Task<base::Result<std::vector<StagingLease>>> lease_staging(DeviceReadPart
   }
 }
 
-/// One gather a region, nearly always there is one; whichever ends last gives the digests to a worker, without a way
-/// round by the node thread, which may be busy sending.
-base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::vector<OfferedBlock>& blocks,
-                                             std::uint32_t layer, std::shared_ptr<DeviceSlices> held) {
-  std::map<RegionId, std::vector<SliceCopy>> copies;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const Offer& offer = *blocks[i].offer;
-    SliceCopy copy;
-    copy.slot = offer.request().slots[blocks[i].index];
-    copy.layer = layer - offer.format().shard.layer_begin;
-    copy.host = held->slices[i];
-    copies[offer.request().region].push_back(copy);
-  }
-  auto arrival = std::make_shared<Arrival>(parts.executor);
+using Copies = std::map<RegionId, std::vector<SliceCopy>>;  // nearly always of one region
+
+/// On a worker; false if a region cannot be read so.
+bool gather_now(GpuConnector& connector, const Copies& copies) {
+  return std::all_of(copies.begin(), copies.end(),
+                     [&](const auto& one) { return connector.gather_now(one.first, one.second); });
+}
+
+/// One gather a region; whichever ends last gives the digests to a worker, without a way round by the node thread,
+/// which may be busy sending.
+void queue_gathers(const DeviceReadParts& parts, Copies copies, const std::shared_ptr<DeviceSlices>& held,
+                   const std::shared_ptr<Arrival>& arrival) {
   held->gathers_left = copies.size();
   for (auto& [region, slices] : copies) {
     // `held` goes with the copy: the coroutine may be gone when it ends.
@@ -136,6 +135,30 @@ base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::v
       });
     };
     parts.connector->gather(region, std::move(slices), ReadyEvent(), std::move(done));
+  }
+}
+
+base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::vector<OfferedBlock>& blocks,
+                                             std::uint32_t layer, std::shared_ptr<DeviceSlices> held) {
+  Copies copies;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const Offer& offer = *blocks[i].offer;
+    SliceCopy copy;
+    copy.slot = offer.request().slots[blocks[i].index];
+    copy.layer = layer - offer.format().shard.layer_begin;
+    copy.host = held->slices[i];
+    copies[offer.request().region].push_back(copy);
+  }
+  auto arrival = std::make_shared<Arrival>(parts.executor);
+  if (parts.connector->is_device()) {
+    queue_gathers(parts, std::move(copies), held, arrival);
+  } else {
+    // Digested while it is in the cache of the core that copied it.
+    parts.workers->post([parts, arrival, held, copies = std::move(copies)]() mutable {
+      if (!gather_now(*parts.connector, copies)) return queue_gathers(parts, std::move(copies), held, arrival);
+      compute_all_leaves(*held);
+      arrive(parts.executor, arrival, {});
+    });
   }
   co_return co_await wait_for(arrival);
 }

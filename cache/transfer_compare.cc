@@ -24,10 +24,11 @@ void TransferOperation::reopen(const PeerAnswer& answer, const DirectCopy& copy)
     if (missing_of_block[block] == 0) continue;
     not_in_place_[block] = 1;
     const bool untouched = missing_of_block[block] == layers;
-    if (untouched) begun_by_[block] = nullptr;
+    if (untouched) inbox_->forget_version(block);
     // With no root there is no stored copy: the rest comes out of the same offer, or not at all.
     const bool compares = !untouched && answer.root_of_block(plan_.first_block + block).has_value();
     if (compares && in_place_.empty()) {
+      inbox_->only_check();
       in_place_.assign(layers * blocks(), 0);
       to_compare_.assign(blocks(), 0);
     }

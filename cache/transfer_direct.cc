@@ -64,7 +64,7 @@ void TransferOperation::start_direct(std::size_t source, std::shared_ptr<PeerReg
   const auto& answer = answer_of(source);
   for (std::size_t block = first; block < end; ++block) {
     schedule_.take(source, block);
-    begun_by_[block] = answer.get();
+    inbox_->take(block, (*versions_[source])[block]);
   }
   auto holder = std::make_shared<std::shared_ptr<DirectCopy>>();
   // The copy holds the operation until it has ended; on the node thread both let go.

@@ -4,8 +4,6 @@
 #include "cache/transfer_fetch.h"
 #include "cache/worker_pool.h"
 
-#include "codec/head_slice_codec.h"
-
 #include <boost/asio/post.hpp>
 
 namespace kvp2p {
@@ -22,12 +20,13 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
     : context_(context),
       plan_(std::move(plan)),
       state_(std::move(state)),
+      inbox_(std::make_shared<TransferInbox>(
+          TransferInbox::Target{context.connector, plan_.region, plan_.format, plan_.slots}, state_)),
       schedule_(plan_.slots.size(), plan_.format.shard.layers(), plan_.format.layer_slice_bytes(),
                 context.fetch_limits),
       schedule_layer_(plan_.format.shard.layers()),
       leaves_(plan_.slots.size()),
       layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()),
-      begun_by_(plan_.slots.size(), nullptr),
       given_back_(plan_.slots.size(), 0),
       not_in_place_(plan_.slots.size(), 0) {
   for (std::uint32_t i = 0; i < plan_.layer_order.size(); ++i) schedule_layer_[plan_.layer_order[i]] = i;
@@ -42,6 +41,7 @@ void TransferOperation::start() {
   });
   if (!plan_.ready.host) {
     gate_open_ = true;
+    if (plan_.ready.device == nullptr) inbox_->open_gate();
   } else {
     plan_.ready.host->when_signalled([weak = weak_from_this(), executor = context_.executor] {
       boost::asio::post(executor, [weak] {
@@ -87,7 +87,7 @@ void TransferOperation::on_deadline() { state_->finish("deadline passed", Transf
 // From this node
 // ---------------------------------------------------------------------------------------------------------
 
-std::shared_ptr<TransferOperation::Delivery> TransferOperation::next_local() {
+std::shared_ptr<Delivery> TransferOperation::next_local() {
   const auto is_local = [this](std::size_t block) {
     return plan_.match->sources[plan_.first_block + block] == kLocalSource;
   };
@@ -129,31 +129,23 @@ void TransferOperation::pump_local() {
     std::shared_ptr<Delivery> delivery = next_local();
     if (!delivery) return;
     ++local_in_flight_;
-    verify(std::move(delivery));
+    process(std::move(delivery));
   }
 }
 
 // Stages -------------------------------------------------------------------------------------------------------------
 
-void TransferOperation::verify(std::shared_ptr<Delivery> delivery) {
-  context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery, format = plan_.format] {
-    const auto start = std::chrono::steady_clock::now();
-    const std::span<const ContentDigest> leaves = delivery->leaves;
-    const std::uint32_t heads = format.shard.heads();
-    for (std::size_t i = 0; i < delivery->slices.size(); ++i) {
-      const base::ConstBytes slice(delivery->slices[i], format.layer_slice_bytes());
-      delivery->good.push_back(delivery->slices[i] != nullptr &&
-                               leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)) &&
-                               is_sound(CodedShape::of(format), slice));
-    }
-    delivery->verify_time = std::chrono::steady_clock::now() - start;
-    boost::asio::post(executor, [self, delivery] { self->on_verified(delivery); });
+void TransferOperation::process(std::shared_ptr<Delivery> delivery) {
+  context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery] {
+    self->inbox_->process(*delivery);
+    boost::asio::post(executor, [self, delivery] { self->on_processed(delivery); });
   });
 }
 
-void TransferOperation::on_verified(std::shared_ptr<Delivery> delivery) {
+void TransferOperation::on_processed(std::shared_ptr<Delivery> delivery) {
   if (ended_ || state_->ended()) return;
   state_->update_report([&](TransferReport& report) { report.verify += delivery->verify_time; });
+  if (delivery->is_written) return finish_write(*delivery);
   enum class Fate : std::uint8_t { kUnwanted, kGood, kInPlace, kCorrupt, kWrongBlock };
   const std::size_t count = delivery->slices.size();
   const auto fate_of = [&](std::size_t i) {
@@ -170,6 +162,19 @@ void TransferOperation::on_verified(std::shared_ptr<Delivery> delivery) {
     if (fates[begin] == Fate::kInPlace) compare(delivery, begin, end - begin);
     if (fates[begin] == Fate::kCorrupt) on_corrupt(*delivery, begin, end - begin);
   }
+}
+
+void TransferOperation::finish_write(Delivery& delivery) {
+  const std::size_t count = delivery.slices.size();
+  for (std::size_t i = 0; i < count; ++i) root_fits(delivery, i);
+  if (delivery.answer == nullptr) context_.counters.bytes_from_local += count * plan_.format.layer_slice_bytes();
+  delivery.is_written = false;
+  state_->end_write(delivery.layer, delivery.first, count, true);
+}
+
+void TransferOperation::want(std::uint32_t layer, std::size_t block) {
+  inbox_->want(layer, block);
+  schedule_.want(schedule_layer_[layer], block);
 }
 
 bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
@@ -218,6 +223,7 @@ bool TransferOperation::log_first(const PeerAnswer* answer, const char* what) {
 
 void TransferOperation::open_gate() {
   gate_open_ = true;
+  if (plan_.ready.device == nullptr) inbox_->open_gate();
   std::deque<Gated> waiting;
   waiting.swap(gated_);
   for (const Gated& gated : waiting) scatter(gated.delivery, gated.first_index, gated.count);

@@ -4,6 +4,7 @@
 #include "cache/direct_source.h"
 #include "cache/fetch_schedule.h"
 #include "cache/shard_match.h"
+#include "cache/transfer_inbox.h"
 #include "cache/transfer_state.h"
 #include "exchange/exchange.h"
 #include "gpu/connector.h"
@@ -29,11 +30,12 @@ struct TransferPlan {
   std::shared_ptr<const ShardMatch> match;
 };
 
-/// Node thread only. Every layer of every block goes: bytes in host memory → digests checked on a worker → (last layer:
-/// root checked) → scattered by the connector → counted. Nothing is written that has not been verified, and nothing
-/// once the TransferState says no. What a peer of this host has offered in place goes another way: copied from memory
-/// to memory and counted if the blocks' generations are unchanged afterwards; if not, it comes as above. No block is
-/// made up of layers of two computations.
+/// Node thread only; TransferInbox does what other threads can. Every layer of every block goes: bytes in host memory →
+/// digests checked → (last layer: root checked) → scattered by the connector → counted. Where the connector can, it is
+/// scattered right after its digests; it counts once its root is right, too. Nothing is written whose digests are
+/// wrong, and nothing once the TransferState says no. What a peer of this host has offered in place goes another way:
+/// copied from memory to memory and counted if the blocks' generations are unchanged afterwards; if not, it comes as
+/// above. No block is made up of layers of two computations.
 ///
 /// Blocks from peers are not kept in the local store: serving them on would need the producer's signature.
 class TransferOperation : public std::enable_shared_from_this<TransferOperation> {
@@ -51,31 +53,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
 
  private:
   class PeerFetch;
-  /// One layer of a run of blocks, on its way. Goes when the last stage is done with it, on any thread.
-  struct Delivery {
-    ~Delivery() {
-      if (on_release) on_release();
-    }
-    std::uint32_t layer = 0;  // the region's
-    std::size_t first = 0;
-    std::vector<const std::uint8_t*> slices;  // one a block; null for one that is not wanted
-    std::vector<ContentDigest> leaves;        // a block's heads, block after block
-    std::vector<std::uint8_t> good;           // one a block, after verification
-    base::Duration verify_time{};
-    const PeerAnswer* answer = nullptr;  // null: from this node
-    // What keeps `slices` valid.
-    ReceivedFrame frame;
-    std::vector<std::shared_ptr<const BlockPin>> pins;
-    std::function<void()> on_release;
-  };
-
   std::size_t blocks() const { return plan_.slots.size(); }
-  /// Brought by somebody, or of no concern to peers.
-  bool is_claimed(std::uint32_t layer, std::size_t block) const {
-    return schedule_.is_here(schedule_layer_[layer], block);
-  }
-  void claim(std::uint32_t layer, std::size_t block) { schedule_.arrived(schedule_layer_[layer], block); }
-  void want(std::uint32_t layer, std::size_t block) { schedule_.want(schedule_layer_[layer], block); }
+  void want(std::uint32_t layer, std::size_t block);
   std::string name_of_source(const Delivery& delivery) const;
 
   // Sources
@@ -106,7 +85,7 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void sweep();
   void take_samples();
   void on_frame(PeerFetch& fetch, ReceivedFrame frame);
-  bool in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const;
+  TransferInbox::Part part_of(const FetchSchedule::Piece& piece) const;
   /// The transfer's number of a block that a peer numbers as in its look-up.
   std::size_t block_of(const PeerFetch& fetch, std::uint32_t peers_number) const;
   void on_gone(PeerFetch& fetch, std::uint32_t first, std::uint32_t count);
@@ -117,13 +96,13 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void give_up_local(std::uint32_t layer, std::size_t block, const std::string& reason);
   /// This block and those after it have failed; peers that bring nothing else are told to stop.
   void fail_from(std::size_t block, const std::string& reason);
-  /// Whether the rest of a block may come from `answer`: another peer that computed the same block has other roundings,
-  /// and layers of two computations make up neither's root.
-  bool may_complete(const PeerAnswer& answer, std::size_t block) const;
 
   // Stages
-  void verify(std::shared_ptr<Delivery> delivery);
-  void on_verified(std::shared_ptr<Delivery> delivery);
+  /// On a worker; then back here.
+  void process(std::shared_ptr<Delivery> delivery);
+  void on_processed(std::shared_ptr<Delivery> delivery);
+  /// In place already; the blocks that do not fit their roots have failed.
+  void finish_write(Delivery& delivery);
   bool root_fits(const Delivery& delivery, std::size_t index);
   void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
@@ -145,14 +124,15 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   CacheContext& context_;
   const TransferPlan plan_;
   const std::shared_ptr<TransferState> state_;
+  const std::shared_ptr<TransferInbox> inbox_;
   /// What is wanted of peers and who was asked for it. It numbers layers in the order in which they are wanted.
   FetchSchedule schedule_;
   std::vector<std::uint32_t> schedule_layer_;  // by the region's layer
   /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
   std::vector<std::vector<ContentDigest>> leaves_;
   std::vector<std::uint32_t> layers_to_come_;
-  /// Whose layers a block was begun with; null if none has come.
-  std::vector<const PeerAnswer*> begun_by_;
+  /// By source, of each block: which computation it has, as in FetchSchedule.
+  std::vector<std::shared_ptr<const std::vector<std::uint32_t>>> versions_;
   /// Of blocks whose rest comes another way (transfer_compare.cc): [layer][block] that came in place, and how many of a
   /// block are still to be compared. Empty until there is one.
   std::vector<std::uint8_t> in_place_;

@@ -73,7 +73,11 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
 }
 
 void TransferOperation::add_sources() {
-  while (schedule_.sources() < plan_.match->answers.size()) schedule_.add_source(describe(schedule_.sources()));
+  while (schedule_.sources() < plan_.match->answers.size()) {
+    FetchSchedule::Source source = describe(schedule_.sources());
+    versions_.push_back(std::make_shared<const std::vector<std::uint32_t>>(source.versions));
+    schedule_.add_source(std::move(source));
+  }
   schedule_.expect_sources(plan_.match->answers_expected);
   told_staged_.resize(schedule_.sources(), 0);
 }
@@ -121,6 +125,7 @@ void TransferOperation::start_piece(const FetchSchedule::Piece& piece) {
   for (const std::uint32_t layer : piece.layers) {
     request.layers.push_back(plan_.format.shard.layer_begin + plan_.layer_order[layer]);
   }
+  request.worker = inbox_->worker(part_of(piece));
   auto& fetch = fetches_.emplace_back(std::make_unique<PeerFetch>(*this, answer, piece));
   fetch->start(*exchange, std::move(request), plan_.deadline);
 }
@@ -195,23 +200,17 @@ std::size_t TransferOperation::block_of(const PeerFetch& fetch, std::uint32_t pe
   return peers_number + fetch.answer().holding.first - plan_.first_block;
 }
 
-bool TransferOperation::in_bounds(const PeerFetch& fetch, const ReceivedFrame& frame) const {
-  const ObjectFormat& format = plan_.format;
-  const std::size_t first = block_of(fetch, frame.first_block);
-  if (frame.layer < format.shard.layer_begin || frame.layer >= format.shard.layer_end) return false;
-  if (first < fetch.first() || first >= fetch.last()) return false;
-  if (frame.blocks == 0 || frame.blocks > fetch.last() - first) return false;
-  return frame.payload.size() == frame.blocks * format.layer_slice_bytes() &&
-         frame.leaves.size() == std::size_t{frame.blocks} * format.shard.heads();
+TransferInbox::Part TransferOperation::part_of(const FetchSchedule::Piece& piece) const {
+  const auto& answer = answer_of(piece.source);
+  return {answer.get(), plan_.first_block - answer->holding.first, piece.first, piece.end, versions_[piece.source]};
 }
 
 void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
+  auto delivery = std::static_pointer_cast<Delivery>(std::move(frame.work));
   if (ended_ || state_->ended()) return;
-  if (!in_bounds(fetch, frame)) {
-    on_fetch_end(fetch, ExchangeError::kProtocolBroken);
-    return;
-  }
   const std::size_t bytes = frame.payload.size();
+  if (!delivery) delivery = inbox_->accept(part_of(fetch.piece()), frame);
+  if (!delivery) return on_fetch_end(fetch, ExchangeError::kProtocolBroken);
   context_.counters.bytes_from_peers += bytes;
   state_->update_report([&](TransferReport& report) {
     report.bytes_from_peers += bytes;
@@ -219,28 +218,16 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
   });
   if (fetch.piece().hedge_of != 0) context_.counters.hedge_bytes += bytes;
   schedule_.note_bytes(fetch.piece().id, bytes, context_.clock->now());
-  auto delivery = std::make_shared<Delivery>();
-  delivery->layer = frame.layer - plan_.format.shard.layer_begin;
-  delivery->first = block_of(fetch, frame.first_block);
-  delivery->answer = &fetch.answer();
-  const std::size_t good = state_->good();
   bool any = false;
-  for (std::size_t i = 0; i < frame.blocks; ++i) {
-    const std::size_t block = delivery->first + i;
-    // What was asked for again while it was on its way can come twice: the first counts.
-    const bool wanted = block < good && !is_claimed(delivery->layer, block) && may_complete(fetch.answer(), block);
-    if (wanted) {
-      claim(delivery->layer, block);
-      if (begun_by_[block] == nullptr) begun_by_[block] = delivery->answer;
-    }
-    delivery->slices.push_back(wanted ? frame.payload.data() + i * plan_.format.layer_slice_bytes() : nullptr);
-    any = any || wanted;
+  for (std::size_t i = 0; i < delivery->slices.size(); ++i) {
+    if (delivery->slices[i] == nullptr) continue;
+    schedule_.arrived(schedule_layer_[delivery->layer], delivery->first + i);
+    any = true;
   }
+  delivery->claimed_in = nullptr;  // told
   if (schedule_.superseded_piece()) sweep_soon();
   if (!any) return;
-  delivery->leaves = std::move(frame.leaves);
-  delivery->frame = std::move(frame);
-  verify(std::move(delivery));
+  delivery->is_processed ? on_processed(std::move(delivery)) : process(std::move(delivery));
 }
 
 void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint32_t count) {
@@ -279,15 +266,6 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
 void TransferOperation::fail_from(std::size_t block, const std::string& reason) {
   state_->fail_from(block, reason);
   sweep_soon();
-}
-
-bool TransferOperation::may_complete(const PeerAnswer& answer, std::size_t block) const {
-  const std::size_t number = plan_.first_block + block;
-  if (!answer.holding.has(number)) return false;
-  const PeerAnswer* const begun_by = begun_by_[block];
-  if (begun_by == nullptr || begun_by == &answer) return true;
-  const auto& root = answer.root_of_block(number);
-  return root && root == begun_by->root_of_block(number);
 }
 
 void TransferOperation::give_up(std::size_t source, std::size_t first, std::size_t end, const std::string& reason) {

@@ -45,6 +45,23 @@ struct ExchangeConfig {
   std::size_t data_connections_max = 8;
 };
 
+struct ReceivedFrame;
+
+/// What was done with a frame where it came in.
+class FrameWork {
+ public:
+  virtual ~FrameWork() = default;
+};
+
+/// Works on frames where they come in, while their bytes are in that core's cache. Thread-safe: the lanes' threads call
+/// it, and may still do so after the fetch has ended; what is done then goes without anybody hearing of it.
+class FrameWorker {
+ public:
+  virtual ~FrameWorker() = default;
+  /// Nothing: leaves it all to the sink. May take the frame's staging and leaves.
+  virtual std::shared_ptr<FrameWork> work(ReceivedFrame& frame) = 0;
+};
+
 /// Part of what a lease covers.
 struct FetchRequest {
   multiformats::PeerId peer;
@@ -58,6 +75,8 @@ struct FetchRequest {
   std::vector<std::uint32_t> layers;
   std::uint32_t head_begin = 0;
   std::uint32_t head_end = 0;
+  /// May be null.
+  std::shared_ptr<FrameWorker> worker;
 };
 
 /// One layer of some neighbouring blocks. Not verified yet: the receiver checks `leaves` against the payload.
@@ -68,6 +87,7 @@ struct ReceivedFrame {
   StagingLease staging;
   base::MutableBytes payload;  // inside staging
   std::vector<ContentDigest> leaves;
+  std::shared_ptr<FrameWork> work;  // null: the worker has left it, or there is none
 };
 
 /// Takes what a fetch brings. Called on the node thread.

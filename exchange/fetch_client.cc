@@ -107,12 +107,10 @@ std::vector<std::shared_ptr<FetchTask>> FetchClient::tasks() const {
 void FetchClient::deliver() {
   auto keep = shared_.link.keep_alive();
   for (auto& [frame, is_broken] : registry_.take_arrived()) {
-    context_->stats.deserialise_time += frame.header.decode_time;
-    if (!is_broken) context_->stats.bytes_received += frame.header.frame.length;
-    if (!is_broken && frame.is_over_data_connection) {
-      context_->stats.bytes_over_data_connections += frame.header.frame.length;
-    }
-    auto task = find(frame.header.request);
+    context_->stats.deserialise_time += frame.decode_time;
+    if (!is_broken) context_->stats.bytes_received += frame.bytes;
+    if (!is_broken && frame.is_over_data_connection) context_->stats.bytes_over_data_connections += frame.bytes;
+    auto task = find(frame.request);
     if (!task) continue;
     stalls_.on_frame();
     if (is_broken) {

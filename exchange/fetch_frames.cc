@@ -12,6 +12,7 @@ FetchFrames::FetchFrames(const FetchRequest& request, std::size_t room_bytes)
       heads_(request.head_end - request.head_begin),
       slice_bytes_(request.format.head_slice_bytes() * heads_),
       room_bytes_(room_bytes),
+      worker_(request.worker),
       layer_index_(kLayersMax, -1),
       seen_(request.layers.size() * request.blocks),
       gone_(request.blocks),

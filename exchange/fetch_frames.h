@@ -15,8 +15,10 @@ namespace kvp2p {
 struct ArrivedFrame {
   std::uint32_t lane = 0;
   bool is_over_data_connection = false;
-  ReceivedHeader header;
-  StagingLease staging;
+  std::uint64_t request = 0;
+  std::size_t bytes = 0;
+  base::Duration decode_time{};
+  ReceivedFrame frame;
 };
 
 /// Thread-safe: the node thread puts room in, each lane takes a place for the frame that it is about to read.
@@ -27,6 +29,7 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
 
   /// Of one layer of one block, the heads asked for.
   std::size_t slice_bytes() const { return slice_bytes_; }
+  FrameWorker* worker() const { return worker_.get(); }
   /// Staging memory that one frame may need.
   std::size_t room_bytes() const { return room_bytes_; }
 
@@ -59,6 +62,7 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
   const std::uint32_t heads_;
   const std::size_t slice_bytes_;
   const std::size_t room_bytes_;
+  const std::shared_ptr<FrameWorker> worker_;
   std::vector<std::int32_t> layer_index_;  // by layer: its place in the request's layers, or -1; never changes
 
   mutable std::mutex mutex_;

@@ -174,18 +174,10 @@ void FetchTask::deliver(ArrivedFrame arrived) {
   ++received_[arrived.lane];
   --leases_;
   shared_.bytes -= frames_->room_bytes();
-  wire::FrameHeader& header = arrived.header.frame;
-  bytes_received_ += header.length;
-  shared_.lanes.on_bytes(header.length);
-  ReceivedFrame frame;
-  frame.layer = header.layer;
-  frame.first_block = header.first_block;
-  frame.blocks = header.blocks;
-  frame.payload = arrived.staging.bytes().first(header.length);
-  frame.staging = std::move(arrived.staging);
-  frame.leaves = std::move(header.leaves);
+  bytes_received_ += arrived.bytes;
+  shared_.lanes.on_bytes(arrived.bytes);
   // The sink may cancel from inside: then everything below finds it ended.
-  sink_->on_frame(std::move(frame));
+  sink_->on_frame(std::move(arrived.frame));
   refill();
   if (!ended_ && shared_.fetches > 1) shared_.freed();
   finish_if_complete();

@@ -10,22 +10,37 @@ namespace kvp2p {
 /// A frame on its way into a staging slot. Holds the slot itself: the fetch may end while the payload is being read.
 class FrameRegistry::Place final : public FramePlace {
  public:
-  Place(FrameRegistry& registry, std::shared_ptr<FetchFrames> fetch, ArrivedFrame frame)
-      : registry_(registry), fetch_(std::move(fetch)), frame_(std::move(frame)) {}
+  Place(FrameRegistry& registry, std::shared_ptr<FetchFrames> fetch, ArrivedFrame arrived, wire::FrameHeader header,
+        StagingLease staging)
+      : registry_(registry),
+        fetch_(std::move(fetch)),
+        arrived_(std::move(arrived)),
+        header_(std::move(header)),
+        staging_(std::move(staging)) {}
   ~Place() override {
-    if (!complete_) fetch_->give_back(frame_.header.frame, std::move(frame_.staging));
+    if (!complete_) fetch_->give_back(header_, std::move(staging_));
   }
 
-  base::MutableBytes payload() override { return frame_.staging.bytes().first(frame_.header.frame.length); }
+  base::MutableBytes payload() override { return staging_.bytes().first(header_.length); }
   void complete() override {
     complete_ = true;
-    registry_.push({std::move(frame_), false});
+    ReceivedFrame& frame = arrived_.frame;
+    frame.layer = header_.layer;
+    frame.first_block = header_.first_block;
+    frame.blocks = header_.blocks;
+    frame.payload = payload();
+    frame.staging = std::move(staging_);
+    frame.leaves = std::move(header_.leaves);
+    if (FrameWorker* worker = fetch_->worker()) frame.work = worker->work(frame);
+    registry_.push({std::move(arrived_), false});
   }
 
  private:
   FrameRegistry& registry_;
   std::shared_ptr<FetchFrames> fetch_;
-  ArrivedFrame frame_;
+  ArrivedFrame arrived_;
+  wire::FrameHeader header_;
+  StagingLease staging_;
   bool complete_ = false;
 };
 
@@ -93,13 +108,14 @@ base::Result<std::unique_ptr<FramePlace>> FrameRegistry::place(const Lane& lane,
     std::lock_guard lock(mutex_);
     if (take_remains(header)) return std::unique_ptr<FramePlace>(new NoPlace);
   }
-  ArrivedFrame frame{lane.number(), lane.is_data_connection(), std::move(header), {}};
+  ArrivedFrame arrived{lane.number(),       lane.is_data_connection(), header.request,
+                       header.frame.length, header.decode_time,        {}};
   if (!staging) {
-    push({std::move(frame), true});
+    push({std::move(arrived), true});
     return staging.error();
   }
-  frame.staging = std::move(*staging);
-  return std::unique_ptr<FramePlace>(new Place(*this, std::move(fetch), std::move(frame)));
+  return std::unique_ptr<FramePlace>(
+      new Place(*this, std::move(fetch), std::move(arrived), std::move(header.frame), std::move(*staging)));
 }
 
 void FrameRegistry::push(Arrival arrival) {

@@ -76,6 +76,11 @@ class GpuConnector {
   /// Host → engine, after `ready` has happened (the engine's own last use of the destination).
   virtual void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) = 0;
 
+  /// The same at once, on the calling thread, if the region's memory can be reached so; false: nothing was done. Not
+  /// ordered with other copies of the region, any number at a time: the caller knows that no other touches these slots.
+  virtual bool gather_now(RegionId /*region*/, const std::vector<SliceCopy>& /*slices*/) { return false; }
+  virtual bool scatter_now(RegionId /*region*/, const std::vector<SliceCopy>& /*slices*/) { return false; }
+
   /// Calls `done` once a device's event (ReadyEvent::device; null: at once) has happened, with an error if the region
   /// goes before. Holds up no copy. The event may be used for something else when this returns.
   virtual void when_happened(RegionId region, void* event, CopyDone done) = 0;

@@ -45,6 +45,14 @@ void HostConnector::scatter(RegionId region, std::vector<SliceCopy> slices, Read
   queue_->submit(region, SliceWork{CopyDirection::kScatter, std::move(slices)}, ready, std::move(done));
 }
 
+bool HostConnector::gather_now(RegionId region, const std::vector<SliceCopy>& slices) {
+  return queue_->copy_now(region, CopyDirection::kGather, slices);
+}
+
+bool HostConnector::scatter_now(RegionId region, const std::vector<SliceCopy>& slices) {
+  return queue_->copy_now(region, CopyDirection::kScatter, slices);
+}
+
 base::Result<std::shared_ptr<std::uint8_t[]>> HostConnector::allocate_host(std::size_t bytes) {
   const std::size_t rounded = (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
   if (rounded < bytes) return GpuError::kOutOfMemory;

@@ -26,6 +26,8 @@ class HostConnector final : public GpuConnector {
   void gather(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override;
   /// An event is an error (kNoDevice).
+  bool gather_now(RegionId region, const std::vector<SliceCopy>& slices) override;
+  bool scatter_now(RegionId region, const std::vector<SliceCopy>& slices) override;
   void when_happened(RegionId region, void* event, CopyDone done) override;
   /// Page-aligned and touched, so that no copy pays for a page fault.
   base::Result<std::shared_ptr<std::uint8_t[]>> allocate_host(std::size_t bytes) override;

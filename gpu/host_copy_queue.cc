@@ -109,7 +109,7 @@ void HostCopyQueue::remove_region(RegionId id) {
   const std::shared_ptr<Region> region = found->second;
   regions_.erase(found);
   fail_jobs(*region, GpuError::kUnknownRegion);
-  idle_.wait(lock, [&] { return !region->running; });
+  idle_.wait(lock, [&] { return !region->running && region->running_now == 0; });
 }
 
 base::Result<LayoutDesc> HostCopyQueue::layout_of(RegionId id) const {
@@ -199,6 +199,21 @@ void HostCopyQueue::submit(RegionId id, CopyWork work, const ReadyEvent& ready, 
   });
 }
 
+bool HostCopyQueue::copy_now(RegionId id, CopyDirection direction, const std::vector<SliceCopy>& slices) {
+  std::shared_ptr<Region> region;
+  {
+    std::lock_guard lock(mutex_);
+    auto found = regions_.find(id);
+    if (stopping_ || found == regions_.end() || !check(*found->second, slices)) return false;
+    region = found->second;
+    ++region->running_now;
+  }
+  copy_slices(direction, region->plans, CodedShape::of(region->layout.format), region->start(), slices);
+  std::lock_guard lock(mutex_);
+  if (--region->running_now == 0) idle_.notify_all();
+  return true;
+}
+
 void HostCopyQueue::mark_ready(RegionId id, Job& job) {
   std::lock_guard lock(mutex_);
   job.ready = true;
@@ -227,7 +242,7 @@ base::Result<> HostCopyQueue::prepare(RegionId id, Job& job, const ReadyEvent& r
   auto region = regions_.find(id);
   if (region == regions_.end()) return GpuError::kUnknownRegion;
   if (ready.device != nullptr) return GpuError::kNoDevice;
-  if (const auto* slices = std::get_if<SliceWork>(&job.work)) return check(*region->second, *slices);
+  if (const auto* slices = std::get_if<SliceWork>(&job.work)) return check(*region->second, slices->slices);
   const auto& direct = std::get<DirectWork>(job.work);
   auto import = imports_.find(direct.from);
   if (import == imports_.end()) return GpuError::kUnknownImport;
@@ -235,9 +250,9 @@ base::Result<> HostCopyQueue::prepare(RegionId id, Job& job, const ReadyEvent& r
   return check(*region->second, *import->second, direct);
 }
 
-base::Result<> HostCopyQueue::check(const Region& region, const SliceWork& work) {
+base::Result<> HostCopyQueue::check(const Region& region, const std::vector<SliceCopy>& slices) {
   const std::uint32_t slots = region.layout.slots();
-  for (const SliceCopy& slice : work.slices) {
+  for (const SliceCopy& slice : slices) {
     if (slice.slot >= slots) return GpuError::kSlotOutOfRange;
     if (slice.layer >= region.plans.size()) return GpuError::kLayerOutOfRange;
   }

@@ -54,6 +54,8 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   bool has_import(ImportId id) const;
 
   void submit(RegionId id, CopyWork work, const ReadyEvent& ready, CopyDone done);
+  /// Copies on the calling thread, beside whatever else runs; false, and nothing is done, if it is no valid copy.
+  bool copy_now(RegionId id, CopyDirection direction, const std::vector<SliceCopy>& slices);
 
  private:
   struct Import {
@@ -76,6 +78,7 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
     std::uint8_t* start() const { return static_cast<std::uint8_t*>(memory.start); }
     std::deque<std::shared_ptr<Job>> jobs;
     bool running = false;
+    std::size_t running_now = 0;  // of copy_now()
     /// In runnable_ or running.
     bool scheduled = false;
   };
@@ -91,7 +94,7 @@ class HostCopyQueue : public std::enable_shared_from_this<HostCopyQueue> {
   void mark_ready(RegionId id, Job& job);
   void fail_jobs(Region& region, base::Error error);
   base::Result<> prepare(RegionId id, Job& job, const ReadyEvent& ready) const;
-  static base::Result<> check(const Region& region, const SliceWork& work);
+  static base::Result<> check(const Region& region, const std::vector<SliceCopy>& slices);
   static base::Result<> check(const Region& region, const Import& from, const DirectWork& work);
   static void move_bytes(const Region& region, const Job& job);
 

@@ -1,0 +1,169 @@
+#include "cache/transfer_inbox.h"
+
+#include "base/side_threads.h"
+#include "codec/head_slice_codec.h"
+
+#include <algorithm>
+
+namespace kvp2p {
+
+Delivery::~Delivery() {
+  if (is_written) state->end_write({&layer, 1}, first, std::vector<std::uint8_t>(slices.size(), 0));
+  if (claimed_in) claimed_in->give_up(*this);
+  if (on_release) on_release();
+}
+
+class TransferInbox::Worker final : public FrameWorker {
+ public:
+  Worker(std::shared_ptr<TransferInbox> inbox, Part part) : inbox_(std::move(inbox)), part_(std::move(part)) {}
+
+  std::shared_ptr<FrameWork> work(ReceivedFrame& frame) override {
+    if (!base::SideThreads::of_process().is_crowded()) return nullptr;
+    auto delivery = inbox_->accept(part_, frame);
+    if (delivery) inbox_->process(*delivery);
+    return delivery;
+  }
+
+ private:
+  const std::shared_ptr<TransferInbox> inbox_;
+  const Part part_;
+};
+
+TransferInbox::TransferInbox(Target target, std::shared_ptr<TransferState> state)
+    : target_(std::move(target)),
+      state_(std::move(state)),
+      claimed_(target_.format.shard.layers() * target_.slots.size(), 1),
+      begun_by_(target_.slots.size(), 0) {}
+
+std::shared_ptr<FrameWorker> TransferInbox::worker(Part part) {
+  return std::make_shared<Worker>(shared_from_this(), std::move(part));
+}
+
+// What is wanted -----------------------------------------------------------------------------------------------------
+
+void TransferInbox::want(std::uint32_t layer, std::size_t block) {
+  std::lock_guard lock(mutex_);
+  claimed(layer, block) = 0;
+}
+
+void TransferInbox::take(std::size_t block, std::uint32_t version) {
+  std::lock_guard lock(mutex_);
+  for (std::uint32_t layer = 0; layer < target_.format.shard.layers(); ++layer) claimed(layer, block) = 1;
+  begun_by_[block] = version;
+}
+
+void TransferInbox::forget_version(std::size_t block) {
+  std::lock_guard lock(mutex_);
+  begun_by_[block] = 0;
+}
+
+void TransferInbox::open_gate() {
+  std::lock_guard lock(mutex_);
+  gate_open_ = true;
+}
+
+void TransferInbox::only_check() {
+  std::lock_guard lock(mutex_);
+  only_check_ = true;
+}
+
+// What comes ---------------------------------------------------------------------------------------------------------
+
+bool TransferInbox::fits(const Part& part, const ReceivedFrame& frame) const {
+  const ShardRange& shard = target_.format.shard;
+  const std::size_t first = frame.first_block - part.peers_zero;
+  if (frame.layer < shard.layer_begin || frame.layer >= shard.layer_end) return false;
+  if (first < part.first || first >= part.end) return false;
+  if (frame.blocks == 0 || frame.blocks > part.end - first) return false;
+  return frame.payload.size() == frame.blocks * target_.format.layer_slice_bytes() &&
+         frame.leaves.size() == std::size_t{frame.blocks} * shard.heads();
+}
+
+std::shared_ptr<Delivery> TransferInbox::accept(const Part& part, ReceivedFrame& frame) {
+  if (!fits(part, frame)) return nullptr;
+  auto delivery = std::make_shared<Delivery>();
+  delivery->layer = frame.layer - target_.format.shard.layer_begin;
+  delivery->first = frame.first_block - part.peers_zero;
+  delivery->answer = part.answer;
+  delivery->slices.reserve(frame.blocks);
+  const std::size_t good = state_->good();
+  {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < frame.blocks; ++i) {
+      const std::size_t block = delivery->first + i;
+      const std::uint32_t version = (*part.versions)[block];
+      std::uint8_t& claim = claimed(delivery->layer, block);
+      // What was asked for again while it was on its way can come twice: the first counts. And a block is of one
+      // computation: another peer's has other roundings.
+      const bool same = version != 0 && (begun_by_[block] == 0 || begun_by_[block] == version);
+      const bool wanted = block < good && claim == 0 && same;
+      if (wanted) {
+        claim = 1;
+        begun_by_[block] = version;
+      }
+      delivery->slices.push_back(wanted ? frame.payload.data() + i * target_.format.layer_slice_bytes() : nullptr);
+    }
+  }
+  delivery->claimed_in = shared_from_this();
+  delivery->leaves = std::move(frame.leaves);
+  delivery->frame.payload = frame.payload;
+  delivery->frame.staging = std::move(frame.staging);
+  return delivery;
+}
+
+void TransferInbox::give_up(const Delivery& delivery) {
+  std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < delivery.slices.size(); ++i) {
+    if (delivery.slices[i] != nullptr) claimed(delivery.layer, delivery.first + i) = 0;
+  }
+}
+
+void TransferInbox::process(Delivery& delivery) {
+  check(delivery);
+  write(delivery);
+  delivery.is_processed = true;
+}
+
+void TransferInbox::check(Delivery& delivery) const {
+  const auto start = std::chrono::steady_clock::now();
+  const ObjectFormat& format = target_.format;
+  const std::span<const ContentDigest> leaves = delivery.leaves;
+  const std::uint32_t heads = format.shard.heads();
+  delivery.good.reserve(delivery.slices.size());
+  for (std::size_t i = 0; i < delivery.slices.size(); ++i) {
+    const base::ConstBytes slice(delivery.slices[i], format.layer_slice_bytes());
+    delivery.good.push_back(delivery.slices[i] != nullptr &&
+                            leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)) &&
+                            is_sound(CodedShape::of(format), slice));
+  }
+  delivery.verify_time = std::chrono::steady_clock::now() - start;
+}
+
+void TransferInbox::write(Delivery& delivery) {
+  const std::size_t count = delivery.slices.size();
+  if (std::find(delivery.good.begin(), delivery.good.end(), 0) != delivery.good.end()) return;
+  {
+    std::lock_guard lock(mutex_);
+    if (!gate_open_ || only_check_) return;
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  const std::size_t writable = state_->begin_write(delivery.first, count);
+  if (writable == 0) return;
+  std::vector<SliceCopy> copies;
+  copies.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    // The connector reads it only.
+    auto* host = const_cast<std::uint8_t*>(delivery.slices[i]);
+    copies.push_back({target_.slots[delivery.first + i], delivery.layer, host});
+  }
+  if (writable < count || !target_.connector->scatter_now(target_.region, copies)) {
+    return state_->end_write({&delivery.layer, 1}, delivery.first, std::vector<std::uint8_t>(writable, 0));
+  }
+  delivery.is_written = true;
+  delivery.state = state_;
+  delivery.frame.staging = {};
+  const std::size_t local_bytes = delivery.answer == nullptr ? count * target_.format.layer_slice_bytes() : 0;
+  state_->note_scatter(begun, std::chrono::steady_clock::now(), local_bytes);
+}
+
+}  // namespace kvp2p

@@ -1,0 +1,114 @@
+// What comes for a transfer, on whichever thread it comes: whose it is, whether it is right, and into its place.
+#pragma once
+
+#include "cache/shard_match.h"
+#include "cache/transfer_state.h"
+#include "exchange/exchange.h"
+#include "gpu/connector.h"
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace kvp2p {
+
+class TransferInbox;
+
+/// One layer of a run of blocks, on its way. Goes when the last stage is done with it, on any thread; what it has begun
+/// and nobody has ended is undone then.
+struct Delivery final : FrameWork {
+  Delivery() = default;
+  ~Delivery() override;
+
+  std::uint32_t layer = 0;  // the region's
+  std::size_t first = 0;
+  std::vector<const std::uint8_t*> slices;  // one a block; null for one that is not wanted
+  std::vector<ContentDigest> leaves;        // a block's heads, block after block
+  const PeerAnswer* answer = nullptr;       // null: from this node
+  // What keeps `slices` valid.
+  ReceivedFrame frame;
+  std::vector<std::shared_ptr<const BlockPin>> pins;
+  std::function<void()> on_release;
+
+  // Of TransferInbox::process().
+  bool is_processed = false;
+  std::vector<std::uint8_t> good;  // one a block
+  base::Duration verify_time{};
+  /// All of it is in its place, and the state waits for end_write(). What `slices` points to may be something else by
+  /// now.
+  bool is_written = false;
+  /// Claimed there, and the transfer has not been told of it.
+  std::shared_ptr<TransferInbox> claimed_in;
+  std::shared_ptr<TransferState> state;
+};
+
+/// Thread-safe; one lock, not held while bytes are looked at or moved.
+class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
+ public:
+  /// What is the same for all deliveries of a transfer. `format`: the region's.
+  struct Target {
+    GpuConnector* connector = nullptr;
+    RegionId region{};
+    ObjectFormat format;
+    std::vector<Slot> slots;
+  };
+  /// Nothing is wanted at first, and nothing may be written.
+  TransferInbox(Target target, std::shared_ptr<TransferState> state);
+
+  // What is wanted ----------------------------------------------------------------------------------------------------
+  // Versions are numbers of a block's computations, as in FetchSchedule; 0 is none.
+
+  void want(std::uint32_t layer, std::size_t block);
+  /// All of the block comes another way, of this version.
+  void take(std::size_t block, std::uint32_t version);
+  /// It may be begun with any version.
+  void forget_version(std::size_t block);
+  /// The engine has released the destination.
+  void open_gate();
+  /// From now on nothing is written by process(): what there is is to be compared first.
+  void only_check();
+
+  // What comes --------------------------------------------------------------------------------------------------------
+
+  /// Part of a transfer's blocks that a peer was asked for.
+  struct Part {
+    /// Whose it is, for the transfer; not looked at here.
+    const PeerAnswer* answer = nullptr;
+    /// The peer's number of the transfer's block 0, modulo 2^64.
+    std::size_t peers_zero = 0;
+    std::size_t first = 0;
+    std::size_t end = 0;
+    /// Of each block of the transfer, at this peer.
+    std::shared_ptr<const std::vector<std::uint32_t>> versions;
+  };
+  /// Claims what is wanted of the frame. Null: it does not fit what was asked for.
+  std::shared_ptr<Delivery> accept(const Part& part, ReceivedFrame& frame);
+  /// Checks digests; then, if all of it is good and may be written and the connector can do it at once, copies it.
+  void process(Delivery& delivery);
+  /// Accepts and processes on the thread that a frame has come in on, while cores are scarce; otherwise leaves it to
+  /// others, who do it beside the receiving of more.
+  std::shared_ptr<FrameWorker> worker(Part part);
+
+  const ObjectFormat& format() const { return target_.format; }
+
+ private:
+  friend struct Delivery;
+  class Worker;
+  bool fits(const Part& part, const ReceivedFrame& frame) const;
+  void check(Delivery& delivery) const;
+  void write(Delivery& delivery);
+  void give_up(const Delivery& delivery);
+  std::uint8_t& claimed(std::uint32_t layer, std::size_t block) { return claimed_[layer * blocks() + block]; }
+  std::size_t blocks() const { return target_.slots.size(); }
+
+  const Target target_;
+  const std::shared_ptr<TransferState> state_;
+
+  std::mutex mutex_;
+  std::vector<std::uint8_t> claimed_;    // [layer][block]: brought by somebody, or not wanted here
+  std::vector<std::uint32_t> begun_by_;  // by block: the version of its layers; 0 if none has come
+  bool gate_open_ = false;
+  bool only_check_ = false;
+};
+
+}  // namespace kvp2p
