@@ -1,45 +1,22 @@
 // A consumer whose model, element type or shard differs from the producer's gets nothing, and both sides' logs say in
 // which field they differ.
+#include "base/testing/captured_log.h"
 #include "provider/testing/test_engine.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
-
-#include <sstream>
 
 namespace kvp2p {
 namespace {
 
 using namespace std::chrono_literals;
+using base::testing::CapturedLog;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 using testing::in;
 using testing::Shape;
 using testing::TestEngine;
-
-/// Collects the process's log, which has both nodes' lines.
-class CapturedLog {
- public:
-  CapturedLog() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(
-        std::make_shared<spdlog::logger>("test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
-  }
-  ~CapturedLog() { spdlog::set_default_logger(before_); }
-
-  std::vector<std::string> lines() const {
-    std::istringstream text(text_.str());
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(text, line);) lines.push_back(line);
-    return lines;
-  }
-
- private:
-  std::shared_ptr<spdlog::logger> before_;
-  std::ostringstream text_;
-};
 
 Shape producer_shape() {
   Shape shape;
