@@ -21,7 +21,8 @@ bool is_request(const wire::Body& body) {
         return std::is_same_v<T, wire::Lookup> || std::is_same_v<T, wire::Get> || std::is_same_v<T, wire::Credit> ||
                std::is_same_v<T, wire::Cancel> || std::is_same_v<T, wire::Put> || std::is_same_v<T, wire::Announce> ||
                std::is_same_v<T, wire::Stats> || std::is_same_v<T, wire::Release> ||
-               std::is_same_v<T, wire::DirectOpen> || std::is_same_v<T, wire::Streams> || std::is_same_v<T, wire::Lost>;
+               std::is_same_v<T, wire::DirectOpen> || std::is_same_v<T, wire::Streams> ||
+               std::is_same_v<T, wire::Lost> || std::is_same_v<T, wire::Counts>;
       },
       body);
 }
@@ -41,7 +42,8 @@ bool is_answer(std::uint64_t number) {
          number == number_of<wire::GetEnd>() || number == number_of<wire::Busy>() ||
          number == number_of<wire::ErrorMessage>() || number == number_of<wire::PutAnswer>() ||
          number == number_of<wire::PutEnd>() || number == number_of<wire::Pong>() ||
-         number == number_of<wire::StatsAnswer>() || number == number_of<wire::DirectTicket>();
+         number == number_of<wire::StatsAnswer>() || number == number_of<wire::DirectTicket>() ||
+         number == number_of<wire::CountsAnswer>();
 }
 
 }  // namespace
@@ -114,6 +116,12 @@ bool Dispatcher::on(wire::Streams& m) {
 
 bool Dispatcher::on(wire::Lost& m) {
   session_.gets_.on_lost(id_, m);
+  return true;
+}
+
+bool Dispatcher::on(wire::Counts&) {
+  // Asked too often it is not answered: the asker asks again.
+  if (session_.lookup_tokens_.take(kLookupCost, session_.context_->clock.now())) session_.gets_.on_counts(id_);
   return true;
 }
 
@@ -197,6 +205,11 @@ bool Dispatcher::on(wire::Gone& m) {
 
 bool Dispatcher::on(wire::GetEnd& m) {
   session_.fetches_.on_get_end(id_, m);
+  return true;
+}
+
+bool Dispatcher::on(wire::CountsAnswer& m) {
+  session_.fetches_.on_counts(id_, m);
   return true;
 }
 

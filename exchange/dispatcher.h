@@ -23,6 +23,7 @@ class Dispatcher {
   bool on(wire::Cancel& m);
   bool on(wire::Streams& m);
   bool on(wire::Lost& m);
+  bool on(wire::Counts& m);
   bool on(wire::Put& m);
   bool on(wire::Announce& m);
   bool on(wire::Stats& m);
@@ -33,6 +34,7 @@ class Dispatcher {
   bool on(wire::LookupAnswer& m);
   bool on(wire::Gone& m);
   bool on(wire::GetEnd& m);
+  bool on(wire::CountsAnswer& m);
   bool on(wire::Busy& m);
   bool on(wire::ErrorMessage& m);
   bool on(wire::PutAnswer& m);

@@ -59,8 +59,7 @@ FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link
       registry_(context_->executor, [this] { deliver(); }),
       stalls_(context_->clock, link.peer(), [this] { return is_owed(); }) {
   shared_.freed = [this] {
-    // Refilling calls nobody: the table does not change meanwhile.
-    for (auto& [id, task] : tasks_) task->refill();
+    for (const auto& task : tasks()) task->refill();
   };
 }
 
@@ -137,6 +136,12 @@ bool FetchClient::on_get_end(std::uint64_t id, const wire::GetEnd& end) {
   return task != nullptr;
 }
 
+bool FetchClient::on_counts(std::uint64_t id, const wire::CountsAnswer& counts) {
+  auto task = find(id);
+  if (task) task->on_counts(counts);
+  return task != nullptr;
+}
+
 bool FetchClient::on_busy(std::uint64_t id, const wire::Busy& busy) {
   auto task = find(id);
   if (task) task->on_busy(busy);
@@ -169,6 +174,10 @@ void FetchClient::on_no_lane(base::Error error) {
 
 bool FetchClient::is_owed(std::uint32_t lane) const {
   return std::any_of(tasks_.begin(), tasks_.end(), [lane](const auto& entry) { return entry.second->is_owed(lane); });
+}
+
+void FetchClient::look_for_silence(base::Duration silence, const std::vector<std::uint32_t>& still) {
+  for (const auto& task : tasks()) task->look_for_silence(silence, still);
 }
 
 void FetchClient::end_all(base::Error error) {

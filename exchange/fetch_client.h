@@ -24,6 +24,7 @@ class FetchClient {
   // Control messages; false: there is no such fetch.
   bool on_gone(std::uint64_t id, const wire::Gone& gone);
   bool on_get_end(std::uint64_t id, const wire::GetEnd& end);
+  bool on_counts(std::uint64_t id, const wire::CountsAnswer& counts);
   bool on_busy(std::uint64_t id, const wire::Busy& busy);
   bool fail(std::uint64_t id, base::Error error);
 
@@ -34,6 +35,9 @@ class FetchClient {
   void on_no_lane(base::Error error);
   bool is_idle() const { return tasks_.empty(); }
   bool is_owed(std::uint32_t lane) const;
+  /// Every now and then: fetches to which nothing has come for `silence`, and those that use `still` lanes, ask the
+  /// peer which lane owes what.
+  void look_for_silence(base::Duration silence, const std::vector<std::uint32_t>& still);
   void end_all(base::Error error);
 
  private:

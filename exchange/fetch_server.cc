@@ -39,6 +39,10 @@ bool has_room(const LaneOutbox& lane, std::size_t bytes) {
 
 }  // namespace
 
+std::function<bool(const OutgoingFrame&)> FetchServer::is_of(const GetJob& job) {
+  return [&job](const OutgoingFrame& frame) { return static_cast<const Frame&>(frame).job.get() == &job; };
+}
+
 FetchServer::FetchServer(std::shared_ptr<NodeContext> context, SessionLink& link)
     : context_(std::move(context)), link_(link) {}
 FetchServer::~FetchServer() = default;
@@ -87,6 +91,9 @@ void FetchServer::on_streams(std::uint64_t id, const wire::Streams& streams) {
 void FetchServer::on_lost(std::uint64_t id, const wire::Lost& lost) {
   auto job = find(id);
   if (!job || job->over()) return;
+  // So that what is kept of them has a bound too.
+  const bool is_named = std::find(job->streams.begin(), job->streams.end(), lost.stream) != job->streams.end();
+  if (!is_named || job->losses == kLossesMax) return refuse(job, "no such stream to be lost, or too many");
   // What has not been begun on it is taken back first. It is dead at this end too from now on.
   if (auto at = lanes_.find(lost.stream); at != lanes_.end()) {
     at->second->lane().reset();
@@ -96,10 +103,7 @@ void FetchServer::on_lost(std::uint64_t id, const wire::Lost& lost) {
   ++job->losses;
   job->end_sent = false;
   auto& chunks = job->sent[lost.stream];
-  if (lost.frames > chunks.size()) {
-    fail(*job, error_message(wire::ErrorCode::kBadRequest, "more frames than were sent"));
-    return stop(job);
-  }
+  if (lost.frames > chunks.size()) return refuse(job, "more frames than were sent");
   const auto begin = chunks.begin() + static_cast<std::ptrdiff_t>(lost.frames);
   const std::vector<GetChunk> missing(begin, chunks.end());
   chunks.erase(begin, chunks.end());
@@ -107,6 +111,23 @@ void FetchServer::on_lost(std::uint64_t id, const wire::Lost& lost) {
   job->cursor.repeat(missing);
   find_lanes(*job);
   advance(job);
+}
+
+void FetchServer::on_counts(std::uint64_t id) {
+  auto job = find(id);
+  if (!job || job->over()) return;
+  wire::CountsAnswer answer;
+  answer.losses = job->losses;
+  for (std::uint32_t number : job->streams) {
+    const auto sent = job->sent.find(number);
+    if (sent == job->sent.end()) continue;
+    std::size_t begun = sent->second.size();
+    if (auto at = lanes_.find(number); at != lanes_.end()) begun -= at->second->count_unbegun(is_of(*job));
+    if (begun == 0) continue;
+    answer.streams.push_back(number);
+    answer.counts.push_back(static_cast<std::uint32_t>(begun));
+  }
+  link_.send(id, std::move(answer));
 }
 
 void FetchServer::on_cancel(std::uint64_t id) {
@@ -120,9 +141,8 @@ void FetchServer::stop(const Job& job) {
   keep->deadline.reset();
   keep->lane_wait.reset();
   for (auto& frame : std::exchange(keep->ready, {})) forget(*frame);
-  const auto is_its = [&](const OutgoingFrame& frame) { return static_cast<const Frame&>(frame).job == keep; };
   for (const auto& lane : keep->lanes) {
-    for (auto& frame : lane->take_unbegun(is_its)) forget(*frame);
+    for (auto& frame : lane->take_unbegun(is_of(*keep))) forget(*frame);
   }
   keep->lanes.clear();
   jobs_.erase(keep->id);
@@ -133,6 +153,11 @@ void FetchServer::fail(GetJob& job, wire::ErrorMessage error) {
   if (job.over()) return;
   job.failed = true;
   link_.send(job.id, std::move(error));
+}
+
+void FetchServer::refuse(const Job& job, std::string_view reason) {
+  fail(*job, error_message(wire::ErrorCode::kBadRequest, std::string(reason)));
+  stop(job);
 }
 
 void FetchServer::end_all() {
@@ -196,8 +221,7 @@ void FetchServer::find_lanes(GetJob& job) {
   // They are named on the control stream, which may be ahead of them.
   job.lane_wait = context_->clock.call_at(context_->clock.now() + kLaneWait, [this, id = job.id] {
     const Job waiting = find(id);
-    fail(*waiting, error_message(wire::ErrorCode::kBadRequest, "no such data stream"));
-    stop(waiting);
+    refuse(waiting, "no such data stream");
   });
 }
 
@@ -360,9 +384,8 @@ void FetchServer::rebalance(GetJob& job) {
 // Sent when the last frame has been begun, not when it has been written: so the asker knows which lane owes what.
 void FetchServer::send_end(GetJob& job) {
   if (job.end_sent || job.over() || job.reading > 0 || !job.ready.empty() || job.cursor.peek()) return;
-  const auto is_its = [&job](const OutgoingFrame& frame) { return static_cast<const Frame&>(frame).job.get() == &job; };
   for (const auto& lane : job.lanes) {
-    if (lane->has_unbegun(is_its)) return;
+    if (lane->count_unbegun(is_of(job)) > 0) return;
   }
   wire::GetEnd end;
   end.losses = job.losses;

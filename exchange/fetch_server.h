@@ -24,6 +24,7 @@ class FetchServer {
   void on_credit(std::uint64_t id, const wire::Credit& credit);
   void on_streams(std::uint64_t id, const wire::Streams& streams);
   void on_lost(std::uint64_t id, const wire::Lost& lost);
+  void on_counts(std::uint64_t id);
   void on_cancel(std::uint64_t id);
 
   // Lanes that the peer has opened.
@@ -58,7 +59,11 @@ class FetchServer {
   void send_end(GetJob& job);
   void on_written(LaneOutbox& lane);
   void forget(OutgoingFrame& frame);
+  /// The frames of one get.
+  static std::function<bool(const OutgoingFrame&)> is_of(const GetJob& job);
   void fail(GetJob& job, wire::ErrorMessage error);
+  /// The asker has broken the protocol.
+  void refuse(const Job& job, std::string_view reason);
   void stop(const Job& job);
 
   std::shared_ptr<NodeContext> context_;

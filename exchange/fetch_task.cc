@@ -1,5 +1,6 @@
 #include "exchange/fetch_task.h"
 
+#include "base/log.h"
 #include "exchange/exchange_error.h"
 #include "exchange/limits.h"
 #include "exchange/lookup_messages.h"
@@ -10,6 +11,17 @@
 #include <algorithm>
 
 namespace kvp2p {
+
+namespace {
+
+/// Of a get_end or an answer to counts: how many frames went over that stream.
+template <class Counts>
+std::uint32_t count_of(const Counts& counts, std::uint32_t stream) {
+  const auto at = std::find(counts.streams.begin(), counts.streams.end(), stream);
+  return at == counts.streams.end() ? 0 : counts.counts[static_cast<std::size_t>(at - counts.streams.begin())];
+}
+
+}  // namespace
 
 FetchTask::FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, FetchRequest request, FetchSink& sink,
                      base::TimePoint deadline, Shared& shared)
@@ -34,7 +46,7 @@ void FetchTask::start_deadline() {
 
 void FetchTask::begin() {
   if (ended_) return;
-  began_ = context_->clock.now();
+  began_ = silent_since_ = context_->clock.now();
   shared_.lanes.want(lanes_wanted_);
   if (ended_) return;
   begun_ = true;  // from now on lanes join by themselves
@@ -155,15 +167,34 @@ void FetchTask::on_lane_ended(std::uint32_t number) {
   if (!asked_ || retry_timer_) return;
   if (++losses_ > kLossesMax) return end(ExchangeError::kPeerGone);
   expected_.reset();
+  counts_.reset();
   shared_.link.send(id_, wire::Lost{number, received_over(number)});
 }
 
 bool FetchTask::is_owed(std::uint32_t number) const {
-  if (!expected_) return false;
-  if (expected_->streams.empty()) return uses(number) && frames_received_ < expected_->frames;
-  const auto at = std::find(expected_->streams.begin(), expected_->streams.end(), number);
-  if (at == expected_->streams.end()) return false;
-  return received_over(number) < expected_->counts[static_cast<std::size_t>(at - expected_->streams.begin())];
+  if (expected_ && expected_->streams.empty()) return uses(number) && frames_received_ < expected_->frames;
+  if (expected_) return received_over(number) < count_of(*expected_, number);
+  return counts_ && received_over(number) < count_of(*counts_, number);
+}
+
+void FetchTask::look_for_silence(base::Duration silence, const std::vector<std::uint32_t>& still) {
+  const base::TimePoint now = context_->clock.now();
+  // What this node has no room for, or has been refused, is no silence of the peer's. What get_end says is all there
+  // is.
+  const bool waits = !ended_ && asked_ && !retry_timer_ && !expected_ && is_owed();
+  if (!waits || frames_seen_ != frames_received_) silent_since_ = now;
+  frames_seen_ = frames_received_;
+  if (!waits || now - began_ < silence) return;
+  const bool is_silent = now - silent_since_ >= silence;
+  const bool uses_still = std::any_of(still.begin(), still.end(), [this](std::uint32_t lane) { return uses(lane); });
+  if (is_silent || uses_still) ask_counts(now, silence);
+}
+
+void FetchTask::ask_counts(base::TimePoint now, base::Duration silence) {
+  if (!shared_.link.answers_counts()) return;
+  if (counts_asked_ && now - *counts_asked_ < std::max(silence, kCountsInterval)) return;
+  counts_asked_ = now;
+  shared_.link.send(id_, wire::Counts{});
 }
 
 // From the peer ------------------------------------------------------------------------------------------------------
@@ -196,9 +227,26 @@ void FetchTask::on_gone(const wire::Gone& gone) {
 
 void FetchTask::on_get_end(const wire::GetEnd& get_end) {
   if (get_end.losses < losses_) return;  // it has crossed our message of a loss
-  if (expected_ || get_end.losses > losses_) return end(ExchangeError::kProtocolBroken);
+  if (expected_ || get_end.losses > losses_ || !fits(get_end)) return end(ExchangeError::kProtocolBroken);
   expected_ = get_end;
   finish_if_complete();
+}
+
+bool FetchTask::fits(const wire::GetEnd& get_end) const {
+  for (std::size_t i = 0; i < get_end.streams.size(); ++i) {
+    const std::uint32_t received = received_over(get_end.streams[i]);
+    if (get_end.counts[i] < received) return false;
+    // What was lost is known exactly.
+    if (get_end.counts[i] > received && !uses(get_end.streams[i])) return false;
+  }
+  return true;
+}
+
+void FetchTask::on_counts(const wire::CountsAnswer& counts) {
+  // Nobody has asked, or it comes too late.
+  if (ended_ || !counts_asked_ || expected_ || counts.losses < losses_) return;
+  if (counts.losses > losses_) return end(ExchangeError::kProtocolBroken);
+  counts_ = counts;
 }
 
 void FetchTask::finish_if_complete() {
@@ -216,6 +264,7 @@ void FetchTask::on_busy(const wire::Busy& busy) {
     if (!task || task->ended_) return;
     auto timer = std::move(task->retry_timer_);  // this call's own: it lives until the call is over
     task->losses_ = 0;                           // of the request that was refused
+    task->counts_asked_.reset();
     task->asked_ = false;
     if (!task->streams_.empty()) task->ask();
   });
@@ -237,6 +286,14 @@ void FetchTask::cancel() {
   if (!ended_) stop(false);
 }
 
+void FetchTask::tell_of_timeout() {
+  if (!asked_ || shared_.timeouts_logged++ >= kStallsLoggedMax) return;
+  const auto silent = std::chrono::duration<double>(context_->clock.now() - silent_since_);
+  LOG_WARN("peer {}: a fetch ended at its deadline, {} of {} slices to come; nothing had come for {:.1f} s",
+           shared_.link.peer().short_text(), frames_->slices_left(), request_.layers.size() * request_.blocks,
+           silent.count());
+}
+
 void FetchTask::end(base::Result<> outcome) {
   if (ended_) return;
   auto self = shared_from_this();
@@ -245,7 +302,10 @@ void FetchTask::end(base::Result<> outcome) {
     shared_.lanes.on_fetched(bytes_received_, context_->clock.now() - began_);
   } else {
     ++context_->stats.fetches_failed;
-    if (timeout) shared_.lanes.end_stuck();
+    if (timeout) {
+      tell_of_timeout();
+      shared_.lanes.end_stuck();
+    }
   }
   // All has come, or nobody waits for the rest.
   const bool tell = asked_ && (outcome || timeout || outcome.error() == ExchangeError::kProtocolBroken);

@@ -32,6 +32,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
     std::function<void()> freed;  // a fetch uses less than before: others may want it
     SessionLink& link;
     LaneSet& lanes;
+    std::uint64_t timeouts_logged = 0;
   };
 
   FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, FetchRequest request, FetchSink& sink,
@@ -60,11 +61,15 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   bool is_owed(std::uint32_t number) const;
   /// The peer has credit, or has been asked and may not have heard of it.
   bool is_owed() const { return frames_->granted() > 0; }
+  /// Asks the peer for its counts if nothing has come for `silence`, or a lane in use has not moved for so long. A lane
+  /// may have swallowed what was granted without a byte of it having come, so that this end cannot know that it owes.
+  void look_for_silence(base::Duration silence, const std::vector<std::uint32_t>& still);
 
   // From the peer.
   void deliver(ArrivedFrame frame);
   void on_gone(const wire::Gone& gone);
   void on_get_end(const wire::GetEnd& end);
+  void on_counts(const wire::CountsAnswer& counts);
   void on_busy(const wire::Busy& busy);
 
   /// Leases what it may and tells the peer.
@@ -74,6 +79,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   void ask();
   void stop(bool is_complete);
   void finish_if_complete();
+  void tell_of_timeout();
   void wait_for_slot();
   std::size_t bytes_wanted() const;
   std::size_t window() const;
@@ -81,6 +87,9 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   std::size_t frame_bytes_max() const;
   std::size_t room_bytes() const;
   std::uint32_t received_over(std::uint32_t number) const;
+  /// Whether the peer's exact counts are possible.
+  bool fits(const wire::GetEnd& end) const;
+  void ask_counts(base::TimePoint now, base::Duration silence);
 
   std::shared_ptr<NodeContext> context_;
   std::uint64_t id_;
@@ -100,6 +109,10 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   std::map<std::uint32_t, std::uint32_t> received_;  // frames, by stream
   std::uint32_t losses_ = 0;                         // lanes lost, and told so to the peer
   std::optional<wire::GetEnd> expected_;
+  std::optional<wire::CountsAnswer> counts_;     // before that, if asked for
+  std::optional<base::TimePoint> counts_asked_;  // when last
+  std::size_t frames_seen_ = 0;                  // by the last look for silence
+  base::TimePoint silent_since_;
 
   bool asked_ = false;
   bool begun_ = false;

@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <algorithm>
+
 namespace kvp2p {
 
 LaneOutbox::LaneOutbox(const base::Executor& node, std::shared_ptr<Lane> lane)
@@ -56,12 +58,10 @@ OutgoingFrames LaneOutbox::take_unbegun(const std::function<bool(const OutgoingF
   return taken;
 }
 
-bool LaneOutbox::has_unbegun(const std::function<bool(const OutgoingFrame&)>& wanted) const {
+std::size_t LaneOutbox::count_unbegun(const std::function<bool(const OutgoingFrame&)>& wanted) const {
   std::lock_guard lock(mutex_);
-  for (const auto& frame : queue_) {
-    if (wanted(*frame)) return true;
-  }
-  return false;
+  return static_cast<std::size_t>(
+      std::count_if(queue_.begin(), queue_.end(), [&](const auto& frame) { return wanted(*frame); }));
 }
 
 base::Task<std::unique_ptr<OutgoingFrame>> LaneOutbox::next() {

@@ -48,7 +48,8 @@ class LaneOutbox : public std::enable_shared_from_this<LaneOutbox> {
   std::unique_ptr<OutgoingFrame> take_last();
   /// Those whose writing has not begun and of which `wanted` is true, in order.
   OutgoingFrames take_unbegun(const std::function<bool(const OutgoingFrame&)>& wanted);
-  bool has_unbegun(const std::function<bool(const OutgoingFrame&)>& wanted) const;
+  /// How many of those there are.
+  std::size_t count_unbegun(const std::function<bool(const OutgoingFrame&)>& wanted) const;
   /// The lane has died: run() returns.
   void wake();
 

@@ -166,7 +166,7 @@ void LaneSet::on_dial_failed(base::Error error) {
 // Living and ending --------------------------------------------------------------------------------------------------
 
 void LaneSet::add(std::shared_ptr<Lane> lane) {
-  lanes_.push_back({lane, 0, context_->clock.now()});
+  lanes_.push_back({lane, 0, context_->clock.now(), context_->clock.now()});
   spawn_counted_on<LaneEnd>(context_, lane->executor(), receive_frames(lane, user_.fetches().frames()),
                             [this, lane, keep = user_.keep_alive()](LaneEnd how) { on_lane_ended(lane, how); });
   user_.fetches().on_lane_up(lane->number());
@@ -240,6 +240,8 @@ void LaneSet::watch() {
   watch_timer_ = context_->clock.call_at(context_->clock.now() + kLaneWatch, [this] {
     if (ended_ || user_.fetches().is_idle()) return;
     look_for_stalls();
+    look_for_silence();
+    if (ended_) return;
     start_missing();
     watch();
   });
@@ -250,6 +252,7 @@ void LaneSet::look_for_stalls() {
   std::vector<std::shared_ptr<Lane>> suspects;
   for (auto& open : lanes_) {
     const std::uint64_t bytes = open.lane->bytes_read();
+    if (bytes != open.bytes_seen) open.moved = now;
     const bool waits = open.lane->is_within_frame() || user_.fetches().is_owed(open.lane->number());
     if (bytes != open.bytes_seen || !waits) {
       open.bytes_seen = bytes;
@@ -261,6 +264,16 @@ void LaneSet::look_for_stalls() {
   if (suspects.empty() || checking_) return;
   checking_ = true;
   spawn_counted(context_, check(std::move(suspects), user_.keep_alive()));
+}
+
+void LaneSet::look_for_silence() {
+  const base::TimePoint now = context_->clock.now();
+  std::vector<std::uint32_t> still;
+  for (const auto& open : lanes_) {
+    // The session's own is not used while there are others.
+    if (open.lane->is_data_connection() && now - open.moved >= stall_time()) still.push_back(open.lane->number());
+  }
+  user_.fetches().look_for_silence(stall_time(), still);
 }
 
 base::Task<> LaneSet::check(std::vector<std::shared_ptr<Lane>> suspects, [[maybe_unused]] std::shared_ptr<void> keep) {

@@ -61,7 +61,8 @@ class LaneSet {
   struct Open {
     std::shared_ptr<Lane> lane;
     std::uint64_t bytes_seen = 0;
-    base::TimePoint since;  // when bytes_seen was seen first
+    base::TimePoint since;  // when bytes_seen was seen first, or it began to wait for more
+    base::TimePoint moved;  // when bytes_seen was seen first
   };
   base::Task<> open_session_lane(std::shared_ptr<void> keep);
   base::Task<> open_data_connection(std::shared_ptr<void> keep);
@@ -75,6 +76,7 @@ class LaneSet {
   void watch();
   base::Duration stall_time() const;
   void look_for_stalls();
+  void look_for_silence();
   /// Gives up those that have still not moved when the peer has answered.
   base::Task<> check(std::vector<std::shared_ptr<Lane>> suspects, std::shared_ptr<void> keep);
 

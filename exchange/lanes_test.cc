@@ -1,46 +1,13 @@
 // Fetches over several data connections, some of which fail.
+#include "exchange/testing/lanes.h"
 #include "exchange/exchange_error.h"
 #include "exchange/limits.h"
 #include "exchange/testing/raw_peer.h"
-#include "exchange/testing/test_node.h"
 
 namespace kvp2p::testing {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Enough for four lanes.
-constexpr std::uint32_t kBlocks = 1200;
-constexpr std::size_t kBytes = kBlocks * 3 * 2048;
-
-class LanesTest : public ExchangeTest {
- protected:
-  struct Pair {
-    TestNode& holder;
-    TestNode& asker;
-    LookupAnswer answer;
-  };
-  Pair add_pair(std::size_t asker_slots = 64) {
-    auto& holder = add_node({.data_connections_max = 4});
-    auto& asker = add_node({.staging_slots = asker_slots, .data_connections_max = 4});
-    asker.host.dial(holder.host);
-    poll();
-    for (std::uint32_t i = 0; i < kBlocks; ++i) holder.blocks.add(i);
-    return {holder, asker, look_up(asker, holder.id(), request(0, kBlocks))};
-  }
-  std::unique_ptr<Fetch> start_fetch(Pair& pair, CollectingSink& sink, base::Duration time = 60s) {
-    return pair.asker.exchange->fetch(fetch_request(pair.holder.id(), pair.answer, 0, kBlocks), sink, in(time));
-  }
-  static void expect_complete(const CollectingSink& sink) {
-    ASSERT_TRUE(sink.outcome);
-    ASSERT_TRUE(*sink.outcome) << sink.outcome->error().message();
-    expect_slices(sink, 0, 0, kBlocks);
-  }
-  /// As time passes with everybody running in between.
-  void pass(base::Duration time) {
-    for (base::Duration step = 50ms; time > 0ms; time -= step) advance(step);
-  }
-};
 
 TEST_F(LanesTest, AFetchComesOverAllOfThem) {
   auto pair = add_pair();

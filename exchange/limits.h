@@ -63,6 +63,8 @@ inline constexpr base::Duration kLaneRetryMax = std::chrono::seconds(60);
 inline constexpr base::Duration kLaneStall = std::chrono::milliseconds(500);
 inline constexpr int kLaneStallRoundTrips = 8;
 inline constexpr base::Duration kLaneWatch = std::chrono::milliseconds(100);
+/// Of one fetch the holder is asked at most so often how many frames it has sent over which lane.
+inline constexpr base::Duration kCountsInterval = std::chrono::seconds(1);
 /// Lanes that one fetch may lose.
 inline constexpr std::uint32_t kLossesMax = 64;
 

@@ -61,7 +61,7 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
   parameters.trusted = config.open || std::find(config.trusted_peers.begin(), config.trusted_peers.end(), peer()) !=
                                           config.trusted_peers.end();
   parameters.hello.versions = {wire::kVersion};
-  parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces;
+  parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces | wire::kCounts;
   if (config.direct_server != nullptr) parameters.hello.capabilities |= wire::kDirect;
   parameters.hello.epoch = context_->epoch;
   parameters.hello.limits = {wire::kKeysMax, kGetsServedMax, context_->staging->slot_bytes(),

@@ -21,6 +21,8 @@ class SessionLink {
   virtual void send(std::uint64_t id, wire::Body body) = 0;
   /// Never 0.
   virtual std::uint64_t next_id() = 0;
+  /// The peer answers `counts`.
+  virtual bool answers_counts() const = 0;
   /// What a coroutine of a part holds so that the session outlives it.
   virtual std::shared_ptr<void> keep_alive() = 0;
 

@@ -12,10 +12,11 @@ namespace {
 constexpr std::size_t kBodies = std::variant_size_v<Body>;
 
 constexpr std::array<std::string_view, kBodies> kNames = {
-    "hello",       "hello_proof", "hello_result", "lookup",        "lookup_answer", "get",          "credit",
-    "gone",        "get_end",     "cancel",       "busy",          "error",         "put",          "put_answer",
-    "put_end",     "announce",    "ping",         "pong",          "stats",         "stats_answer", "release",
-    "stream_open", "frame",       "direct_open",  "direct_ticket", "streams",       "lost",
+    "hello",         "hello_proof",  "hello_result", "lookup",      "lookup_answer", "get",
+    "credit",        "gone",         "get_end",      "cancel",      "busy",          "error",
+    "put",           "put_answer",   "put_end",      "announce",    "ping",          "pong",
+    "stats",         "stats_answer", "release",      "stream_open", "frame",         "direct_open",
+    "direct_ticket", "streams",      "lost",         "counts",      "counts_answer",
 };
 
 using DecodeOne = base::Result<Body> (*)(MsgpackReader& reader);

@@ -217,6 +217,17 @@ TEST(Codec, ContradictionsAreErrors) {
   frame.offset = 1;
   EXPECT_TRUE(refused(frame));
 
+  EXPECT_TRUE(with([](Get& g) { g.streams = {1, 2, 1}; }));
+  EXPECT_TRUE(refused(Streams{}));
+  EXPECT_TRUE(refused(Streams{{7, 7}}));
+  EXPECT_TRUE(refused(GetEnd{3, 0, {1, 2}, {3}}));
+  EXPECT_TRUE(refused(GetEnd{3, 0, {1, 2}, {1, 1}})) << "counts that are not the whole";
+  EXPECT_TRUE(refused(GetEnd{2, 0, {1, 1}, {1, 1}}));
+  EXPECT_TRUE(refused(GetEnd{0, 0, {1, 2}, {UINT32_MAX, 1}})) << "a sum that overflows";
+  EXPECT_TRUE(refused(CountsAnswer{0, {1}, {}}));
+  EXPECT_TRUE(refused(CountsAnswer{0, {1, 1}, {1, 1}}));
+  EXPECT_FALSE(refused(CountsAnswer{}));
+
   EXPECT_TRUE(refused(Credit{0}));
   EXPECT_TRUE(refused(Gone{{{kKeysMax, 1}}}));
   EXPECT_TRUE(refused(HelloResult{true, {}, ""}));

@@ -33,7 +33,7 @@ ModelFields model_fields() { return {{"architecture", "llama"}, {"kv_element", "
 
 Hello hello() {
   return {{1},
-          kCanServe | kCanTakePuts | kAnnounces | kDirect,
+          kCanServe | kCanTakePuts | kAnnounces | kDirect | kCounts,
           0x1122334455667788,
           {8192, 64, 1u << 20, 64u << 20},
           counting<Nonce>(0x80),
@@ -101,6 +101,8 @@ std::vector<Message> example_messages() {
   add(6, DirectTicket{"kv-cache-p2p-000102030405060708090a0b0c0d0e0f", counting<Nonce>(0x40)});
   add(2, Streams{{2, 7}});
   add(2, Lost{7, 2});
+  add(2, Counts{});
+  add(2, CountsAnswer{1, {1, 7}, {5, 2}});
   return all;
 }
 

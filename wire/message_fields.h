@@ -229,4 +229,14 @@ void describe(V& v, Of<Lost> auto& m) {
   v.number(2, m.frames, UINT32_MAX);
 }
 
+template <class V>
+void describe(V&, Of<Counts> auto&) {}
+
+template <class V>
+void describe(V& v, Of<CountsAnswer> auto& m) {
+  v.number(1, m.losses, UINT32_MAX);
+  v.numbers(2, m.streams, kStreamsPerGetMax, UINT32_MAX);
+  v.numbers(3, m.counts, kStreamsPerGetMax, UINT32_MAX);
+}
+
 }  // namespace kvp2p::wire

@@ -29,6 +29,8 @@ inline constexpr std::uint64_t kCanTakePuts = 2;
 inline constexpr std::uint64_t kAnnounces = 4;
 /// Answers direct_open: peers of the same host may read its blocks in place.
 inline constexpr std::uint64_t kDirect = 8;
+/// Answers counts.
+inline constexpr std::uint64_t kCounts = 16;
 
 /// What the sender of a hello accepts.
 struct PeerLimits {
@@ -286,10 +288,24 @@ struct Lost {
   bool operator==(const Lost&) const = default;
 };
 
+/// Asks, about a get under way, how many of its frames went over which data stream.
+struct Counts {
+  bool operator==(const Counts&) const = default;
+};
+
+struct CountsAnswer {
+  /// Messages `lost` of this get that the holder has dealt with.
+  std::uint32_t losses = 0;
+  /// Frames whose sending has begun, by stream.
+  std::vector<std::uint32_t> streams = {};
+  std::vector<std::uint32_t> counts = {};
+  bool operator==(const CountsAnswer&) const = default;
+};
+
 /// In the order of the message numbers, which begin at 1 and are never reused.
 using Body = std::variant<Hello, HelloProof, HelloResult, Lookup, LookupAnswer, Get, Credit, Gone, GetEnd, Cancel, Busy,
                           ErrorMessage, Put, PutAnswer, PutEnd, Announce, Ping, Pong, Stats, StatsAnswer, Release,
-                          StreamOpen, FrameHeader, DirectOpen, DirectTicket, Streams, Lost>;
+                          StreamOpen, FrameHeader, DirectOpen, DirectTicket, Streams, Lost, Counts, CountsAnswer>;
 
 struct Message {
   /// Number of the request that it asks or answers; 0 where there is none.

@@ -13,6 +13,11 @@ std::size_t count_of(const std::vector<bool>& bits) {
   return static_cast<std::size_t>(std::count(bits.begin(), bits.end(), true));
 }
 
+bool are_different(std::vector<std::uint32_t> numbers) {
+  std::sort(numbers.begin(), numbers.end());
+  return std::adjacent_find(numbers.begin(), numbers.end()) == numbers.end();
+}
+
 struct Check {
   template <class T>
   bool operator()(const T&) const {
@@ -31,7 +36,7 @@ struct Check {
     if (!m.format.is_valid() || m.blocks == 0 || m.first_block + m.blocks > kKeysMax) return false;
     const ShardRange& shard = m.format.shard;
     if (m.head_begin >= m.head_end || m.head_begin < shard.head_begin || m.head_end > shard.head_end) return false;
-    if (m.streams.empty() || m.layers.empty()) return false;
+    if (m.streams.empty() || !are_different(m.streams) || m.layers.empty()) return false;
     std::vector<bool> seen(kLayersMax);
     for (std::uint32_t layer : m.layers) {
       if (layer < shard.layer_begin || layer >= shard.layer_end || seen[layer]) return false;
@@ -47,10 +52,13 @@ struct Check {
     });
   }
   bool operator()(const GetEnd& m) const {
-    if (m.streams.size() != m.counts.size()) return false;
+    if (m.streams.size() != m.counts.size() || !are_different(m.streams)) return false;
     return m.counts.empty() || std::accumulate(m.counts.begin(), m.counts.end(), std::uint64_t{0}) == m.frames;
   }
-  bool operator()(const Streams& m) const { return !m.streams.empty(); }
+  bool operator()(const Streams& m) const { return !m.streams.empty() && are_different(m.streams); }
+  bool operator()(const CountsAnswer& m) const {
+    return m.streams.size() == m.counts.size() && are_different(m.streams);
+  }
   bool operator()(const Put& m) const {
     return m.format.is_valid() && !m.keys.empty() && m.format.block_bytes() <= kPutBlockBytesMax;
   }

@@ -23,16 +23,23 @@ class FakeStream final : public libp2p::Stream {
              std::shared_ptr<StreamFaults> faults)
       : inner_(std::move(inner)), all_(all), faults_(std::move(faults)), changed_(executor) {
     all_.insert(this);
+    faults_->wake = [this] { changed_.notify_all(); };
   }
-  ~FakeStream() override { all_.erase(this); }
+  ~FakeStream() override {
+    all_.erase(this);
+    faults_->wake = nullptr;
+  }
 
   base::Task<base::Result<std::size_t>> read_some(base::MutableBytes into) override {
-    const auto stalls = [this] { return faults_->stalled || bytes_read_ >= faults_->stalled_after_read_bytes; };
+    const auto stalls = [this] {
+      return faults_->stalled || bytes_read_ >= faults_->stalled_after_read_bytes || faults_->read_budget == 0;
+    };
     while (stalls() && !reset_) co_await changed_.wait();
     if (reset_) co_return libp2p::Error::kReset;
-    into = into.first(std::min(into.size(), faults_->stalled_after_read_bytes - bytes_read_));
+    into = into.first(std::min({into.size(), faults_->stalled_after_read_bytes - bytes_read_, faults_->read_budget}));
     auto read = co_await inner_->read_some(into);
     if (!read) co_return read;
+    if (faults_->read_budget != SIZE_MAX) faults_->read_budget -= *read;
     if (faults_->on_read) faults_->on_read(into.first(*read), bytes_read_);
     bytes_read_ += *read;
     if (bytes_read_ >= faults_->reset_after_read_bytes) {

@@ -13,8 +13,19 @@ namespace kvp2p::testing {
 
 /// What may be done to one end of a stream. Shared with the test.
 struct StreamFaults {
-  /// Reads and writes wait until the stream is reset.
+  /// Reads and writes wait until the stream is reset, or this is over.
   bool stalled = false;
+  void go_on() {
+    stalled = false;
+    if (wake) wake();
+  }
+  /// Bytes that may be read until more are granted.
+  std::size_t read_budget = SIZE_MAX;
+  void grant_reads(std::size_t bytes) {
+    read_budget += bytes;
+    if (wake) wake();
+  }
+  std::function<void()> wake;  // the stream's
   /// The same for reads, once this many bytes have been read.
   std::size_t stalled_after_read_bytes = SIZE_MAX;
   /// Sees, and may change, all that this end reads. `offset` counts from the stream's start.

@@ -96,6 +96,7 @@ RawPeer::Hello RawPeer::say_hello(
   hello.control = open(node);
   wire::Hello ours;
   ours.versions = {wire::kVersion};
+  ours.capabilities = capabilities;
   ours.epoch = 99;
   ours.limits.keys_max = wire::kKeysMax;
   base::random_bytes(ours.nonce);

@@ -15,6 +15,9 @@ class RawPeer {
  public:
   RawPeer(boost::asio::io_context& io, std::uint8_t number) : io_(io), host(io.get_executor(), number) {}
 
+  /// What its hello says it can do.
+  std::uint64_t capabilities = wire::kCounts;
+
   /// A new stream to `node`, which this peer has dialled.
   std::unique_ptr<libp2p::Stream> open(const FakeHost& node);
   void send(libp2p::Stream& stream, std::uint64_t id, wire::Body body);
