@@ -1,5 +1,7 @@
 #include "base/side_threads.h"
 
+#include "base/thread_name.h"
+
 #include <algorithm>
 #include <chrono>
 
@@ -68,6 +70,7 @@ class SideThreads::Thread {
   enum class State { kNothing, kReady, kRunning };
 
   void run() {
+    name_this_thread("side");
     while (wait_for_work()) {
       auto ready = State::kReady;
       if (!state_.compare_exchange_strong(ready, State::kRunning, std::memory_order_acquire)) continue;

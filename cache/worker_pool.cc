@@ -1,5 +1,7 @@
 #include "cache/worker_pool.h"
 
+#include "base/thread_name.h"
+
 #include <algorithm>
 
 namespace kvp2p {
@@ -27,6 +29,7 @@ void WorkerPool::post(std::function<void()> job) {
 }
 
 void WorkerPool::run() {
+  base::name_this_thread("worker");
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

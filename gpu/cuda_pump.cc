@@ -1,5 +1,7 @@
 #include "gpu/cuda_pump.h"
 
+#include "base/thread_name.h"
+
 #include <algorithm>
 #include <chrono>
 
@@ -91,6 +93,7 @@ void CudaPump::sleep(std::uint64_t seen, std::chrono::microseconds limit) {
 }
 
 void CudaPump::run() {
+  base::name_this_thread("gpu pump");
   using Clock = std::chrono::steady_clock;
   auto moved_at = Clock::now();
   auto sleep_for = kSleepMin;

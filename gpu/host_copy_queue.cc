@@ -1,5 +1,6 @@
 #include "gpu/host_copy_queue.h"
 
+#include "base/thread_name.h"
 #include "gpu/coded_copy.h"
 #include "gpu/direct_copy.h"
 #include "gpu/error.h"
@@ -307,6 +308,7 @@ void HostCopyQueue::run_front_job(std::unique_lock<std::mutex>& lock, const std:
 }
 
 void HostCopyQueue::run() {
+  base::name_this_thread("copy");
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stopping_ || !runnable_.empty() || !failures_.empty(); });

@@ -2,6 +2,7 @@
 
 #include "base/event_loop.h"
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "gpu/connector_factory.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
@@ -70,7 +71,10 @@ base::Result<> NodeImpl::set_up(NodeConfig config) {
                                          [this](CoreStats& stats) { add_exchange_counters(stats); });
   // Even if the network failed: what has begun is closed on the node thread.
   work_.emplace(io_.get_executor());
-  thread_ = std::thread([this] { base::run_event_loop(io_); });
+  thread_ = std::thread([this] {
+    base::name_this_thread("node");
+    base::run_event_loop(io_);
+  });
   return network;
 }
 
