@@ -30,7 +30,7 @@ Sha256::~Sha256() = default;
 void Sha256::start(std::string_view domain) {
   assert(domain.empty() || domain.ends_with('\n'));
   require(EVP_DigestInit_ex2(context_.get(), sha256(), nullptr));
-  add(base::as_bytes(domain));
+  if (!domain.empty()) add(base::as_bytes(domain));
 }
 
 void Sha256::add(base::ConstBytes bytes) { require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size())); }

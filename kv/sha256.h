@@ -20,7 +20,7 @@ class Sha256 {
   ~Sha256();
 
   /// Begins a digest. `domain` names what is hashed and ends with a newline, so that none is the beginning of another;
-  /// empty for the plain SHA-256 of a file.
+  /// empty for the plain SHA-256 of a file, or where the caller puts the domain in front itself.
   void start(std::string_view domain);
   void add(base::ConstBytes bytes);
   void add_u8(std::uint8_t value) { add({&value, 1}); }
