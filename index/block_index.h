@@ -1,29 +1,61 @@
-// Who holds what, as far as peers have told. One schema, whoever carries it: connected peers now, gossip later.
+// Who holds what, as far as peers have told. One schema, whoever carries it: connected peers, and gossip.
 #pragma once
 
-#include "kv/block_key.h"
+#include "base/clock.h"
+#include "kv/key_prefix.h"
 #include "multiformats/peer_id.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
 
 namespace kvp2p {
 
+class HeldBlocks;
+
 /// Node thread only. Bounded: beyond `pairs_max` the entries of the peer that has most are dropped first, oldest first,
-/// so that one flooding peer cannot push out the others'.
+/// so that one flooding peer cannot push out the others'. About 40 bytes a pair of block and holder. A look-up of 512
+/// blocks takes some 20 µs (docs/index.md).
+///
+/// Of a key its prefix is kept (kv/key_prefix.h): answers are hints.
 class BlockIndex {
  public:
-  explicit BlockIndex(std::size_t pairs_max = 4'000'000);
+  static constexpr std::size_t kPairsMax = 4'000'000;
+  /// Who is told of beyond that is not listened to until another is forgotten. Each look-up asks all of them for the
+  /// first block.
+  static constexpr std::size_t kHoldersMax = 4096;
+
+  /// What one peer says about one model is kept together. What comes over the peer's own session is of no topic.
+  struct Source {
+    multiformats::PeerId peer;
+    Fingerprint topic = {};
+    bool operator==(const Source&) const = default;
+  };
+
+  explicit BlockIndex(std::size_t pairs_max = kPairsMax, std::size_t holders_max = kHoldersMax);
   ~BlockIndex();
 
   /// `epoch` is the peer's incarnation: what it announced in an earlier one is forgotten.
   void stored(const multiformats::PeerId& peer, std::uint64_t epoch, std::span<const BlockKey> keys);
   void evicted(const multiformats::PeerId& peer, std::uint64_t epoch, std::span<const BlockKey> keys);
-  /// The peer is gone, or has cleared everything.
-  void forget(const multiformats::PeerId& peer);
+  void stored(const Source& source, std::uint64_t epoch, std::span<const KeyPrefix> keys);
+  void evicted(const Source& source, std::uint64_t epoch, std::span<const KeyPrefix> keys);
+  /// The peer is gone, or has cleared everything: of no topic.
+  void forget(const multiformats::PeerId& peer) { forget(Source{peer}); }
+  void forget(const Source& source);
+
+  /// The source is alive, or has confirmed what is known of it.
+  void heard(const Source& source, base::TimePoint now);
+  /// Forgets whoever was heard() last before `when`; those of whom that was never said stay.
+  void forget_silent(base::TimePoint when);
+
+  /// What is known of a source; null if nothing. Valid until the next call that changes anything.
+  const HeldBlocks* blocks_of(const Source& source) const;
+  /// Whether entries of this source have been dropped since it was last forgotten: then less is known than it told.
+  bool is_truncated(const Source& source) const;
 
   /// For each peer that holds a leading run of `keys` from `keys[from]` on: how many blocks of it. Longest first, at
   /// most `peers_max`.
@@ -34,6 +66,8 @@ class BlockIndex {
   std::vector<Holder> holders(std::span<const BlockKey> keys, std::size_t from, std::size_t peers_max) const;
 
   std::size_t pairs() const;
+  /// All that it has allocated.
+  std::size_t bytes() const;
 
  private:
   struct State;
