@@ -75,9 +75,14 @@ void Mesh::leave(const std::string& topic, base::TimePoint now) {
 
 // Single peers.
 
-void Mesh::graft(const PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now) {
+void Mesh::add(const PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now) {
   members.insert(peer);
+  newcomers_[topic].insert(peer);
   state_.score.graft(peer, topic, now);
+}
+
+void Mesh::graft(const PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now) {
+  add(peer, topic, members, now);
   state_.out.control(peer).graft.push_back(topic);
 }
 
@@ -148,8 +153,7 @@ void Mesh::handle_graft(const PeerId& peer, const std::string& topic, base::Time
     send_prune(peer, topic, state_.mesh.prune_backoff, is_welcome, now);
     return;
   }
-  found->second.insert(peer);
-  state_.score.graft(peer, topic, now);
+  add(peer, topic, found->second, now);
 }
 
 std::vector<PrunePeer> Mesh::handle_prune(const PeerId& peer, Prune prune, base::TimePoint now) {

@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace libp2p::gossipsub {
@@ -31,6 +32,10 @@ class Mesh {
   /// Empty if the topic is not joined.
   const Peers& members(const std::string& topic) const;
   const std::map<std::string, Peers>& meshes() const { return meshes_; }
+  /// Peers that have been in a mesh since the last call and were not before. They are told of the latest messages, as
+  /// others are that are not in it: where all peers are in the mesh, what was published before they came would not
+  /// reach them otherwise.
+  std::map<std::string, Peers> take_newcomers() { return std::exchange(newcomers_, {}); }
   /// Whom messages for a topic that is not joined go to; chosen anew if there is nobody.
   const Peers& fanout(const std::string& topic, base::TimePoint now);
   const std::map<std::string, Fanout>& fanouts() const { return fanouts_; }
@@ -55,6 +60,7 @@ class Mesh {
   Candidates candidates(const std::string& topic, const Peers& members, base::TimePoint now, Wanted wanted) const;
   bool is_backing_off(const std::string& topic, const multiformats::PeerId& peer, base::TimePoint now) const;
 
+  void add(const multiformats::PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now);
   void graft(const multiformats::PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now);
   void graft_some(const std::string& topic, Peers& members, Candidates from, std::size_t count, base::TimePoint now);
   void prune(const multiformats::PeerId& peer, const std::string& topic, Peers& members, base::TimePoint now);
@@ -73,6 +79,7 @@ class Mesh {
   RouterState& state_;
   std::map<std::string, Peers> meshes_;
   std::map<std::string, Fanout> fanouts_;
+  std::map<std::string, Peers> newcomers_;
   std::optional<base::TimePoint> next_opportunistic_graft_;
 };
 

@@ -234,7 +234,14 @@ void Router::heartbeat(base::TimePoint now) {
   state_.score.refresh(now);
   seen_.expire(now);
   mesh_.heartbeat(now);
-  for (const auto& [topic, members] : mesh_.meshes()) gossip_.emit(topic, members);
+  const auto newcomers = mesh_.take_newcomers();
+  for (const auto& [topic, members] : mesh_.meshes()) {
+    std::set<PeerId> except = members;
+    if (const auto found = newcomers.find(topic); found != newcomers.end()) {
+      for (const PeerId& peer : found->second) except.erase(peer);
+    }
+    gossip_.emit(topic, except);
+  }
   for (const auto& [topic, fanout] : mesh_.fanouts()) gossip_.emit(topic, fanout.peers);
   gossip_.end_heartbeat();
 }

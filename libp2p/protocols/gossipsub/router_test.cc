@@ -110,6 +110,16 @@ TEST(GossipsubRouter, APartitionHeals) {
   for (std::size_t i = 0; i < 12; ++i) EXPECT_EQ(net.delivered(i).size(), i == 0 || i == 11 ? 1u : 2u) << i;
 }
 
+TEST(GossipsubRouter, WhoComesLaterIsToldWhatWasPublishedJustBefore) {
+  RouterNet net(2);
+  net.join_all(kTopic);
+  net.publish(0, kTopic, "news");
+  net.connect(0, 1);
+  net.heartbeats(1);
+  EXPECT_EQ(net[0].mesh_peers(kTopic).size(), 1u);
+  EXPECT_EQ(net.delivered(1), std::vector<std::string>{"news"});
+}
+
 TEST(GossipsubRouter, ABrokenPromiseIsMisbehaviour) {
   RouterNet net(2);
   net.connect(0, 1);
