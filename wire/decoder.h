@@ -89,6 +89,19 @@ class Decoder {
     }
   }
 
+  void words(std::uint8_t key, std::vector<std::uint64_t>& value, std::size_t count_max) {
+    if (!begin(key)) return;
+    auto read = keep(reader_.read_binary(count_max * sizeof(std::uint64_t)));
+    if (!read) return;
+    if (read->size() % sizeof(std::uint64_t) != 0) return fail(WireError::kBadValue);
+    value.resize(read->size() / sizeof(std::uint64_t));
+    const std::uint8_t* at = read->data();
+    for (std::uint64_t& word : value) {
+      word = static_cast<std::uint64_t>(base::load_be32(at)) << 32 | base::load_be32(at + 4);
+      at += sizeof word;
+    }
+  }
+
   void bits(std::uint8_t key, std::vector<bool>& value, std::size_t bits_max) {
     if (!begin(key)) return;
     auto two = keep(reader_.read_array(2));

@@ -65,6 +65,19 @@ class Encoder {
     pack_binary(bytes);
   }
 
+  /// Big-endian, next to each other in one byte string.
+  void words(std::uint8_t key, const std::vector<std::uint64_t>& value, std::size_t) {
+    if (!begin(key, !value.empty())) return;
+    base::Bytes bytes(value.size() * sizeof(std::uint64_t));
+    std::uint8_t* at = bytes.data();
+    for (std::uint64_t word : value) {
+      base::store_be32(at, static_cast<std::uint32_t>(word >> 32));
+      base::store_be32(at + 4, static_cast<std::uint32_t>(word));
+      at += sizeof word;
+    }
+    pack_binary(bytes);
+  }
+
   void bits(std::uint8_t key, const std::vector<bool>& value, std::size_t) {
     if (!begin(key, !value.empty())) return;
     base::Bytes bytes((value.size() + 7) / 8);
