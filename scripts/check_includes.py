@@ -16,7 +16,7 @@ NARROWER = {
     "gpu": {"base", "kv", "codec"},
     "direct": {"base", "multiformats", "kv", "wire", "gpu"},
     "storage": {"base", "kv"},
-    "index": {"base", "multiformats", "kv"},
+    "index": {"base", "multiformats", "kv", "wire"},
     # An engine sees what an outside engine would: the provider and the types in its signatures.
     "engine": {"base", "kv", "gpu", "provider"},
     "tools": {"base"},
