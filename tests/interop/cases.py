@@ -5,6 +5,7 @@ import time
 import typing
 
 from peer_process import CaseFailed
+import pubsub_cases
 import raw_peer
 
 IP4 = "/ip4/127.0.0.1/tcp/0"
@@ -319,10 +320,17 @@ def over(security, case):
     return dataclasses.replace(case, theirs=(*security, *case.theirs), ours=(*security, *case.ours))
 
 
+def pubsub_case(run):
+    return Case(run, theirs=pubsub_cases.PUBSUB, ours=pubsub_cases.PUBSUB)
+
+
 CASES = {
     **{name: over(NOISE, case) for name, case in SECURED_CASES.items()},
     **{f"TLS, {name}": over(TLS, case) for name, case in SECURED_CASES.items() if name not in NOT_OVER_TLS},
     "TLS and noise on both sides": Case(digest),
     "noise with theirs, which has no TLS": Case(digest, theirs=NOISE),
     "TLS with theirs, which has no noise": Case(digest, theirs=TLS),
+    "gossipsub: each hears the other": pubsub_case(pubsub_cases.each_hears_the_other),
+    "gossipsub: subscriptions come and go": pubsub_case(pubsub_cases.subscriptions_come_and_go),
+    "gossipsub: told by IHAVE, had by IWANT": pubsub_case(pubsub_cases.told_by_gossip),
 }

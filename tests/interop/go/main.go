@@ -16,6 +16,7 @@ func main() {
 	muxer := flag.String("muxer", "handshake", "where the muxer is agreed on: handshake or multistream")
 	security := flag.String("security", "both", "what secures connections: tls, noise or both")
 	useMdns := flag.Bool("mdns", false, "find peers by mDNS, and be found")
+	usePubsub := flag.Bool("pubsub", false, "speak gossipsub")
 	flag.Parse()
 
 	h, err := newHost(*key, *muxer, *security)
@@ -26,6 +27,11 @@ func main() {
 	p := newPeer(h)
 	if *useMdns {
 		p.mdns = mdns.NewMdnsService(h, "", found{})
+	}
+	if *usePubsub {
+		if p.pubsub, err = newPubsub(h); err != nil {
+			panic(err)
+		}
 	}
 	printLine(line{"event": "ready", "implementation": "go-libp2p " + version(), "peer": h.ID().String()})
 	input := bufio.NewScanner(os.Stdin)

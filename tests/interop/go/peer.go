@@ -23,6 +23,7 @@ type peerProgram struct {
 	host        host.Host
 	mdns        mdns.Service // nil without --mdns
 	mdnsStarted bool
+	pubsub      *pubsubProgram // nil without --pubsub
 
 	lock       sync.Mutex
 	connection network.Conn // the latest

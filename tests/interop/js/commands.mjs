@@ -5,6 +5,7 @@ import { benchCommands } from './bench.mjs'
 import { flood } from './flood.mjs'
 import { muxerBy, STREAMS_MAX } from './host.mjs'
 import { DIGEST, ECHO, LATE, MUTE, RESET, serveDigestAs } from './protocols.mjs'
+import { pubsubCommands } from './pubsub.mjs'
 import { readDigest, readToEnd, reader, send, sendRandom } from './streams.mjs'
 
 const DIAL_TIMEOUT_MS = 10_000
@@ -14,6 +15,7 @@ const LATE_REQUEST_BYTES = 1000
 /// `peer` is what peer.mjs keeps: node, connection (the latest), identified, wakeIdentify, quiet.
 export const commands = {
   ...benchCommands,
+  ...pubsubCommands,
   flood,
 
   async listen (peer, address) {

@@ -9,6 +9,7 @@ import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { Unsupported } from './output.mjs'
+import { pubsubService } from './pubsub.mjs'
 
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 const RSA_BITS = 2048
@@ -39,7 +40,7 @@ function noting (security, offersMuxer) {
   }
 }
 
-export async function createHost ({ key, muxer, security, useMdns }) {
+export async function createHost ({ key, muxer, security, useMdns, usePubsub }) {
   if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
   if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
   if (!Object.hasOwn(SECURITIES, security)) throw new Unsupported(`no security protocol "${security}"`)
@@ -49,7 +50,12 @@ export async function createHost ({ key, muxer, security, useMdns }) {
     transports: [tcp()],
     connectionEncrypters: SECURITIES[security].map((each) => noting(each, muxer === 'handshake')),
     streamMuxers: [yamux()],
-    services: { identify: identify(), identifyPush: identifyPush(), ping: ping() },
+    services: {
+      identify: identify(),
+      identifyPush: identifyPush(),
+      ping: ping(),
+      ...(usePubsub ? { pubsub: pubsubService() } : {})
+    },
     peerDiscovery: useMdns ? [mdns({ interval: MDNS_INTERVAL_MS })] : [],
     connectionManager: {
       // Nothing happens but what a command asks for.

@@ -6,18 +6,26 @@ import { commands } from './commands.mjs'
 import { createHost, muxerBy } from './host.mjs'
 import { errorKind, print, Unsupported } from './output.mjs'
 import { serveTests } from './protocols.mjs'
+import { reportMessages } from './pubsub.mjs'
 
 const { values: options } = parseArgs({
   options: {
     key: { type: 'string', default: 'ed25519' },
     muxer: { type: 'string', default: 'handshake' },
     security: { type: 'string', default: 'both' },
-    mdns: { type: 'boolean', default: false }
+    mdns: { type: 'boolean', default: false },
+    pubsub: { type: 'boolean', default: false }
   }
 })
 
 async function start () {
-  const node = await createHost({ key: options.key, muxer: options.muxer, security: options.security, useMdns: options.mdns })
+  const node = await createHost({
+    key: options.key,
+    muxer: options.muxer,
+    security: options.security,
+    useMdns: options.mdns,
+    usePubsub: options.pubsub
+  })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {
     peer.connection = detail
@@ -40,6 +48,7 @@ async function start () {
   node.addEventListener('peer:discovery', ({ detail }) => {
     print({ event: 'found', peer: detail.id.toString(), addresses: detail.multiaddrs.map(String) })
   })
+  reportMessages(node)
   await serveTests(node)
   return peer
 }

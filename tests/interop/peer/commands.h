@@ -29,6 +29,12 @@ base::Task<Reply> reset(Peer& peer, Arguments arguments);
 base::Task<Reply> be_reset(Peer& peer, Arguments arguments);
 // flood.cc
 base::Task<Reply> flood(Peer& peer, Arguments arguments);
+// pubsub.cc
+base::Task<Reply> subscribe(Peer& peer, Arguments arguments);
+base::Task<Reply> unsubscribe(Peer& peer, Arguments arguments);
+base::Task<Reply> publish(Peer& peer, Arguments arguments);
+base::Task<Reply> topic_peers(Peer& peer, Arguments arguments);
+base::Task<Reply> peer_scores(Peer& peer, Arguments arguments);
 // bench.cc
 base::Task<Reply> perf(Peer& peer, Arguments arguments);
 base::Task<Reply> bench_connect(Peer& peer, Arguments arguments);

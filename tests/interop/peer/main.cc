@@ -17,6 +17,7 @@ struct Options {
   std::string muxer = "handshake";
   std::string security = "both";
   bool mdns = false;
+  bool pubsub = false;
   std::string log_level = "warn";
 };
 
@@ -46,7 +47,8 @@ std::vector<std::string> securities(const std::string& name) {
 void run(const Options& options) {
   boost::asio::io_context io;
   base::SystemClock clock(io.get_executor());
-  auto host = make_host(io.get_executor(), clock, options.muxer == "handshake", securities(options.security));
+  const auto key = multiformats::PrivateKey::generate();
+  auto host = make_host(io.get_executor(), clock, key, options.muxer == "handshake", securities(options.security));
   libp2p::mdns::MdnsService mdns(io.get_executor(), clock, mdns_config(*host), print_found);
   bool is_announced = !options.mdns;
   // Not before there is something to announce.
@@ -55,6 +57,7 @@ void run(const Options& options) {
     is_announced = true;
   };
   Peer peer(io.get_executor(), clock, std::move(host), on_listening);
+  if (options.pubsub) peer.start_pubsub(key);
   base::spawn(io.get_executor(), run_and_close(peer, mdns));
   base::run_event_loop(io);
 }
@@ -71,6 +74,7 @@ int main(int argc, char** argv) {
   app.add_option("--security", options.security, "what secures connections")
       ->check(CLI::IsMember({"tls", "noise", "both"}));
   app.add_flag("--mdns", options.mdns, "find peers by mDNS, and be found");
+  app.add_flag("--pubsub", options.pubsub, "speak gossipsub");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   if (!base::set_up_logging(options.log_level)) return 2;

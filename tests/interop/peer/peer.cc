@@ -72,6 +72,8 @@ base::Task<> Peer::run() {
     if (command == "quit") break;
   }
   connection_.reset();
+  if (pubsub_) co_await pubsub_->close();
+  pubsub_.reset();
   co_await host_->close();
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/signal.h"
 #include "libp2p/host/host.h"
+#include "tests/interop/peer/pubsub.h"
 #include "tests/interop/peer/reply.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -23,6 +24,10 @@ class Peer {
   Peer(const base::Executor& executor, base::Clock& clock, std::unique_ptr<libp2p::Host> host,
        std::function<void()> on_listening);
 
+  /// Speaks gossipsub from now on, as the peer with the host's key.
+  void start_pubsub(const multiformats::PrivateKey& key) {
+    pubsub_ = std::make_unique<Pubsub>(executor_, clock_, *host_, key);
+  }
   /// Carries out commands until the input ends or says quit, then closes the host.
   base::Task<> run();
 
@@ -32,6 +37,8 @@ class Peer {
   base::Clock& clock() { return clock_; }
   const base::Executor& executor() const { return executor_; }
   void listening() { on_listening_(); }
+  /// Null if it has not been started.
+  Pubsub* pubsub() { return pubsub_.get(); }
 
   /// The latest connection, whoever dialled it; null if there is none.
   const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
@@ -55,6 +62,7 @@ class Peer {
   std::string pending_input_;
   base::Clock& clock_;
   std::unique_ptr<libp2p::Host> host_;
+  std::unique_ptr<Pubsub> pubsub_;
   std::function<void()> on_listening_;
   std::shared_ptr<libp2p::Connection> connection_;
   std::size_t connections_ = 0;

@@ -8,9 +8,10 @@
 
 namespace interop {
 
-std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock, bool muxer_in_handshake,
+std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock,
+                                        const multiformats::PrivateKey& key, bool muxer_in_handshake,
                                         std::vector<std::string> securities) {
-  libp2p::HostConfig config{.key = multiformats::PrivateKey::generate()};
+  libp2p::HostConfig config{.key = key};
   config.serve_perf = true;
   config.securities = std::move(securities);
   if (muxer_in_handshake) return libp2p::Host::create(executor, clock, std::move(config));

@@ -9,7 +9,8 @@
 
 namespace interop {
 
-std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock, bool muxer_in_handshake,
+std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock,
+                                        const multiformats::PrivateKey& key, bool muxer_in_handshake,
                                         std::vector<std::string> securities);
 
 }  // namespace interop

@@ -19,6 +19,7 @@ pub struct Arguments {
     pub key: Keypair,
     pub security: Security,
     pub mdns: bool,
+    pub pubsub: bool,
 }
 
 /// An argument that is not known or cannot be met is "unsupported".
@@ -26,6 +27,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut key_type = "ed25519".to_string();
     let mut security = Security::Both;
     let mut mdns = false;
+    let mut pubsub = false;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--key" => key_type = words.next().unwrap_or_default(),
@@ -40,10 +42,11 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             // rust-libp2p neither sends nor reads muxers in its handshakes: it always negotiates by multistream.
             "--muxer" => drop(words.next()),
             "--mdns" => mdns = true,
+            "--pubsub" => pubsub = true,
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
-    Ok(Arguments { key: make_key(&key_type)?, security, mdns })
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

@@ -13,7 +13,7 @@ use crate::node::{Connection, Node, MUXER_BY};
 use crate::output::hex;
 use crate::protocols::{self, DIGEST, ECHO, LATE, MUTE, RESET};
 use crate::transfer::{exchange_random, read_to_end, was_reset, write_random};
-use crate::{flood, perf};
+use crate::{flood, perf, pubsub};
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +34,10 @@ pub async fn execute(node: &Node, command: &str, words: &[&str]) -> Result<Value
         "reset" => reset(node).await,
         "be_reset" => be_reset(node).await,
         "perf" => perf(node, words).await,
+        "subscribe" => pubsub::subscribe(node, words).await,
+        "unsubscribe" => pubsub::unsubscribe(node, words).await,
+        "publish" => pubsub::publish(node, words).await,
+        "topic_peers" => pubsub::topic_peers(node, words).await,
         "close" => close(node).await,
         "quit" => Ok(json!({})),
         "bench_connect" => total(bench::connect(node, argument(words, 0)?, argument(words, 1)?).await),

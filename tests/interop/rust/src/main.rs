@@ -9,6 +9,7 @@ mod node;
 mod output;
 mod perf;
 mod protocols;
+mod pubsub;
 mod streams;
 mod swarm;
 mod transfer;
@@ -35,7 +36,7 @@ async fn main() {
 async fn run() -> Result<()> {
     let arguments = arguments::parse(std::env::args().skip(1))?;
     let peer = arguments.key.public().to_peer_id();
-    let node = Node::start(swarm::make(arguments.key, arguments.security, arguments.mdns)?);
+    let node = Node::start(swarm::make(arguments)?);
     protocols::serve_all(&node)?;
     let implementation = format!("rust-libp2p {}", env!("LIBP2P_VERSION"));
     output::event("ready", json!({ "implementation": implementation, "peer": peer.to_string() }));

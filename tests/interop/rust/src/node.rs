@@ -10,12 +10,13 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, DialError, StreamProtocol, Swarm, SwarmEvent};
-use libp2p::{identify, mdns, Multiaddr, PeerId};
+use libp2p::{gossipsub, identify, mdns, Multiaddr, PeerId};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, Notify};
 
 use crate::failure::{Failure, Result};
 use crate::output;
+use crate::pubsub;
 use crate::streams::{Opener, Server};
 use crate::swarm::{Behaviour, BehaviourEvent};
 
@@ -38,6 +39,8 @@ enum Request {
     /// Answered when the connection has gone.
     Close(ConnectionId, oneshot::Sender<()>),
     Serve(StreamProtocol, Server),
+    /// Without gossipsub it is dropped, and so is who waits for its outcome.
+    Pubsub(Box<dyn FnOnce(&mut gossipsub::Behaviour) + Send>),
     /// Closes every connection; answered when all have gone.
     Stop(oneshot::Sender<()>),
 }
@@ -105,6 +108,14 @@ impl Node {
 
     pub fn serve(&self, protocol: StreamProtocol, server: Server) -> Result<()> {
         Ok(self.requests.send(Request::Serve(protocol, server))?)
+    }
+
+    /// What `call` makes of the node's gossipsub.
+    pub async fn pubsub<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&mut gossipsub::Behaviour) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.ask(|reply| Request::Pubsub(Box::new(move |pubsub| drop(reply.send(call(pubsub)))))).await
     }
 
     pub async fn stop(&self) -> Result<()> {
@@ -180,6 +191,11 @@ impl Driver {
                 }
             }
             Request::Serve(protocol, server) => self.swarm.behaviour_mut().streams.serve(protocol, server),
+            Request::Pubsub(call) => {
+                if let Some(pubsub) = self.swarm.behaviour_mut().pubsub.as_mut() {
+                    call(pubsub);
+                }
+            }
             Request::Stop(reply) => {
                 self.stop = Some(reply);
                 for peer in self.swarm.connected_peers().copied().collect::<Vec<_>>() {
@@ -210,6 +226,7 @@ impl Driver {
                 self.node.identified.notify_waiters();
             }
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => report_found(found),
+            SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => pubsub::report(event),
             _ => {}
         }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, Swarm};
-use libp2p::{identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuilder};
+use libp2p::{gossipsub, identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuilder};
 
-use crate::arguments::Security;
+use crate::arguments::{Arguments, Security};
 use crate::failure::{Failure, Result};
-use crate::streams;
+use crate::{pubsub, streams};
 
 /// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
 const STREAMS_MAX: usize = 4096;
@@ -21,11 +21,12 @@ pub struct Behaviour {
     pub identify: identify::Behaviour,
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
+    pub pubsub: Toggle<gossipsub::Behaviour>,
     pub streams: streams::Behaviour,
 }
 
 impl Behaviour {
-    fn new(key: &Keypair, with_mdns: bool) -> std::io::Result<Self> {
+    fn new(key: &Keypair, with_mdns: bool, pubsub: Option<gossipsub::Behaviour>) -> std::io::Result<Self> {
         let identify = identify::Config::new_with_signed_peer_record("ipfs/0.1.0".to_string(), key)
             .with_push_listen_addr_updates(true)
             .with_interval(NEVER);
@@ -38,12 +39,15 @@ impl Behaviour {
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping::Config::new().with_interval(NEVER)),
             mdns: mdns.into(),
+            pubsub: pubsub.into(),
             streams: streams::Behaviour::default(),
         })
     }
 }
 
-pub fn make(key: Keypair, security: Security, with_mdns: bool) -> Result<Swarm<Behaviour>> {
+pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
+    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub } = arguments;
+    let pubsub = if with_pubsub { Some(pubsub::make(&key)?) } else { None };
     let muxer = || {
         let mut config = yamux::Config::default();
         config.set_max_num_streams(STREAMS_MAX);
@@ -56,7 +60,7 @@ pub fn make(key: Keypair, security: Security, with_mdns: bool) -> Result<Swarm<B
             builder
                 .with_tcp(tcp::Config::default(), $security, muxer)?
                 .with_dns()?
-                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns)?))
+                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns, pubsub)?))
                 .map_err(Failure::other)?
                 .with_swarm_config(|config| {
                     config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
