@@ -26,10 +26,12 @@ bool is_valid(const Limits& l) {
   for (const std::size_t limit :
        {l.rpc_bytes_max, l.message_bytes_max, l.topics_per_peer_max, l.ihaves_max, l.ihave_ids_max, l.idontwant_ids_max,
         l.queued_bytes_max, l.seen_entries_max, l.cache_bytes_max, l.backoffs_max, l.validations_per_peer_max,
-        l.validations_max, l.validation_bytes_max, l.verifications_burst}) {
+        l.validations_max, l.validation_bytes_max, l.verifications_burst, l.outsider_verifications_burst,
+        l.read_bytes_burst, l.read_bytes_per_s, l.mesh_read_bytes_per_s}) {
     if (limit == 0) return false;
   }
   return l.write_timeout > base::Duration::zero() && l.verification_interval > base::Duration::zero() &&
+         l.outsider_verification_interval > base::Duration::zero() &&
          l.message_bytes_max + kMessageOverheadBytes <= l.rpc_bytes_max;
 }
 

@@ -79,8 +79,17 @@ struct Limits {
   std::size_t validation_bytes_max = 16 * 1024 * 1024;
   /// Signatures that are checked for one peer: so many at once, then one an interval. Beyond that its messages are
   /// dropped as if they had not come.
-  std::size_t verifications_burst = 2000;
-  base::Duration verification_interval = std::chrono::milliseconds(1);
+  std::size_t verifications_burst = 1000;
+  base::Duration verification_interval = std::chrono::milliseconds(2);
+  /// The same for all peers together that are not in the mesh of the message's topic: of those there may be any number,
+  /// while a mesh is small.
+  std::size_t outsider_verifications_burst = 1000;
+  base::Duration outsider_verification_interval = std::chrono::milliseconds(1);
+  /// Bytes that are read from one peer: so many at once, then so many a second, more of one that is in a mesh. Beyond
+  /// that the peer waits. An RPC counts as 256 bytes at least.
+  std::size_t read_bytes_burst = 4 * 1024 * 1024;
+  std::size_t read_bytes_per_s = 256 * 1024;
+  std::size_t mesh_read_bytes_per_s = 4 * 1024 * 1024;
 };
 
 struct Config {

@@ -216,6 +216,7 @@ TEST_F(GossipsubHostileTest, APeerThatTakesNothingIsBoundedAndHoldsNobodyUp) {
   for (int i = 0; i < 200; ++i) {
     publish(*victim_, data);
     EXPECT_LE(victim_->pubsub->stats().queued_bytes, 512u * 1024);
+    if (i % 4 == 0) pass(100ms);
   }
   EXPECT_EQ(other.delivered.size(), 200u);
   EXPECT_GT(victim_->pubsub->stats().dropped, 0u);
@@ -237,6 +238,26 @@ TEST_F(GossipsubHostileTest, AFloodOfGoodMessagesIsCutToItsRate) {
   pass(1s);
   for (std::uint64_t i = 1000; i < 2000; ++i) send(*message(i)->frame);
   EXPECT_LE(victim_->delivered.size(), 111u);
+}
+
+TEST_F(GossipsubHostileTest, APeerThatSendsTooFastWaits) {
+  change_victim = [](Config& config) {
+    config.limits.read_bytes_burst = 100'000;
+    config.limits.read_bytes_per_s = 10'000;
+    // The attacker stays outside the mesh.
+    config.mesh.d = config.mesh.d_low = config.mesh.d_out = config.mesh.d_score = 0;
+  };
+  connect_attacker();
+  // Nothing but bytes: subscriptions that end at once.
+  std::vector<SubOpts> nothing;
+  for (int i = 0; i < 800; ++i) nothing.push_back({false, "some other topic"});
+  const base::Bytes rpc = serialise_subscriptions(nothing).at(0);
+  std::size_t taken = 0;
+  // Beyond what is read now the stream's window fills up.
+  while (taken < (1 << 20) && send(rpc)) taken += rpc.size();
+  EXPECT_GE(taken, 100'000u);
+  EXPECT_LE(taken, 400'000u);
+  EXPECT_GE(score(), 0);
 }
 
 TEST_F(GossipsubHostileTest, AskingForTheSameAgainAndAgainIsNotAnswered) {

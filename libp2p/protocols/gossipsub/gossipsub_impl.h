@@ -49,6 +49,8 @@ class Gossipsub::Impl : public std::enable_shared_from_this<Impl> {
 
   // A peer's stream to us.
   static base::Task<> serve(Self self, PeerLinkPtr link, std::shared_ptr<Stream> stream);
+  /// When to read on.
+  base::TimePoint count_read(PeerLink& link, std::size_t bytes) const;
   static base::Task<> receive(Self self, PeerLinkPtr link, base::Bytes bytes);
   void receive_message(const PeerLinkPtr& link, const RawMessage& raw);
   bool has_room_to_validate(const PeerLink& link, std::size_t bytes) const;

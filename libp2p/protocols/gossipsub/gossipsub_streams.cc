@@ -17,6 +17,8 @@ constexpr base::Duration kReopenAfter = std::chrono::seconds(1);
 constexpr base::Duration kReopenAfterMax = std::chrono::minutes(1);
 /// How often it is looked whether a graylisted peer's score has got better.
 constexpr base::Duration kGraylistedPoll = std::chrono::seconds(1);
+/// What an RPC counts for at least, of the bytes that are read from a peer.
+constexpr std::size_t kRpcBytesMin = 256;
 /// Messages of one RPC that are looked at before others have their turn.
 constexpr std::size_t kMessagesAtOnce = 16;
 
@@ -90,11 +92,21 @@ base::Task<> Gossipsub::Impl::serve(Self self, PeerLinkPtr link, std::shared_ptr
       self->reset_stream(stream.get());
     }
     if (!bytes || !*bytes) break;
+    const base::TimePoint read_on = self->count_read(*link, (*bytes)->size());
     co_await receive(self, link, std::move(**bytes));
+    if (read_on <= self->clock_.now()) continue;
+    self->router_.excuse_promises(link->peer);
+    co_await wait_on_link(link, self->clock_, read_on);
   }
   if (link->inbound != stream) co_return;
   link->inbound.reset();
   if (!link->gone && !self->closed_) self->router_.inbound_restarted(link->peer);
+}
+
+base::TimePoint Gossipsub::Impl::count_read(PeerLink& link, std::size_t bytes) const {
+  const Limits& limits = config_.limits;
+  const std::size_t rate = router_.is_in_mesh(link.peer) ? limits.mesh_read_bytes_per_s : limits.read_bytes_per_s;
+  return link.bytes_read(std::max(bytes, kRpcBytesMin), clock_.now(), rate, limits.read_bytes_burst);
 }
 
 base::Task<> Gossipsub::Impl::receive(Self self, PeerLinkPtr link, base::Bytes bytes) {

@@ -2,6 +2,9 @@
 
 #include "libp2p/core/scoped_deadline.h"
 
+#include <algorithm>
+#include <chrono>
+
 namespace libp2p::gossipsub {
 
 namespace {
@@ -10,6 +13,16 @@ namespace {
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
 }  // namespace
+
+base::TimePoint PeerLink::bytes_read(std::size_t bytes, base::TimePoint now, std::size_t bytes_per_s,
+                                     std::size_t burst) {
+  const auto time_for = [bytes_per_s](std::size_t count) {
+    const double seconds = static_cast<double>(count) / static_cast<double>(bytes_per_s);
+    return std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
+  };
+  read_until = std::max(read_until, now) + time_for(bytes);
+  return read_until - time_for(burst);
+}
 
 base::Task<WriteEnd> write_queue(PeerLinkPtr link, std::shared_ptr<Stream> stream, base::Clock& clock,
                                  base::Duration write_timeout) {

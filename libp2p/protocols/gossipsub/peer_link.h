@@ -42,6 +42,11 @@ struct PeerLink {
   bool is_running = false;
   bool is_writing = false;
   std::size_t validating = 0;
+  /// What has been read counts until then; see bytes_read().
+  base::TimePoint read_until{};
+
+  /// Counts what has been read, and tells when to read on: `burst` may be ahead of `bytes_per_s`.
+  base::TimePoint bytes_read(std::size_t bytes, base::TimePoint now, std::size_t bytes_per_s, std::size_t burst);
 };
 using PeerLinkPtr = std::shared_ptr<PeerLink>;
 

@@ -24,7 +24,9 @@ Router::Router(const PeerId& self, const Config& config)
       state_(config),
       mesh_(state_),
       gossip_(state_),
-      seen_(config.mesh.seen_ttl, config.limits.seen_entries_max) {}
+      seen_(config.mesh.seen_ttl, config.limits.seen_entries_max),
+      outsider_verifications_(config.limits.outsider_verifications_burst,
+                              config.limits.outsider_verification_interval) {}
 
 // Peers.
 
@@ -85,6 +87,11 @@ void Router::leave(const std::string& topic, base::TimePoint now) {
 
 // What comes in.
 
+bool Router::is_in_mesh(const PeerId& peer) const {
+  return std::any_of(mesh_.meshes().begin(), mesh_.meshes().end(),
+                     [&peer](const auto& each) { return each.second.contains(peer); });
+}
+
 bool Router::is_graylisted(const PeerId& peer) const { return state_.score.score(peer) < state_.thresholds.graylist; }
 
 void Router::receive_control(const PeerId& peer, Rpc rpc, base::TimePoint now) {
@@ -115,9 +122,8 @@ void Router::receive_subscriptions(const PeerId& peer, const std::vector<SubOpts
 }
 
 MessagePtr Router::receive_message(const PeerId& peer, const RawMessage& raw, bool has_room, base::TimePoint now) {
-  PeerState* const state = state_.peers.find(peer);
   const std::string topic(raw.topic.substr(0, kTopicBytesMax));
-  if (!state || !mesh_.has_joined(topic) || is_graylisted(peer)) return nullptr;
+  if (!state_.peers.find(peer) || !mesh_.has_joined(topic) || is_graylisted(peer)) return nullptr;
   ++stats_.messages_received;
   const auto view = view_of(raw);
   if (!view) return invalid(peer, topic);
@@ -130,7 +136,8 @@ MessagePtr Router::receive_message(const PeerId& peer, const RawMessage& raw, bo
   gossip_.promises().kept(id);
   // One of ours that comes back, perhaps of an earlier run of this node.
   if (view->from == self_) return nullptr;
-  if (!has_room || view->data.size() > state_.limits.message_bytes_max || !state->verifications.take(now)) {
+  const bool is_too_long = view->data.size() > state_.limits.message_bytes_max;
+  if (!has_room || is_too_long || !may_verify(peer, topic, now)) {
     ++stats_.throttled;
     return nullptr;
   }
@@ -140,6 +147,11 @@ MessagePtr Router::receive_message(const PeerId& peer, const RawMessage& raw, bo
     gossip_.announce_unwanted(id, mesh_.members(topic), peer);
   }
   return make_message(raw, *view, std::move(id));
+}
+
+bool Router::may_verify(const PeerId& peer, const std::string& topic, base::TimePoint now) {
+  if (!mesh_.members(topic).contains(peer) && !outsider_verifications_.take(now)) return false;
+  return state_.peers.find(peer)->verifications.take(now);
 }
 
 MessagePtr Router::invalid(const PeerId& peer, const std::string& topic) {

@@ -46,10 +46,14 @@ class Router {
   void leave(const std::string& topic, base::TimePoint now);
   bool has_joined(const std::string& topic) const { return mesh_.has_joined(topic); }
 
+  /// Whether the peer is in the mesh of any topic.
+  bool is_in_mesh(const multiformats::PeerId& peer) const;
   /// Whether nothing that the peer sends is to be looked at.
   bool is_graylisted(const multiformats::PeerId& peer) const;
   /// What the peer sent was no RPC.
   void malformed(const multiformats::PeerId& peer) { state_.score.misbehaved(peer); }
+  /// What the peer has promised may be late for reasons of our own.
+  void excuse_promises(const multiformats::PeerId& peer) { gossip_.promises().forget(peer); }
   /// Everything in an RPC but its messages.
   void receive_control(const multiformats::PeerId& peer, Rpc rpc, base::TimePoint now);
   /// A message that is to be validated; null if it is not new, not ours to have, or not properly signed. `has_room`:
@@ -79,6 +83,8 @@ class Router {
 
  private:
   void receive_subscriptions(const multiformats::PeerId& peer, const std::vector<SubOpts>& subscriptions);
+  /// Whether there is time to check a signature for the peer.
+  bool may_verify(const multiformats::PeerId& peer, const std::string& topic, base::TimePoint now);
   MessagePtr invalid(const multiformats::PeerId& peer, const std::string& topic);
   void duplicate(const multiformats::PeerId& peer, const std::string& topic, SeenCache::Entry& entry,
                  base::TimePoint now);
@@ -91,6 +97,7 @@ class Router {
   Mesh mesh_;
   Gossip gossip_;
   SeenCache seen_;
+  RateBudget outsider_verifications_;
   RouterStats stats_;
   std::vector<PrunePeer> suggested_;
 };

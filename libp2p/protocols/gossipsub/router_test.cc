@@ -308,6 +308,32 @@ TEST(GossipsubRouter, SignaturesAreCheckedSoOftenAPeer) {
   EXPECT_EQ(net.delivered(1).size(), 20u);
 }
 
+TEST(GossipsubRouter, ManyOutsidersTogetherGetNoMoreThanTheirShare) {
+  RouterNet net(42, [](Config& config) {
+    config.limits.outsider_verifications_burst = 10;
+    config.limits.outsider_verification_interval = 100ms;
+    // Nobody grafts node 0 but whom it has grafted itself.
+    if (config.seed == 0) return;
+    config.mesh.d = config.mesh.d_low = config.mesh.d_out = config.mesh.d_score = 0;
+  });
+  for (std::size_t i = 1; i < 42; ++i) net.connect(0, i);
+  net.join_all(kTopic);
+  const auto members = net[0].mesh_peers(kTopic);
+  ASSERT_EQ(members.size(), 6u);
+  std::uint64_t from_outside = 0;
+  for (std::uint8_t i = 1; i < 42; ++i) {
+    if (members.contains(peer(i))) continue;
+    for (std::uint64_t k = 0; k < 10; ++k) net.send(i, 0, *message(i, k, kTopic)->frame);
+  }
+  from_outside = net.delivered(0).size();
+  EXPECT_EQ(from_outside, 10u);
+  for (std::uint8_t i = 1; i < 42; ++i) {
+    if (!members.contains(peer(i))) continue;
+    for (std::uint64_t k = 0; k < 10; ++k) net.send(i, 0, *message(i, k, kTopic)->frame);
+  }
+  EXPECT_EQ(net.delivered(0).size(), from_outside + 60);
+}
+
 TEST(GossipsubRouter, TopicsOfAPeerAreBounded) {
   RouterNet net(2);
   net.connect(0, 1);
