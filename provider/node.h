@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.h"
+#include "events/kv_event_publisher.h"
 #include "kv/codec.h"
 #include "libp2p/host/host.h"
 #include "provider/kv_core.h"
@@ -68,6 +69,8 @@ struct NodeConfig {
   bool direct = true;
   /// What secures connections, in the order in which it is proposed; empty: libp2p::default_securities().
   std::vector<std::string> securities = {};
+  /// What this node stores and drops, told as vLLM tells it (docs/events.md); off without an endpoint.
+  KvEventsConfig kv_events = {};
 };
 
 /// Thread-safe. Runs the node thread and the copy threads; stops and joins them when destroyed.

@@ -154,6 +154,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,
                                std::move(exchange));
   manager_->attach(*exchange_);
+  if (auto events = set_up_events(config); !events) return events;
   exchange_->on_peer([this](const KvPeer&) { on_peers_changed(); });
   host_->on_disconnected(
       [this](std::shared_ptr<libp2p::Connection>) { boost::asio::post(io_, [this] { on_peers_changed(); }); });
@@ -169,6 +170,27 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
     discovery_ = std::make_unique<LocalDiscovery>(io_.get_executor(), clock_, *host_);
     discovery_->start();
   }
+  return {};
+}
+
+base::Result<> NodeImpl::set_up_events(const NodeConfig& config) {
+  if (config.kv_events.endpoint.empty()) return {};
+  auto events = KvEventPublisher::start(config.kv_events);
+  if (!events) return events.error();
+  events_ = std::move(*events);
+  LOG_INFO("KV events at {}", events_->endpoint());
+  // Beside the peers, who are told of the same changes.
+  auto& local = manager_->local_blocks();
+  local.on_stored = [told = std::move(local.on_stored), to = events_.get()](
+                        const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) {
+    told(fingerprint, format, key);
+    to->stored(key);
+  };
+  local.on_evicted = [told = std::move(local.on_evicted), to = events_.get()](const Fingerprint& fingerprint,
+                                                                              const BlockKey& key) {
+    told(fingerprint, key);
+    to->removed(key);
+  };
   return {};
 }
 

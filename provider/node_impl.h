@@ -55,6 +55,7 @@ class NodeImpl final : public Node {
   base::Result<multiformats::PrivateKey> take_identity(const NodeConfig& config);
   base::Result<> set_up_memory(const NodeConfig& config);
   void set_up_direct(const NodeConfig& config);
+  base::Result<> set_up_events(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
@@ -80,6 +81,8 @@ class NodeImpl final : public Node {
   /// Null: off, or could not be started. Before what uses them.
   std::unique_ptr<DirectServer> direct_server_;
   std::unique_ptr<DirectClient> direct_client_;
+  /// Null: off. Before the manager, which tells it.
+  std::unique_ptr<KvEventPublisher> events_;
   std::unique_ptr<BlockIndex> index_;
   std::unique_ptr<CacheManager> manager_;
   std::unique_ptr<EmbeddedCore> core_;

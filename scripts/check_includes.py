@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 # Lowest first. A module may include itself and what is listed before it, unless NARROWER says less.
-ORDER = ["base", "multiformats", "libp2p", "kv", "codec", "wire", "gpu", "direct", "storage", "index", "exchange", "cache", "provider",
+ORDER = ["base", "multiformats", "libp2p", "kv", "codec", "wire", "gpu", "direct", "storage", "index", "events", "exchange", "cache", "provider",
          "engine", "apps", "tools", "bench", "tests"]
 NARROWER = {
     "kv": {"base"},
@@ -17,6 +17,7 @@ NARROWER = {
     "direct": {"base", "multiformats", "kv", "wire", "gpu"},
     "storage": {"base", "kv"},
     "index": {"base", "multiformats", "kv", "wire"},
+    "events": {"base", "kv"},
     # An engine sees what an outside engine would: the provider and the types in its signatures.
     "engine": {"base", "kv", "gpu", "provider"},
     "tools": {"base"},

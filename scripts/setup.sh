@@ -8,6 +8,7 @@ packages=(
   build-essential ccache cmake ninja-build mold pkg-config git
   libboost1.81-dev libssl-dev libsodium-dev libprotobuf-dev protobuf-compiler libxxhash-dev libzstd-dev liblz4-dev libspdlog-dev
   nlohmann-json3-dev libc-ares-dev libcli11-dev libgtest-dev libgmock-dev libopenblas-dev
+  libzmq3-dev cppzmq-dev
   clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
   iproute2 openssl procps python3 python3-venv
 )

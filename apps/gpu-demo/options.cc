@@ -53,6 +53,9 @@ std::string mistake_in(const Options& options) {
     if (!address) return "--peer: " + peer + ": " + address.error().message();
     if (!address->peer_id()) return "--peer: " + peer + " does not end in /p2p/<peer id>, as the producer prints it";
   }
+  if (options.kv_events.endpoint.empty() && !options.kv_events.replay_endpoint.empty()) {
+    return "--kv-events-replay: there is nothing to replay without --kv-events";
+  }
   if (options.device == "cuda" && !kHasCuda) {
     return "--device=cuda: this build has no CUDA backend; use --device=host, or build where nvcc is found";
   }
@@ -153,6 +156,20 @@ int parse_options(int argc, char** argv, Options& options) {
                  "further connections to one peer, opened as needed, for payload; 0: none")
       ->check(CLI::Range(std::size_t{0}, kDataConnectionsMax))
       ->capture_default_str()
+      ->group(more);
+  app.add_option(
+         "--kv-events", options.kv_events.endpoint,
+         "publish what is stored and dropped as vLLM's KV events, by ZeroMQ: tcp://127.0.0.1:5557; default: off")
+      ->group(more);
+  app.add_option("--kv-events-replay", options.kv_events.replay_endpoint,
+                 "where subscribers ask for events that they have missed: tcp://127.0.0.1:5558; default: off")
+      ->group(more);
+  app.add_option("--kv-events-topic", options.kv_events.topic, "first frame of each event message")->group(more);
+  app.add_option("--kv-events-format", options.kv_events.format,
+                 "how events' structs are written: array, as vLLM did until 2026, or map")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, KvEventFormat>{{"array", KvEventFormat::kArray}, {"map", KvEventFormat::kMap}}))
+      ->default_str("array")
       ->group(more);
   app.add_option("--kv-dump", options.kv_dump, "write the prompt's K and V, in wire order, to this file")->group(more);
   app.add_option("--log-level", options.log_level, "debug, info, warn, error or off")

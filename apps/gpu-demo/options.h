@@ -43,6 +43,7 @@ struct Options {
   std::size_t store_mib = 1024;
   unsigned network_threads = default_network_threads();
   std::size_t data_connections = NodeConfig().data_connections_max;
+  KvEventsConfig kv_events;
   std::string kv_dump;
   std::string log_level = "info";
 };

@@ -142,6 +142,7 @@ std::optional<int> Session::start_node() {
   config.data_connections_max = options_.data_connections;
   config.codec = codec_from_name(options_.codec).value_or(Codec::kNone);
   config.fetch_policy = options_.fetch == "auto" ? FetchPolicy::kAuto : FetchPolicy::kAlways;
+  config.kv_events = options_.kv_events;
   auto node = Node::start(std::move(config));
   if (!node) {
     return fail("cannot start the node on port " + std::to_string(options_.port) + ": " + node.error().message());
