@@ -5,6 +5,7 @@
 #include "libp2p/protocols/gossipsub/score_params.h"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 namespace libp2p::gossipsub {
@@ -101,6 +102,9 @@ struct Config {
   Limits limits = {};
   /// The same for all peers of a topic: the defaults of other implementations differ.
   MessageIdFunction message_id = default_message_id;
+  /// Called at each heartbeat for each connected peer that is graylisted; may disconnect it. Nothing that it sends is
+  /// looked at in any case.
+  std::function<void(const multiformats::PeerId&)> on_graylisted = nullptr;
   /// Seeds every random choice: equal seeds and equal events make equal decisions.
   std::uint64_t seed = 0;
   /// Number of the first message published, which later ones count up from; greater in every run of a node, or its

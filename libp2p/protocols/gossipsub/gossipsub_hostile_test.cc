@@ -116,7 +116,7 @@ TEST_F(GossipsubHostileTest, AnRpcThatNeverEndsIsGivenUp) {
   multiformats::append_uvarint(part, 1000);
   part.resize(500);
   EXPECT_TRUE(send(part));
-  pass(31s);
+  pass(11s);
   EXPECT_FALSE(send(base::Bytes(100)));
 }
 
@@ -163,6 +163,22 @@ TEST_F(GossipsubHostileTest, AGraylistedPeersBytesAreNotRead) {
   // The stream's window fills up, and that is all.
   const base::Bytes megabyte(1 << 20);
   EXPECT_FALSE(send(megabyte));
+}
+
+TEST_F(GossipsubHostileTest, WhoIsGraylistedCanBeDropped) {
+  change_victim = [this](Config& config) {
+    config.on_graylisted = [this](const multiformats::PeerId& peer) { victim_->host->disconnect(peer); };
+  };
+  connect_attacker();
+  for (int i = 0; i < 3; ++i) {
+    base::Bytes frame = *message(1)->frame;
+    frame.back() ^= 1;
+    send(frame);
+  }
+  EXPECT_FALSE(connection_->is_closed());
+  pass(2s);
+  EXPECT_TRUE(connection_->is_closed());
+  EXPECT_TRUE(is_graylisted());
 }
 
 TEST_F(GossipsubHostileTest, OffersOfNothingAreHeardNoMore) {

@@ -194,6 +194,16 @@ void Gossipsub::Impl::heartbeat() {
   router_.heartbeat(clock_.now());
   flush();
   begin_heartbeats(config_.mesh.heartbeat_interval);
+  tell_of_graylisted();
+}
+
+void Gossipsub::Impl::tell_of_graylisted() {
+  if (!config_.on_graylisted) return;
+  std::vector<PeerId> peers;
+  for (const auto& [peer, link] : links_) {
+    if (router_.is_graylisted(peer)) peers.push_back(peer);
+  }
+  for (const PeerId& peer : peers) config_.on_graylisted(peer);
 }
 
 void Gossipsub::Impl::flush() {

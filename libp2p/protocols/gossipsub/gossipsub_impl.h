@@ -55,11 +55,13 @@ class Gossipsub::Impl : public std::enable_shared_from_this<Impl> {
   void receive_message(const PeerLinkPtr& link, const RawMessage& raw);
   bool has_room_to_validate(const PeerLink& link, std::size_t bytes) const;
   static base::Task<> validate(Self self, PeerLinkPtr link, std::shared_ptr<const Topic> topic, MessagePtr message);
-  void deliver(const multiformats::PeerId& from, const std::shared_ptr<const Topic>& topic, const MessagePtr& message,
+  /// Takes the topic by value: the handler may end the subscription.
+  void deliver(const multiformats::PeerId& from, std::shared_ptr<const Topic> topic, const MessagePtr& message,
                Validation validation);
 
   // What the router decides.
   void heartbeat();
+  void tell_of_graylisted();
   void begin_heartbeats(base::Duration first);
   /// Puts what is to be sent into the queues.
   void flush();

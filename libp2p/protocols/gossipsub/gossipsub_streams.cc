@@ -157,7 +157,7 @@ base::Task<> Gossipsub::Impl::validate(Self self, PeerLinkPtr link, std::shared_
   if (!self->closed_) self->deliver(link->peer, topic, message, validation);
 }
 
-void Gossipsub::Impl::deliver(const PeerId& from, const std::shared_ptr<const Topic>& topic, const MessagePtr& message,
+void Gossipsub::Impl::deliver(const PeerId& from, std::shared_ptr<const Topic> topic, const MessagePtr& message,
                               Validation validation) {
   // The subscription may have ended meanwhile, and begun anew.
   const auto found = topics_.find(message->topic);

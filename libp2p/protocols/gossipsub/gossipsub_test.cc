@@ -2,6 +2,7 @@
 #include "libp2p/protocols/gossipsub/gossipsub.h"
 
 #include "libp2p/protocols/gossipsub/pubsub_fixture.h"
+#include "libp2p/records/peer_record.h"
 
 #include <gtest/gtest.h>
 
@@ -181,6 +182,44 @@ TEST_F(GossipsubTest, WrongCallsAreErrors) {
   EXPECT_EQ(a.pubsub->publish(kTopic, {}).error(), Errc::kClosed);
   EXPECT_EQ(a.pubsub->subscribe("another", nullptr, nullptr).error(), Errc::kClosed);
   run(a.pubsub->close());
+}
+
+TEST_F(GossipsubTest, AHandlerMayEndItsSubscription) {
+  Node& a = add_node();
+  Node& b = add_node();
+  connect(a, b);
+  std::size_t count = 0;
+  const auto handler = [&b, &count](const multiformats::PeerId&, const MessagePtr& message) {
+    b.subscription = Subscription();
+    count += message->data.size();
+  };
+  b.subscription = b.pubsub->subscribe(kTopic, nullptr, handler).value();
+  poll();
+  for (int i = 0; i < 3; ++i) publish(a, "x");
+  EXPECT_EQ(count, 1u);
+}
+
+TEST_F(GossipsubTest, ASuggestedPeerIsDialledOnlyIfConfigured) {
+  for (const bool accepts : {false, true}) {
+    Node& other = add_node();
+    const auto other_key = keys_.back();
+    Node& a = add_node([accepts](Config& config) {
+      config.mesh.accept_peer_exchange = accepts;
+      config.thresholds.accept_px = 0;
+    });
+    subscribe(a);
+    Node& pruner = add_plain();
+    std::vector<std::string> protocols{kProtocol11};
+    auto stream = run(connect(pruner, a)->new_stream(std::move(protocols))).value().stream;
+    const PeerRecord record{other.id(), 1, {other.address}};
+    const Prune prune{.topic = kTopic, .peers = {{other.id(), seal_peer_record(other_key, record)}}};
+    const base::Bytes frame = serialise_control({.prune = {prune}}).at(0);
+    ASSERT_TRUE(run(stream->write(frame)));
+    poll();
+    const auto peers = a.host->peers();
+    EXPECT_EQ(std::count(peers.begin(), peers.end(), other.id()), accepts ? 1 : 0);
+    stream->reset();
+  }
 }
 
 TEST_F(GossipsubTest, TheLongestMessageGoesThrough) {

@@ -9,7 +9,7 @@
 namespace libp2p::gossipsub {
 
 /// For an RPC to come in whole, from its first byte on; how long a peer can make us hold a part of one.
-inline constexpr base::Duration kRpcTimeout = std::chrono::seconds(30);
+inline constexpr base::Duration kRpcTimeout = std::chrono::seconds(10);
 
 /// The next RPC, without its length; nothing at the end of the stream. Waits for its first byte for ever.
 /// Error::kMessageTooLong before anything is allocated; kTimeout, after which the stream has been reset. What is held
