@@ -15,8 +15,9 @@
 
 namespace kvp2p::wire {
 
-/// Of one message, stored and evicted each.
-inline constexpr std::size_t kPrefixesMax = 8192;
+/// Of one BlocksChanged, stored and evicted each; this implementation sends so many in all, which fits in the 60 KiB
+/// that its gossip carries.
+inline constexpr std::size_t kPrefixesMax = 4096;
 /// The key space is divided into at most 2^12 parts.
 inline constexpr unsigned kPartBitsMax = 12;
 /// Of one question; and keys in one answer.

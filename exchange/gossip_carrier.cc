@@ -1,0 +1,150 @@
+#include "exchange/gossip_carrier.h"
+
+#include "base/log.h"
+#include "libp2p/core/scoped_deadline.h"
+
+#include <unordered_map>
+
+namespace kvp2p {
+
+namespace {
+
+/// Of 256 parts at five bytes each, and what is around them.
+constexpr std::size_t kQuestionBytesMax = 2048;
+/// Of one question, from the stream's beginning to the answer's end.
+constexpr base::Duration kAnswerTime = std::chrono::seconds(10);
+/// Questions of all peers that are being read or answered.
+constexpr std::size_t kQuestionsMax = 64;
+
+libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
+  using libp2p::gossipsub::Validation;
+  switch (verdict) {
+    case GossipVerdict::kAccept:
+      return Validation::kAccept;
+    case GossipVerdict::kReject:
+      return Validation::kReject;
+    case GossipVerdict::kIgnore:
+      break;
+  }
+  return Validation::kIgnore;
+}
+
+}  // namespace
+
+struct GossipCarrier::State {
+  base::Clock& clock;
+  libp2p::Host& host;
+  libp2p::gossipsub::Gossipsub& gossipsub;
+  const GossipCarrierConfig config;
+  Announcements* announcements = nullptr;  // null: stopped, or not attached yet
+  std::unordered_map<Fingerprint, libp2p::gossipsub::Subscription> followed = {};
+  std::size_t questions = 0;
+
+  static base::Task<libp2p::gossipsub::Validation> validate(std::shared_ptr<State> self, Fingerprint model,
+                                                            libp2p::gossipsub::MessagePtr message);
+  static base::Task<> serve(std::shared_ptr<State> self, multiformats::PeerId asker,
+                            std::unique_ptr<libp2p::Stream> stream);
+  static base::Task<base::Result<base::Bytes>> ask(std::shared_ptr<State> self, multiformats::PeerId holder,
+                                                   Fingerprint model, base::Bytes question, base::TimePoint deadline);
+};
+
+base::Task<libp2p::gossipsub::Validation> GossipCarrier::State::validate(std::shared_ptr<State> self, Fingerprint model,
+                                                                         libp2p::gossipsub::MessagePtr message) {
+  // What comes of gossip is applied here and not by a handler: whether it is passed on depends on what it says.
+  if (self->announcements == nullptr || !self->config.may_announce(message->from)) {
+    co_return libp2p::gossipsub::Validation::kIgnore;
+  }
+  co_return validation_of(self->announcements->on_payload(message->from, model, message->data));
+}
+
+base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiformats::PeerId asker,
+                                         std::unique_ptr<libp2p::Stream> stream) {
+  if (self->questions >= kQuestionsMax || !self->config.may_ask(asker)) co_return stream->reset();
+  ++self->questions;
+  libp2p::ScopedDeadline deadline(self->clock, self->clock.now() + kAnswerTime, [raw = stream.get()] { raw->reset(); });
+  Fingerprint model;
+  auto read = co_await libp2p::read_exact(*stream, model.bytes);
+  base::Result<base::Bytes> question = read ? base::Result<base::Bytes>(base::Bytes()) : read.error();
+  if (read) question = co_await libp2p::read_length_prefixed(*stream, kQuestionBytesMax);
+  if (question && self->announcements != nullptr) {
+    auto answer = self->announcements->on_question(asker, model, *question);
+    if (answer) (void)co_await libp2p::write_length_prefixed(*stream, *answer);
+    (void)co_await stream->close_write();
+  } else {
+    stream->reset();
+  }
+  --self->questions;
+}
+
+base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask(std::shared_ptr<State> self,
+                                                                multiformats::PeerId holder, Fingerprint model,
+                                                                base::Bytes question, base::TimePoint deadline) {
+  std::vector<multiformats::Multiaddr> addresses;
+  if (self->config.addresses_of) addresses = self->config.addresses_of(holder);
+  auto connection = co_await self->host.connect(holder, std::move(addresses));
+  if (!connection) co_return connection.error();
+  std::vector<std::string> protocols = {std::string(kMissedBlocksProtocol)};
+  auto opened = co_await (*connection)->new_stream(std::move(protocols));
+  if (!opened) co_return opened.error();
+  libp2p::Stream& stream = *opened->stream;
+  libp2p::ScopedDeadline expires(self->clock, deadline, [&stream] { stream.reset(); });
+  auto written = co_await stream.write(model.bytes);
+  if (written) written = co_await libp2p::write_length_prefixed(stream, question);
+  if (written) written = co_await stream.close_write();
+  if (!written) co_return written.error();
+  co_return co_await libp2p::read_length_prefixed(stream, wire::kAnnouncementBytesMax);
+}
+
+GossipCarrier::GossipCarrier(base::Clock& clock, libp2p::Host& host, libp2p::gossipsub::Gossipsub& gossipsub,
+                             GossipCarrierConfig config)
+    : state_(std::make_shared<State>(State{clock, host, gossipsub, std::move(config)})) {}
+
+GossipCarrier::~GossipCarrier() { stop(); }
+
+void GossipCarrier::attach(Announcements& announcements) {
+  state_->announcements = &announcements;
+  const auto handler = [weak = std::weak_ptr(state_)](std::shared_ptr<libp2p::Connection> connection,
+                                                      std::unique_ptr<libp2p::Stream> stream) -> base::Task<> {
+    auto self = weak.lock();
+    if (!self) return base::yield_now();  // the stream is reset as it goes
+    return State::serve(std::move(self), connection->remote_peer(), std::move(stream));
+  };
+  state_->host.set_stream_handler(std::string(kMissedBlocksProtocol), handler);
+}
+
+base::Result<> GossipCarrier::follow(const Fingerprint& model) {
+  if (state_->followed.contains(model)) return {};
+  const auto validator = [weak = std::weak_ptr(state_), model](const multiformats::PeerId&,
+                                                               libp2p::gossipsub::MessagePtr message) {
+    auto self = weak.lock();
+    // The subscription ends with the state.
+    assert(self);
+    return State::validate(std::move(self), model, std::move(message));
+  };
+  const auto handler = [](const multiformats::PeerId&, const libp2p::gossipsub::MessagePtr&) {};
+  auto subscription = state_->gossipsub.subscribe(blocks_topic(model), validator, handler);
+  if (!subscription) return subscription.error();
+  state_->followed.emplace(model, std::move(*subscription));
+  return {};
+}
+
+void GossipCarrier::unfollow(const Fingerprint& model) { state_->followed.erase(model); }
+
+void GossipCarrier::stop() {
+  if (std::exchange(state_->announcements, nullptr) != nullptr) {
+    state_->host.remove_stream_handler(std::string(kMissedBlocksProtocol));
+  }
+  state_->followed.clear();
+}
+
+void GossipCarrier::publish(const Fingerprint& model, base::Bytes payload) {
+  auto published = state_->gossipsub.publish(blocks_topic(model), payload);
+  if (!published) LOG_DEBUG("announcement not published: {}", published.error().message());
+}
+
+base::Task<base::Result<base::Bytes>> GossipCarrier::ask(multiformats::PeerId holder, Fingerprint model,
+                                                         base::Bytes question, base::TimePoint deadline) {
+  return State::ask(state_, std::move(holder), model, std::move(question), deadline);
+}
+
+}  // namespace kvp2p

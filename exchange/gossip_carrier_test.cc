@@ -1,0 +1,154 @@
+// Announcements over whole hosts and gossipsub, in memory.
+#include "exchange/gossip_carrier.h"
+
+#include "index/held_blocks.h"
+#include "libp2p/protocols/gossipsub/pubsub_fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace kvp2p {
+namespace {
+
+using namespace std::chrono_literals;
+using multiformats::PeerId;
+
+BlockKey key(std::uint32_t number) {
+  BlockKey k;
+  // Spread over the key space as digests are.
+  base::store_le64(k.bytes.data(), (number + 1) * 0x9e3779b97f4a7c15u);
+  return k;
+}
+
+class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
+ protected:
+  /// A node's part of it.
+  struct Teller {
+    BlockIndex index;
+    std::set<PeerId> strangers;
+    std::unique_ptr<GossipCarrier> carrier;
+    std::unique_ptr<Announcements> announcements;
+  };
+
+  Teller& add() {
+    Node& node = add_node();
+    Teller& teller = *tellers_.emplace_back(std::make_unique<Teller>());
+    const auto is_known = [&teller](const PeerId& peer) { return !teller.strangers.contains(peer); };
+    teller.carrier = std::make_unique<GossipCarrier>(
+        clock_, *node.host, *node.pubsub, GossipCarrierConfig{.may_announce = is_known, .may_ask = is_known});
+    AnnouncementsConfig config;
+    config.incarnation = {1, nodes_.size()};
+    config.seed = nodes_.size();
+    teller.announcements =
+        std::make_unique<Announcements>(io_.get_executor(), clock_, *teller.carrier, teller.index, config);
+    teller.carrier->attach(*teller.announcements);
+    EXPECT_TRUE(teller.carrier->follow(model_));
+    return teller;
+  }
+  void store(Teller& teller, std::uint32_t first, std::uint32_t count) {
+    for (std::uint32_t i = 0; i < count; ++i) teller.announcements->stored(model_, key(first + i));
+  }
+  /// How many blocks a node knows another to have.
+  std::size_t known(std::size_t at, std::size_t of) const {
+    const auto* blocks = tellers_[at]->index.blocks_of({nodes_[of]->id(), model_});
+    return blocks ? blocks->size() : 0;
+  }
+  void TearDown() override {
+    for (auto& teller : tellers_) {
+      teller->announcements->stop();
+      teller->carrier->stop();
+    }
+    PubsubFixture::TearDown();
+    tellers_.clear();
+  }
+
+  const Fingerprint model_{{7}};
+  std::vector<std::unique_ptr<Teller>> tellers_;
+};
+
+TEST_F(GossipCarrierTest, WhatOneStoresAllKnow) {
+  for (int i = 0; i < 6; ++i) add();
+  // A ring: most hear of most by way of others.
+  for (std::size_t i = 0; i < 6; ++i) connect(*nodes_[i], *nodes_[(i + 1) % 6]);
+  pass(2s);
+  store(*tellers_[0], 0, 100);
+  tellers_[0]->announcements->evicted(model_, key(5));
+  pass(200ms);
+  for (std::size_t i = 1; i < 6; ++i) EXPECT_EQ(known(i, 0), 99u) << i;
+  const std::vector<BlockKey> prompt = {key(0), key(1), key(2), key(3), key(4), key(5)};
+  const auto holders = tellers_[3]->index.holders(prompt, 0, 8);
+  ASSERT_EQ(holders.size(), 1u);
+  EXPECT_EQ(holders[0].peer, nodes_[0]->id());
+  EXPECT_EQ(holders[0].blocks, 5u);
+}
+
+// The largest messages there are go through gossipsub's bounds.
+TEST_F(GossipCarrierTest, ABurstOfManyBlocksComesThroughWhole) {
+  add();
+  add();
+  connect(*nodes_[0], *nodes_[1]);
+  pass(2s);
+  store(*tellers_[0], 0, 20'000);
+  pass(200ms);
+  EXPECT_EQ(known(1, 0), 20'000u);
+}
+
+TEST_F(GossipCarrierTest, WhoComesLaterAsksForWhatItMissed) {
+  add();
+  store(*tellers_[0], 0, 5000);
+  // Gossip itself repeats what is a few seconds old.
+  pass(30s);
+  add();
+  connect(*nodes_[1], *nodes_[0]);
+  pass(20s);
+  EXPECT_EQ(known(1, 0), 5000u);
+}
+
+TEST_F(GossipCarrierTest, StrangersAreNeitherBelievedNorAnswered) {
+  add();
+  add();
+  tellers_[0]->strangers.insert(nodes_[1]->id());
+  connect(*nodes_[1], *nodes_[0]);
+  store(*tellers_[0], 0, 10);
+  store(*tellers_[1], 100, 10);
+  pass(40s);
+  EXPECT_EQ(known(0, 1), 0u);
+  const auto question = wire::encode_announcement(wire::SumsWanted{0});
+  const auto ask = [&](std::size_t from, std::size_t of) {
+    return run(tellers_[from]->carrier->ask(nodes_[of]->id(), model_, question, clock_.now() + 5s));
+  };
+  EXPECT_FALSE(ask(1, 0));
+  EXPECT_TRUE(ask(0, 1));
+}
+
+TEST_F(GossipCarrierTest, QuestionsThatAreNoneGetNoAnswer) {
+  add();
+  add();
+  connect(*nodes_[1], *nodes_[0]);
+  pass(1s);
+  const auto ask = [&](const Fingerprint& model, base::Bytes question) {
+    return run(tellers_[1]->carrier->ask(nodes_[0]->id(), model, std::move(question), clock_.now() + 5s));
+  };
+  EXPECT_FALSE(ask(model_, wire::encode_announcement(wire::SumsWanted{0}))) << "nothing was ever stored";
+  store(*tellers_[0], 0, 1);
+  EXPECT_TRUE(ask(model_, wire::encode_announcement(wire::SumsWanted{0})));
+  EXPECT_FALSE(ask(Fingerprint{{8}}, wire::encode_announcement(wire::SumsWanted{0})));
+  EXPECT_FALSE(ask(model_, {1, 2, 3}));
+  EXPECT_FALSE(ask(model_, base::Bytes(5000)));
+}
+
+TEST_F(GossipCarrierTest, WhatIsNoAnnouncementCostsItsSender) {
+  add();
+  add();
+  connect(*nodes_[1], *nodes_[0]);
+  pass(2s);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_TRUE(nodes_[1]->pubsub->publish(blocks_topic(model_), base::as_bytes("junk " + std::to_string(i))));
+  }
+  pass(1s);
+  EXPECT_LT(nodes_[0]->pubsub->score(nodes_[1]->id()), 0);
+}
+
+}  // namespace
+}  // namespace kvp2p
