@@ -271,6 +271,39 @@ TEST(GossipsubRouter, RejectedMessagesCountForAllWhoBringThem) {
   EXPECT_EQ(net[3].cache().size(), 0u);
 }
 
+TEST(GossipsubRouter, MembersThatBringMessagesInTimeHaveNoDeficit) {
+  RouterNet net(4, [](Config& config) {
+    if (config.seed != 0) return;  // node 0 is the judge
+    TopicScoreParams& topic = *config.score.other_topics;
+    topic.time_in_mesh_weight = 0;
+    topic.first_message_deliveries_weight = 0;
+    topic.mesh_message_deliveries_weight = -1;
+    topic.mesh_message_deliveries_threshold = 2;
+    topic.mesh_message_deliveries_activation = 2s;
+    topic.mesh_message_deliveries_decay = 0.999;
+    topic.mesh_failure_penalty_weight = -1;
+  });
+  for (std::size_t i = 1; i < 4; ++i) net.connect(i, 0);
+  net.join_all(kTopic);
+  ASSERT_EQ(net[0].mesh_peers(kTopic).size(), 3u);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    const auto news = message(9, i, kTopic);
+    net.send(1, 0, *news->frame);
+    net.pass(5ms);
+    net.send(2, 0, *news->frame);
+    net.send(2, 0, *news->frame);
+    net.pass(10ms);
+    // Too late to be anything but an echo.
+    net.send(3, 0, *news->frame);
+  }
+  net.heartbeats(3);
+  EXPECT_EQ(net[0].score(peer(1)), 0);
+  EXPECT_EQ(net[0].score(peer(2)), 0);
+  EXPECT_LT(net[0].score(peer(3)), 0);
+  EXPECT_FALSE(net[0].mesh_peers(kTopic).contains(peer(3)));
+  EXPECT_EQ(net[0].mesh_peers(kTopic).size(), 2u);
+}
+
 TEST(GossipsubRouter, AMessageOfOursThatComesBackIsNobodysFault) {
   RouterNet net(2);
   net.connect(0, 1);
