@@ -194,7 +194,17 @@ void Gossipsub::Impl::heartbeat() {
   router_.heartbeat(clock_.now());
   flush();
   begin_heartbeats(config_.mesh.heartbeat_interval);
+  leave_superseded();
   tell_of_graylisted();
+}
+
+void Gossipsub::Impl::leave_superseded() {
+  for (const auto& [peer, link] : links_) {
+    const ConnectionPtr connection = link->outbound_connection.lock();
+    if (!link->outbound || !connection || !connection->is_superseded()) continue;
+    link->outbound_failed = true;
+    link->notify();
+  }
 }
 
 void Gossipsub::Impl::tell_of_graylisted() {

@@ -62,6 +62,8 @@ class Gossipsub::Impl : public std::enable_shared_from_this<Impl> {
   // What the router decides.
   void heartbeat();
   void tell_of_graylisted();
+  /// Gives up streams on connections that others have taken the place of, so that those can be closed.
+  void leave_superseded();
   void begin_heartbeats(base::Duration first);
   /// Puts what is to be sent into the queues.
   void flush();

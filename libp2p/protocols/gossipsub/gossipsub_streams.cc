@@ -62,6 +62,7 @@ base::Task<base::Result<WriteEnd>> Gossipsub::Impl::run_outbound_once(Self self,
   const std::shared_ptr<Stream> stream = std::move(opened->stream);
   if (link->gone || link->closing) co_return WriteEnd::kFailed;
   link->outbound = stream;
+  link->outbound_connection = connection;
   link->outbound_failed = false;
   self->router_.set_takes_idontwant(link->peer, opened->protocol == kProtocol12);
   self->tasks_.spawn(watch_outbound(link, stream));

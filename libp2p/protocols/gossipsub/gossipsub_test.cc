@@ -108,6 +108,33 @@ TEST_F(GossipsubTest, AReconnectedPeerIsInTheMeshAgain) {
   }
 }
 
+TEST_F(GossipsubTest, BothDiallingAtOnceLeavesOneConnection) {
+  Node& a = add_node();
+  Node& b = add_node();
+  subscribe(a);
+  subscribe(b);
+  struct Dial {
+    static base::Task<> to(Node& from, Node& other, int& done) {
+      std::vector<multiformats::Multiaddr> addresses{other.address};
+      (void)co_await from.host->connect(other.id(), std::move(addresses));
+      ++done;
+    }
+  };
+  int done = 0;
+  base::spawn(io_.get_executor(), Dial::to(a, b, done));
+  base::spawn(io_.get_executor(), Dial::to(b, a, done));
+  poll();
+  EXPECT_EQ(done, 2);
+  EXPECT_EQ(a.host->connections().size(), 2u);
+  pass(180s);
+  EXPECT_EQ(a.host->connections().size(), 1u);
+  EXPECT_EQ(b.host->connections().size(), 1u);
+  EXPECT_EQ(a.pubsub->mesh_peers(kTopic), std::vector{b.id()});
+  EXPECT_EQ(b.pubsub->mesh_peers(kTopic), std::vector{a.id()});
+  publish(a, "news");
+  EXPECT_EQ(b.delivered.size(), 1u);
+}
+
 TEST_F(GossipsubTest, AValidatorMayTakeItsTime) {
   Node& a = add_node();
   Node& b = add_node();

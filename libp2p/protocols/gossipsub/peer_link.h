@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/signal.h"
-#include "libp2p/core/stream.h"
+#include "libp2p/host/host.h"
 #include "libp2p/protocols/gossipsub/send_queue.h"
 
 #include <memory>
@@ -31,6 +31,8 @@ struct PeerLink {
   /// Something is in the queue, or one of the flags has been set.
   base::Signal changed;
   std::shared_ptr<Stream> outbound;
+  /// The connection that it is on.
+  std::weak_ptr<Connection> outbound_connection;
   std::shared_ptr<Stream> inbound;
   /// The peer has been let go of.
   bool gone = false;
