@@ -138,6 +138,7 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
   question.answered = true;
   const auto shard = question.into.lock();
   if (shard && question.promised_end > 0) --shard->answers_expected;
+  self->judge_promise(question, from, answer);
   if (answer) {
     self->context_.suspects.remove(peer);
     self->take_answer(number, from, std::move(*answer));
@@ -148,6 +149,19 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
   // Transfers that have begun with what others answered.
   if (shard && self->decided_ && self->context_.on_late_answer) self->context_.on_late_answer(*shard);
   self->review();
+}
+
+void MatchOperation::judge_promise(const Question& question, std::size_t from,
+                                   const base::Result<LookupAnswer>& answer) {
+  // Who is busy or cut off may have what it promised; who lets us wait counts as one who has nothing.
+  if (question.promised_end <= from || (!answer && answer.error() != ExchangeError::kTimeout)) return;
+  std::size_t found = 0;
+  if (answer) {
+    const auto gap = std::find_if(answer->blocks.begin(), answer->blocks.end(),
+                                  [](const FoundBlock& block) { return !block.present; });
+    found = static_cast<std::size_t>(gap - answer->blocks.begin());
+  }
+  context_.index->tested(question.peer, std::min(question.promised_end - from, wire::kKeysMax), found);
 }
 
 void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAnswer answer) {

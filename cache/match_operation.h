@@ -50,6 +50,8 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   base::TimePoint patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const;
   LookupRequest make_lookup(std::size_t shard, std::size_t from) const;
   static base::Task<> run_question(std::shared_ptr<MatchOperation> self, std::size_t question, std::size_t from);
+  /// Tells the index how much of what it promised was there.
+  void judge_promise(const Question& question, std::size_t from, const base::Result<LookupAnswer>& answer);
   void take_answer(std::size_t question, std::size_t from, LookupAnswer answer);
   void note_reason(const multiformats::PeerId& peer, const std::string& reason);
   /// Plans again with what is known, and decides if nothing better can come.

@@ -66,6 +66,25 @@ TEST_F(MatchOperationTest, BlocksAfterAGapAreReportedButNotCounted) {
   EXPECT_TRUE(status.present[7]);
 }
 
+// More who announce everything and have nothing than are asked at a time.
+TEST_F(MatchOperationTest, ThoseWhoPromiseFalselyMakeWayForWhoHasTheBlocks) {
+  for (std::size_t i = 0; i < 3 * kIndexedPeersMax; ++i) exchange_->scripts[add_peer(0, kBlocks)].keys.clear();
+  add_peer(0, kBlocks);
+  const auto found = [&] {
+    const MatchId match = start_match();
+    const std::size_t blocks = status_of(match).blocks;
+    manager_->release(match);
+    settle();
+    return blocks;
+  };
+  EXPECT_EQ(found(), 0u);
+  int matches = 1;
+  while (found() == 0) ASSERT_LT(++matches, 6);
+  const std::size_t before = exchange_->lookups;
+  EXPECT_EQ(found(), kBlocks);
+  EXPECT_LE(exchange_->lookups - before, kIndexedPeersMax + kUnknownPeersMax);
+}
+
 TEST_F(MatchOperationTest, SilentPeerThatPromisedIsWaitedForUntilTheDeadline) {
   exchange_->scripts[add_peer(0, kBlocks)].silent = true;
   const MatchId match = start_match();

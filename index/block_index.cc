@@ -1,5 +1,6 @@
 #include "index/block_index.h"
 
+#include "index/beliefs.h"
 #include "index/held_blocks.h"
 #include "index/largest_first.h"
 #include "index/leading_runs.h"
@@ -29,6 +30,7 @@ struct BlockIndex::State {
     std::uint64_t epoch = 0;
     std::optional<base::TimePoint> heard;
     bool truncated = false;
+    double belief = Beliefs::kOfStrangers;
     std::unique_ptr<HeldBlocks> blocks;  // null: the place is unused
   };
 
@@ -49,7 +51,7 @@ struct BlockIndex::State {
     if (numbers.size() >= holders_max) return std::nullopt;
     auto unused = std::find_if(told.begin(), told.end(), [](const Told& t) { return !t.blocks; });
     if (unused == told.end()) unused = told.emplace(told.end());
-    *unused = {source, epoch, std::nullopt, false, std::make_unique<HeldBlocks>(pool, hash)};
+    *unused = {source, epoch, std::nullopt, false, beliefs.of(source.peer), std::make_unique<HeldBlocks>(pool, hash)};
     const auto number = static_cast<std::uint32_t>(unused - told.begin());
     numbers[source] = number;
     by_size.add(number);
@@ -104,6 +106,7 @@ struct BlockIndex::State {
   std::vector<Told> told;  // a number is its place; places of those who left are used again
   std::unordered_map<Source, std::uint32_t, SourceHash> numbers;
   LargestFirst by_size;
+  Beliefs beliefs;
   std::size_t pairs = 0;
 };
 
@@ -163,6 +166,13 @@ bool BlockIndex::is_truncated(const Source& source) const {
   return number && state_->told[*number].truncated;
 }
 
+void BlockIndex::tested(const multiformats::PeerId& peer, std::size_t promised, std::size_t found) {
+  state_->beliefs.tested(peer, promised, found);
+  for (auto& t : state_->told) {
+    if (t.blocks && t.source.peer == peer) t.belief = state_->beliefs.of(peer);
+  }
+}
+
 std::vector<BlockIndex::Holder> BlockIndex::holders(std::span<const BlockKey> keys, std::size_t from,
                                                     std::size_t peers_max) const {
   std::vector<Holder> found;
@@ -170,7 +180,8 @@ std::vector<BlockIndex::Holder> BlockIndex::holders(std::span<const BlockKey> ke
   std::vector<RunCandidate> candidates;
   candidates.reserve(state_->numbers.size());
   for (std::uint32_t number = 0; number < state_->told.size(); ++number) {
-    if (const auto& blocks = state_->told[number].blocks) candidates.push_back({blocks->view(), number});
+    if (const auto& blocks = state_->told[number].blocks)
+      candidates.push_back({blocks->view(), number, state_->told[number].belief});
   }
   std::vector<std::uint64_t> hashes;
   hashes.reserve(keys.size() - from);

@@ -57,8 +57,13 @@ class BlockIndex {
   /// Whether entries of this source have been dropped since it was last forgotten: then less is known than it told.
   bool is_truncated(const Source& source) const;
 
-  /// For each peer that holds a leading run of `keys` from `keys[from]` on: how many blocks of it. Longest first, at
-  /// most `peers_max`.
+  /// A peer was asked for `promised` blocks that it was said to hold, and had the first `found` of them: what it says
+  /// counts for more or less from now on, though it be forgotten meanwhile. REQUIRES: promised > 0.
+  void tested(const multiformats::PeerId& peer, std::size_t promised, std::size_t found);
+
+  /// For each peer that holds a leading run of `keys` from `keys[from]` on: how many blocks of it. Longest first, by
+  /// how much of what the peer says has proved true; at most `peers_max`. So those who announce everything and have
+  /// nothing do not stand before those who have it, once they have been tested.
   struct Holder {
     multiformats::PeerId peer;
     std::size_t blocks = 0;

@@ -104,6 +104,44 @@ TEST(BlockIndex, WhatIsAnnouncedAgainCountsAsNew) {
   EXPECT_TRUE(index.holders(keys(1, 1), 0, 1).empty());
 }
 
+// Two hundred who announce everything and have nothing, before one who has it.
+TEST(BlockIndex, WhoPromisesFalselyStandsBehindWhoHasProvedTrue) {
+  BlockIndex index(1'000'000);
+  for (std::uint8_t liar = 1; liar <= 200; ++liar) index.stored(peer(liar), 7, keys(0, 100));
+  index.stored(peer(201), 7, keys(0, 100));
+  const auto asked = keys(0, 100);
+  int rounds = 0;
+  for (bool found = false; !found; ++rounds) {
+    ASSERT_LE(rounds, 30);
+    for (const auto& holder : index.holders(asked, 0, 8)) {
+      const bool honest = holder.peer == peer(201);
+      index.tested(holder.peer, holder.blocks, honest ? holder.blocks : 0);
+      found = found || honest;
+    }
+  }
+  EXPECT_EQ(index.holders(asked, 0, 8).at(0).peer, peer(201));
+  // Coming back does not help.
+  index.forget(peer(200));
+  index.stored(peer(200), 8, keys(0, 100));
+  index.stored(peer(202), 7, keys(0, 100));
+  const auto holders = index.holders(asked, 0, 2);
+  EXPECT_EQ(holders[0].peer, peer(201));
+  EXPECT_EQ(holders[1].peer, peer(202)) << "a stranger stands before those who have lied";
+}
+
+TEST(BlockIndex, ALongerRunOfAStrangerStandsBeforeAShortOneOfAFriend) {
+  BlockIndex index;
+  index.stored(peer(1), 7, keys(0, 10));
+  index.stored(peer(2), 7, keys(0, 100));
+  for (int i = 0; i < 10; ++i) index.tested(peer(1), 10, 10);
+  EXPECT_EQ(index.holders(keys(0, 100), 0, 8).at(0).peer, peer(2));
+  // Half of what was promised is half a lie.
+  for (int i = 0; i < 100; ++i) index.tested(peer(2), 100, 5);
+  EXPECT_EQ(index.holders(keys(0, 100), 0, 8).at(0).peer, peer(1));
+  for (int i = 0; i < 100; ++i) index.tested(peer(2), 100, 100);
+  EXPECT_EQ(index.holders(keys(0, 100), 0, 8).at(0).peer, peer(2)) << "it is not for ever";
+}
+
 // Against a plain model, over random operations that force growth, reuse of places and drops.
 TEST(BlockIndex, AgreesWithAPlainSet) {
   std::mt19937 random(1);

@@ -42,13 +42,16 @@ std::size_t follow_run(const HeldBlocks::View& view, std::span<const std::uint64
 struct Runner {
   HeldBlocks::View blocks;
   std::uint32_t number;
+  double belief;
   std::size_t bound;
   std::size_t there = 0;  // a block that it holds
   bool followed = false;
 
   /// For a queue whose top is the best.
   bool operator<(const Runner& other) const {
-    return bound != other.bound ? bound < other.bound : number > other.number;
+    const double counts = belief * static_cast<double>(bound);
+    const double others = other.belief * static_cast<double>(other.bound);
+    return counts != others ? counts < others : number > other.number;
   }
 };
 
@@ -58,7 +61,7 @@ std::vector<Runner> holders_of_first(std::span<const RunCandidate> candidates, s
       candidates.size(), [&](std::size_t i) -> const auto& { return candidates[i].blocks; },
       [&](std::size_t) { return hashes.front(); },
       [&](std::size_t i, bool hit) {
-        if (hit) runners.push_back({candidates[i].blocks, candidates[i].number, hashes.size()});
+        if (hit) runners.push_back({candidates[i].blocks, candidates[i].number, candidates[i].belief, hashes.size()});
         return true;
       });
   return runners;

@@ -8,10 +8,12 @@
 
 namespace kvp2p {
 
-/// One that may hold some of them. `number` says who; of equal runs the smaller number comes first.
+/// One that may hold some of them. `number` says who; of runs that count for the same the smaller number comes first.
 struct RunCandidate {
   HeldBlocks::View blocks;
   std::uint32_t number = 0;
+  /// The share of what it says that is believed: a run counts for so much. Above 0.
+  double belief = 1;
 };
 
 struct LeadingRun {
@@ -23,9 +25,9 @@ struct LeadingRun {
 /// no more than these.
 inline constexpr std::size_t kMoreRunsFollowed = 32;
 
-/// At most `runs_max`, longest first, none empty. `hashes` are of the blocks' prefixes, in order. Whoever is in the
-/// answer holds every block of its run; who is not in it holds no longer one, unless more than
-/// runs_max + kMoreRunsFollowed candidates had to be followed.
+/// At most `runs_max`, those first that count for most, none empty. `hashes` are of the blocks' prefixes, in order.
+/// Whoever is in the answer holds every block of its run; who is not in it holds none that counts for more, unless more
+/// than runs_max + kMoreRunsFollowed candidates had to be followed.
 std::vector<LeadingRun> longest_leading_runs(std::span<const RunCandidate> candidates,
                                              std::span<const std::uint64_t> hashes, std::size_t runs_max);
 
