@@ -2,7 +2,7 @@
 #include "exchange/gossip_carrier.h"
 
 #include "index/held_blocks.h"
-#include "libp2p/protocols/gossipsub/pubsub_fixture.h"
+#include "libp2p/protocols/gossipsub/testing/pubsub_fixture.h"
 
 #include <gtest/gtest.h>
 

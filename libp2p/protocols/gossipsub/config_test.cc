@@ -1,7 +1,7 @@
 #include "libp2p/protocols/gossipsub/config.h"
 
 #include "libp2p/protocols/gossipsub/error.h"
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 
 #include <gtest/gtest.h>
 

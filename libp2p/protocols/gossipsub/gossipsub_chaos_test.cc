@@ -1,5 +1,5 @@
 // Nodes that come, go, lose connections and streams, and subscribe and unsubscribe, at random from a seed.
-#include "libp2p/protocols/gossipsub/pubsub_fixture.h"
+#include "libp2p/protocols/gossipsub/testing/pubsub_fixture.h"
 
 #include <gtest/gtest.h>
 

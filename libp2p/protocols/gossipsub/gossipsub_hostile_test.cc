@@ -1,6 +1,6 @@
 // Peers that do not play by the rules: what they cost us, and what becomes of them.
-#include "libp2p/protocols/gossipsub/pubsub_fixture.h"
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/pubsub_fixture.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 
 #include <gtest/gtest.h>
 

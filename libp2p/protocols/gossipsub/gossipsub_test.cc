@@ -1,7 +1,7 @@
 // Whole nodes: hosts, streams, heartbeats.
 #include "libp2p/protocols/gossipsub/gossipsub.h"
 
-#include "libp2p/protocols/gossipsub/pubsub_fixture.h"
+#include "libp2p/protocols/gossipsub/testing/pubsub_fixture.h"
 #include "libp2p/records/peer_record.h"
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // The mesh, as routers make it among themselves.
 #include "libp2p/protocols/gossipsub/mesh.h"
 
-#include "libp2p/protocols/gossipsub/router_net.h"
+#include "libp2p/protocols/gossipsub/testing/router_net.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 #include "libp2p/protocols/gossipsub/message_cache.h"
 
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include "libp2p/protocols/gossipsub/message.h"
 
 #include "libp2p/core/error.h"
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 #include "multiformats/foreign_key.h"
 #include "multiformats/key_vectors.h"
 

@@ -1,7 +1,7 @@
 // Messages and gossip, between routers with no I/O.
 #include "libp2p/protocols/gossipsub/router.h"
 
-#include "libp2p/protocols/gossipsub/router_net.h"
+#include "libp2p/protocols/gossipsub/testing/router_net.h"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 #include "libp2p/protocols/gossipsub/rpc.h"
 
 #include "libp2p/core/error.h"
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 #include "multiformats/multibase.h"
 
 #include <gtest/gtest.h>

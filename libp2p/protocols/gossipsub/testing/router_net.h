@@ -2,7 +2,7 @@
 #pragma once
 
 #include "libp2p/protocols/gossipsub/router.h"
-#include "libp2p/protocols/gossipsub/test_peers.h"
+#include "libp2p/protocols/gossipsub/testing/test_peers.h"
 
 #include <functional>
 #include <memory>
