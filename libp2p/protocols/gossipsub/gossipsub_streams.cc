@@ -1,8 +1,8 @@
 // The streams of GossipSub's peers.
 #include "base/log.h"
 #include "libp2p/core/error.h"
+#include "libp2p/core/message_reader.h"
 #include "libp2p/protocols/gossipsub/gossipsub_impl.h"
-#include "libp2p/protocols/gossipsub/rpc_reader.h"
 
 #include <algorithm>
 
@@ -86,7 +86,7 @@ base::Task<> Gossipsub::Impl::serve(Self self, PeerLinkPtr link, std::shared_ptr
       co_await wait_on_link(link, self->clock_, self->clock_.now() + kGraylistedPoll);
       continue;
     }
-    auto bytes = co_await read_rpc(*stream, self->clock_, self->config_.limits.rpc_bytes_max);
+    auto bytes = co_await read_message(*stream, self->clock_, self->config_.limits.rpc_bytes_max);
     if (link->inbound != stream || link->gone || self->closed_) break;
     if (!bytes && (bytes.error() == Error::kMessageTooLong || bytes.error() == Error::kMalformedMessage)) {
       self->router_.malformed(link->peer);

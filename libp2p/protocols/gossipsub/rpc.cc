@@ -1,7 +1,7 @@
 #include "libp2p/protocols/gossipsub/rpc.h"
 
 #include "libp2p/core/error.h"
-#include "libp2p/protocols/gossipsub/proto_fields.h"
+#include "libp2p/core/proto_fields.h"
 #include "multiformats/varint.h"
 
 namespace libp2p::gossipsub {

@@ -14,10 +14,8 @@ list(APPEND LIBP2P_SOURCES
   protocols/gossipsub/peer_score.cc
   protocols/gossipsub/peer_table.cc
   protocols/gossipsub/promises.cc
-  protocols/gossipsub/proto_fields.cc
   protocols/gossipsub/router.cc
   protocols/gossipsub/rpc.cc
-  protocols/gossipsub/rpc_reader.cc
   protocols/gossipsub/score_params.cc
   protocols/gossipsub/seen_cache.cc
   protocols/gossipsub/send_queue.cc)

@@ -1,7 +1,7 @@
 // What the tests of gossipsub share: keys and peers that are the same in every run, messages, and RPCs by hand.
 #pragma once
 
-#include "libp2p/protocols/gossipsub/proto_fields.h"
+#include "libp2p/core/proto_fields.h"
 #include "libp2p/protocols/gossipsub/rpc.h"
 #include "multiformats/varint.h"
 

@@ -1,8 +1,8 @@
-#include "libp2p/protocols/gossipsub/proto_fields.h"
+#include "libp2p/core/proto_fields.h"
 
 #include "multiformats/varint.h"
 
-namespace libp2p::gossipsub {
+namespace libp2p {
 
 namespace {
 
@@ -66,4 +66,4 @@ void append_varint_field(base::Bytes& to, std::uint32_t number, std::uint64_t va
 
 std::size_t bytes_field_size(std::size_t bytes) { return 1 + multiformats::uvarint_size(bytes) + bytes; }
 
-}  // namespace libp2p::gossipsub
+}  // namespace libp2p

@@ -1,4 +1,4 @@
-#include "libp2p/protocols/gossipsub/rpc_reader.h"
+#include "libp2p/core/message_reader.h"
 
 #include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <array>
 
-namespace libp2p::gossipsub {
+namespace libp2p {
 
 namespace {
 
 constexpr std::size_t kGrowthBytes = 16 * 1024;
 
-/// The rest of an RPC whose first byte has come.
+/// The rest of a message whose first byte has come.
 base::Task<base::Result<base::Bytes>> read_rest(Stream& stream, std::uint8_t first, std::size_t bytes_max) {
   std::array<std::uint8_t, multiformats::kUvarintBytesMax> prefix{first};
   std::size_t size = 1;
@@ -26,30 +26,30 @@ base::Task<base::Result<base::Bytes>> read_rest(Stream& stream, std::uint8_t fir
   const auto length = multiformats::read_uvarint(base::ConstBytes(prefix.data(), size));
   if (!length) co_return Error::kMalformedMessage;
   if (length->value > bytes_max) co_return Error::kMessageTooLong;
-  base::Bytes rpc;
-  while (rpc.size() < length->value) {
-    const std::size_t at = rpc.size();
+  base::Bytes message;
+  while (message.size() < length->value) {
+    const std::size_t at = message.size();
     // At least doubled, so that a long one is not copied again and again.
-    rpc.resize(std::min<std::size_t>(length->value, at + std::max(at, kGrowthBytes)));
-    auto read = co_await read_exact(stream, base::MutableBytes(rpc).subspan(at));
+    message.resize(std::min<std::size_t>(length->value, at + std::max(at, kGrowthBytes)));
+    auto read = co_await read_exact(stream, base::MutableBytes(message).subspan(at));
     if (!read) co_return read.error();
   }
-  co_return rpc;
+  co_return message;
 }
 
 }  // namespace
 
-base::Task<base::Result<std::optional<base::Bytes>>> read_rpc(Stream& stream, base::Clock& clock,
-                                                              std::size_t bytes_max) {
+base::Task<base::Result<std::optional<base::Bytes>>> read_message(Stream& stream, base::Clock& clock,
+                                                                  std::size_t bytes_max) {
   std::uint8_t first = 0;
   auto count = co_await stream.read_some(base::MutableBytes(&first, 1));
   if (!count) co_return count.error();
   if (*count == 0) co_return std::nullopt;
-  ScopedDeadline deadline(clock, clock.now() + kRpcTimeout, [&stream] { stream.reset(); });
+  ScopedDeadline deadline(clock, clock.now() + kMessageTimeout, [&stream] { stream.reset(); });
   auto rest = co_await read_rest(stream, first, bytes_max);
   if (deadline.expired()) co_return Error::kTimeout;
   if (!rest) co_return rest.error();
   co_return std::optional<base::Bytes>(std::move(*rest));
 }
 
-}  // namespace libp2p::gossipsub
+}  // namespace libp2p

@@ -1,12 +1,12 @@
-// Protocol buffers' wire format, as far as pubsub needs it: reads fields without copying them, and appends fields.
-// Pure.
+// Protocol buffers' wire format, for messages that are read in place: reads fields without copying them, and appends
+// fields. Pure.
 #pragma once
 
 #include "base/bytes.h"
 
 #include <cstdint>
 
-namespace libp2p::gossipsub {
+namespace libp2p {
 
 struct ProtoField {
   std::uint32_t number = 0;
@@ -35,4 +35,4 @@ void append_varint_field(base::Bytes& to, std::uint32_t number, std::uint64_t va
 /// What append_bytes_field() appends for so many bytes. REQUIRES: number < 16.
 std::size_t bytes_field_size(std::size_t bytes);
 
-}  // namespace libp2p::gossipsub
+}  // namespace libp2p
