@@ -1,6 +1,6 @@
 #include "kv/content_digest.h"
 
-#include <xxhash.h>
+#include "kv/xxh3.h"
 
 #include <cassert>
 
@@ -12,7 +12,7 @@ static_assert(sizeof(ContentDigest) == 16 && sizeof(XXH128_canonical_t) == 16);
 
 ContentDigest digest_of(const void* data, std::size_t size) {
   XXH128_canonical_t canonical;
-  XXH128_canonicalFromHash(&canonical, XXH3_128bits(data, size));
+  XXH128_canonicalFromHash(&canonical, xxh3_128(data, size));
   ContentDigest digest;
   std::copy(std::begin(canonical.digest), std::end(canonical.digest), digest.bytes.begin());
   return digest;
