@@ -4,6 +4,7 @@
 #include "gpu/coded_copy.h"
 #include "gpu/direct_copy.h"
 #include "gpu/error.h"
+#include "gpu/streaming_copy.h"
 
 #include <fcntl.h>
 
@@ -12,6 +13,9 @@
 namespace kvp2p {
 
 namespace {
+
+/// A run of so many bytes is for later, and one of many: the engine does not read it while it is in a cache.
+constexpr std::size_t kPastCachesMinBytes = 128u << 10;
 
 /// A run of plain slices that is still growing.
 struct PlainRun {
@@ -28,8 +32,10 @@ struct PlainRun {
     if (bytes == 0) return;
     if (direction == CopyDirection::kGather) {
       std::memcpy(host, engine, bytes);
-    } else {
+    } else if (bytes < kPastCachesMinBytes) {
       std::memcpy(engine, host, bytes);
+    } else {
+      copy_past_caches(engine, host, bytes);
     }
     bytes = 0;
   }
