@@ -86,8 +86,9 @@ base::Result<StagingLease> FetchFrames::take(const wire::FrameHeader& header) {
     seen_[first + i] = true;
     if (!gone_[header.first_block - first_block_ + i]) --slices_left_;
   }
-  StagingLease lease = std::move(room_.front());
-  room_.pop_front();
+  // The room that came last was used last, and may still be in a cache.
+  StagingLease lease = std::move(room_.back());
+  room_.pop_back();
   --granted_;
   return lease;
 }
@@ -100,12 +101,12 @@ void FetchFrames::give_back(const wire::FrameHeader& header, StagingLease lease)
     seen_[first + i] = false;
     if (!gone_[header.first_block - first_block_ + i]) ++slices_left_;
   }
-  room_.push_front(std::move(lease));
+  room_.push_back(std::move(lease));
   ++granted_;
 }
 
 std::size_t FetchFrames::close() {
-  std::deque<StagingLease> room;  // goes after the lock: giving back calls others
+  std::vector<StagingLease> room;  // goes after the lock: giving back calls others
   std::lock_guard lock(mutex_);
   closed_ = true;
   room.swap(room_);

@@ -4,7 +4,6 @@
 #include "exchange/exchange.h"
 #include "exchange/frame_receiver.h"
 
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -69,7 +68,7 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
   std::vector<bool> seen_;  // by layer index * blocks + block
   std::vector<bool> gone_;  // by block
   std::size_t slices_left_;
-  std::deque<StagingLease> room_;
+  std::vector<StagingLease> room_;
   std::size_t granted_ = 0;  // of room_: the peer may send so many
   bool closed_ = false;
 };
