@@ -3,6 +3,8 @@
 #include "cache/testing/cache_fixture.h"
 #include "exchange/exchange_error.h"
 
+#include <set>
+
 namespace kvp2p {
 namespace {
 
@@ -68,8 +70,14 @@ TEST_F(MatchOperationTest, BlocksAfterAGapAreReportedButNotCounted) {
 
 // More who announce everything and have nothing than are asked at a time.
 TEST_F(MatchOperationTest, ThoseWhoPromiseFalselyMakeWayForWhoHasTheBlocks) {
-  for (std::size_t i = 0; i < 3 * kIndexedPeersMax; ++i) exchange_->scripts[add_peer(0, kBlocks)].keys.clear();
-  add_peer(0, kBlocks);
+  // Of connected peers that the index does not put first, those of the lowest ids are asked too: the one that has the
+  // blocks is the last in the index and in that order, so that nothing but what is believed brings it forward.
+  std::set<multiformats::PeerId> peers;
+  while (peers.size() <= 3 * kIndexedPeersMax) peers.insert(add_peer(0, kBlocks, /*indexed=*/false));
+  for (const auto& peer : peers) {
+    index_.stored(peer, 1, keys_);
+    if (peer != *peers.rbegin()) exchange_->scripts[peer].keys.clear();
+  }
   const auto found = [&] {
     const MatchId match = start_match();
     const std::size_t blocks = status_of(match).blocks;
