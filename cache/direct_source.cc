@@ -22,6 +22,7 @@ std::string why_no_place(const DirectPath& direct, const PeerAnswer& answer) {
   if (!direct.client->has_session(peer)) return direct.client->why_not(peer, 0);
   const bool offered = std::any_of(answer.blocks.begin(), answer.blocks.end(),
                                    [](const FoundBlock& block) { return block.tier == Tier::kDevice; });
+  if (std::string failed = direct.client->why_not_opened(peer); !failed.empty()) return failed;
   return offered ? "the peer's memory was not open here yet" : "the peer holds the blocks in host memory only";
 }
 

@@ -97,6 +97,13 @@ std::string ClientImpl::why_not(const multiformats::PeerId& peer, std::uint64_t 
   return "the peer has not handed over that region";
 }
 
+std::string ClientImpl::why_not_opened(const multiformats::PeerId& peer) const {
+  std::lock_guard lock(mutex_);
+  auto session = sessions_.find(peer);
+  if (session == sessions_.end() || session->second->why_not.empty()) return {};
+  return session->second->why_not.begin()->second;
+}
+
 void ClientImpl::forget(const multiformats::PeerId& peer) {
   std::lock_guard lock(mutex_);
   reasons_.erase(peer);

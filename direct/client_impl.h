@@ -31,6 +31,8 @@ struct OwnerSession {
   std::shared_ptr<OpenCall> call;  // until all that was there has been opened
   base::TimePoint deadline;
   bool welcomed = false;
+  /// All that was there has been opened or closed, and the owner told so.
+  bool all_sent = false;
   /// Messages of regions so far, in all.
   std::size_t regions_sent = 0;
   /// The region whose pieces are coming.
@@ -53,6 +55,7 @@ class ClientImpl final : public DirectClient {
   bool has_session(const multiformats::PeerId& peer) const override;
   void on_session_ended(std::function<void()> call) override;
   std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const override;
+  std::string why_not_opened(const multiformats::PeerId& peer) const override;
   void forget(const multiformats::PeerId& peer) override;
   base::Task<> close() override;
 

@@ -137,7 +137,13 @@ base::Result<> ClientImpl::on_message(OwnerSession& session, const Message& mess
   if (const auto* pieces = std::get_if<Pieces>(&message)) return on_pieces(session, *pieces, std::move(descriptors));
   if (!descriptors.empty()) return DirectError::kBrokenProtocol;
   if (const auto* taken = std::get_if<TakenBack>(&message)) return on_taken_back(session, taken->region);
-  if (!std::holds_alternative<AllSent>(message) || !session.call) return DirectError::kBrokenProtocol;
+  if (!session.call) return DirectError::kBrokenProtocol;
+  if (std::holds_alternative<AllSent>(message) && !session.all_sent) {
+    session.all_sent = true;
+    session.owner->link.send(Settled{});
+    return {};
+  }
+  if (!std::holds_alternative<Settled>(message) || !session.all_sent) return DirectError::kBrokenProtocol;
   answer(session.call, {});
   return {};
 }

@@ -57,7 +57,8 @@ class DirectClient {
   virtual ~DirectClient() = default;
 
   /// Meets the peer on its socket, checks that it is the same user's, and opens what it hands over, on a thread of its
-  /// own, now and later. Errors say why there is no direct path, and so does why_not() from then on.
+  /// own, now and later. When it returns, the peer knows what of it is open: its answers may name places. Errors say
+  /// why there is no direct path, and so does why_not() from then on.
   virtual base::Task<base::Result<>> open(multiformats::PeerId peer, DirectTicket ticket, base::TimePoint deadline) = 0;
   /// Notes why there is none: "it offers no direct path".
   virtual void set_why_not(const multiformats::PeerId& peer, std::string reason) = 0;
@@ -70,6 +71,8 @@ class DirectClient {
   virtual void on_session_ended(std::function<void()> call) = 0;
   /// Why find() gives nothing, for people: "the peer is on another host".
   virtual std::string why_not(const multiformats::PeerId& peer, std::uint64_t region) const = 0;
+  /// Why a region that the peer has handed over could not be opened; empty if none failed.
+  virtual std::string why_not_opened(const multiformats::PeerId& peer) const = 0;
   virtual void forget(const multiformats::PeerId& peer) = 0;
   virtual base::Task<> close() = 0;
 };

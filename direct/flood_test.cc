@@ -46,6 +46,7 @@ class FloodTest : public DirectPairTest {
     base::Bytes region;
     base::Bytes pieces;
     base::Bytes all_sent = encode(AllSent{});
+    base::Bytes settled = encode(Settled{});
     base::Bytes taken_back = encode(TakenBack{7});
     base::UniqueFd marks = sealed(4096);
     base::UniqueFd generations = sealed(4096);
@@ -85,6 +86,7 @@ TEST_F(FloodTest, AnOwnerThatAsksAndNeverListensIsLeft) {
     until([&] { return static_cast<bool>(fd = accept_one(listener.get())); });
     send(fd.get(), with.welcome, {with.marks.get()});
     send(fd.get(), with.all_sent);
+    send(fd.get(), with.settled);
     int done = 0;
     while (send(fd.get(), with.region, {with.generations.get()}) && send(fd.get(), with.pieces, {with.memory.get()}) &&
            send(fd.get(), with.taken_back)) {
@@ -180,6 +182,7 @@ TEST_F(FloodTest, AnOwnerThatIsKilledEndsAReadUnderWay) {
     send(fd.get(), with.region, {with.generations.get()});
     send(fd.get(), with.pieces, {with.memory.get()});
     send(fd.get(), with.all_sent);
+    send(fd.get(), with.settled);
     for (;;) ::pause();
   }
   listener.reset();

@@ -64,6 +64,7 @@ class HostilePeerTest : public DirectPairTest {
       link.send(region, {generations.get()});
       link.send(Pieces{{{{}, layout.region_bytes, true}}}, {memory.get()});
       link.send(AllSent{});
+      link.send(Settled{});
     });
   }
   std::string why_not() { return client->why_not(owner_id, 7); }
@@ -130,6 +131,15 @@ TEST_F(HostilePeerTest, OwnersThatBreakTheProtocolAreLeft) {
   })) << "a descriptor too many";
   EXPECT_TRUE(left([&](PacketLink& link) {
     link.send(Welcome{}, {marks.get()});
+    link.send(Settled{});
+  })) << "settled before all was sent";
+  EXPECT_TRUE(left([&](PacketLink& link) {
+    link.send(Welcome{}, {marks.get()});
+    link.send(AllSent{});
+    link.send(AllSent{});
+  })) << "all sent twice";
+  EXPECT_TRUE(left([&](PacketLink& link) {
+    link.send(Welcome{}, {marks.get()});
     link.send(Pieces{{Piece{}}});
   })) << "pieces of no region";
   EXPECT_TRUE(left([&](PacketLink& link) {
@@ -170,6 +180,7 @@ TEST_F(HostilePeerTest, ReadersThatBreakTheProtocolAreLeft) {
   EXPECT_TRUE(left({Hello{}})) << "twice";
   EXPECT_TRUE(left({TakenBack{1}}));
   EXPECT_TRUE(left({AllSent{}}));
+  EXPECT_TRUE(left({Settled{}, Settled{}}));
   ASSERT_TRUE(open()) << "others are served";
   EXPECT_TRUE(client->find(owner_id, static_cast<std::uint64_t>(region)));
 }

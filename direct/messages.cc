@@ -76,6 +76,8 @@ void describe(V& v, Of<Closed> auto& m) {
   v.number(1, m.region, UINT64_MAX);
   v.text(2, m.reason, kDirectReasonBytesMax);
 }
+template <class V>
+void describe(V&, Of<Settled> auto&) {}
 
 namespace {
 

@@ -81,8 +81,14 @@ struct Closed {
   bool operator==(const Closed&) const = default;
 };
 
+/// Reader → owner, once, behind Opened or Closed for all that was sent before AllSent; and back: the owner has heard
+/// that, and its answers to look-ups name places from now on.
+struct Settled {
+  bool operator==(const Settled&) const = default;
+};
+
 /// A message's number is its index plus one.
-using Message = std::variant<Hello, Refused, Welcome, Region, Pieces, AllSent, Opened, TakenBack, Closed>;
+using Message = std::variant<Hello, Refused, Welcome, Region, Pieces, AllSent, Opened, TakenBack, Closed, Settled>;
 
 base::Bytes encode(const Message& message);
 /// All bounds hold for what it returns; whether a layout fits its memory, the connector checks.

@@ -36,8 +36,8 @@ std::vector<Message> all_messages() {
   piece.handle.fill(9);
   piece.bytes = 100;
   piece.has_descriptor = true;
-  return {Hello{1, {1, 2, 3}}, Refused{"no"}, Welcome{},    region(),        Pieces{{piece, piece}},
-          AllSent{},           Opened{3},     TakenBack{3}, Closed{3, "why"}};
+  return {Hello{1, {1, 2, 3}}, Refused{"no"}, Welcome{},    region(),         Pieces{{piece, piece}},
+          AllSent{},           Opened{3},     TakenBack{3}, Closed{3, "why"}, Settled{}};
 }
 
 TEST(DirectMessages, EachSurvivesARoundTrip) {
@@ -86,7 +86,7 @@ TEST(DirectMessages, WhatIsOutOfBoundsIsRefused) {
   EXPECT_TRUE(refused(Pieces{}));
   EXPECT_TRUE(refused(Pieces{std::vector<Piece>(kDirectPiecesPerMessage + 1)}));
   EXPECT_EQ(decode(base::Bytes(kDirectMessageBytesMax + 1, 0x92)).error(), WireError::kOutOfBounds);
-  EXPECT_EQ(decode(base::Bytes{0x92, 0x0a, 0x80}).error(), WireError::kUnknownMessage);
+  EXPECT_EQ(decode(base::Bytes{0x92, 0x0b, 0x80}).error(), WireError::kUnknownMessage);
   EXPECT_EQ(decode(base::Bytes{0x92, 0x03, 0x80, 0x00}).error(), WireError::kTrailingBytes);
 }
 

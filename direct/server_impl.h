@@ -33,6 +33,7 @@ struct ReaderSession {
   PacketLink link;
   base::TimePoint hello_until;
   bool welcomed = false;
+  bool settled = false;
   multiformats::PeerId peer;
   MarkWatch marks;
   /// Sent and not closed; those that are open.

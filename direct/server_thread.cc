@@ -179,7 +179,10 @@ bool ServerImpl::on_message(ReaderSession& session, const Message& message) {
     closed_.notify_all();
     return true;
   }
-  return false;
+  if (!std::holds_alternative<Settled>(message) || session.settled) return false;
+  session.settled = true;
+  session.link.send(Settled{});
+  return true;
 }
 
 bool ServerImpl::welcome(ReaderSession& session, const Hello& hello) {

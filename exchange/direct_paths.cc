@@ -21,6 +21,13 @@ bool is_for_good(const base::Error& error) {
   return error == DirectError::kNoListener || error == DirectError::kOtherUser;
 }
 
+/// Both ends of the connection have the same address.
+bool is_on_this_host(const libp2p::Connection& connection) {
+  const auto here = connection.local_address().tcp_endpoint();
+  const auto there = connection.remote_address().tcp_endpoint();
+  return here && there && here->address == there->address;
+}
+
 }  // namespace
 
 DirectPaths::DirectPaths(std::shared_ptr<NodeContext> context) : context_(std::move(context)) {
@@ -50,6 +57,7 @@ void DirectPaths::on_session_up(const std::shared_ptr<Session>& session) {
   auto path = std::make_shared<Path>();
   path->peer = peer;
   path->epoch = session->epoch_of_peer();
+  path->since = context_->clock.now();
   path->sessions.push_back(session);
   paths_.emplace(peer, path);
   spawn_counted(context_, keep_open(context_, std::move(path)));
@@ -81,13 +89,32 @@ base::Task<> DirectPaths::keep_open(std::shared_ptr<NodeContext> context, std::s
   base::Duration delay = kReopenDelay;
   while (!context->closing && !path->gone) {
     const base::TimePoint began = context->clock.now();
-    if (!co_await open(context, path)) co_return;
+    const bool again = co_await open(context, path);
+    path->tried = true;
+    context->closing_changed.notify_all();
+    if (!again) co_return;
     co_await wait_ended(context, path);
     // One that held for a while has nothing to do with those before it.
     if (context->clock.now() - began >= kReopenDelayMax) delay = kReopenDelay;
     co_await wait(context, path, delay);
     delay = std::min(2 * delay, kReopenDelayMax);
   }
+}
+
+base::Task<> DirectPaths::wait_opening(std::shared_ptr<Session> session, base::TimePoint deadline) {
+  const auto known = paths_.find(session->peer());
+  if (known == paths_.end() || !is_on_this_host(*session->connection())) co_return;
+  const auto path = known->second;
+  const auto context = context_;
+  const base::TimePoint end = std::min(deadline, path->since + kDirectOpenPatience);
+  const auto opening = [&] { return !context->closing && !path->gone && !path->tried; };
+  bool due = context->clock.now() >= end;
+  if (due || !opening()) co_return;
+  const auto timer = context->clock.call_at(end, [&due, raw = context.get()] {
+    due = true;
+    raw->closing_changed.notify_all();
+  });
+  while (!due && opening()) co_await context->closing_changed.wait();
 }
 
 base::Task<bool> DirectPaths::open(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path) {

@@ -17,6 +17,10 @@ class DirectPaths {
 
   /// A session has come up. A second one with the same run of the peer changes nothing.
   void on_session_up(const std::shared_ptr<Session>& session);
+  /// While the direct path to a peer of this host is being opened for the first time: until it is, or cannot be, and
+  /// for kDirectOpenPatience at most. Who asks before is answered without places, and fetches over the network what
+  /// lies beside it.
+  base::Task<> wait_opening(std::shared_ptr<Session> session, base::TimePoint deadline);
   /// No session is left with the peer.
   void on_peer_gone(const multiformats::PeerId& peer);
 
@@ -27,6 +31,8 @@ class DirectPaths {
     multiformats::PeerId peer;
     std::uint64_t epoch = 0;
     std::vector<std::weak_ptr<Session>> sessions;  // the last one to come up last
+    base::TimePoint since;
+    bool tried = false;  // to open it, with whatever outcome
     bool gone = false;
   };
 

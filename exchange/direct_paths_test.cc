@@ -3,6 +3,7 @@
 #include "direct/direct_server.h"
 #include "direct/error.h"
 #include "exchange/exchange_error.h"
+#include "exchange/limits.h"
 #include "exchange/testing/raw_peer.h"
 #include "exchange/testing/test_node.h"
 
@@ -35,6 +36,7 @@ class RecordingClient final : public DirectClient {
  public:
   base::Task<base::Result<>> open(multiformats::PeerId peer, DirectTicket ticket, base::TimePoint) override {
     opened.emplace_back(peer, ticket);
+    while (slow && !*slow_done) co_await slow->wait();
     alive = !outcome.has_error();
     co_return outcome;
   }
@@ -43,6 +45,7 @@ class RecordingClient final : public DirectClient {
   bool has_session(const multiformats::PeerId&) const override { return alive; }
   void on_session_ended(std::function<void()> call) override { on_ended = std::move(call); }
   std::string why_not(const multiformats::PeerId&, std::uint64_t) const override { return outcome.error().message(); }
+  std::string why_not_opened(const multiformats::PeerId&) const override { return {}; }
   void forget(const multiformats::PeerId& peer) override { forgotten.push_back(peer); }
   /// As an owner does that has waited for a slow read.
   void end_session() {
@@ -51,7 +54,19 @@ class RecordingClient final : public DirectClient {
   }
   base::Task<> close() override { co_return; }
 
+  /// What open() waits for, if anything.
+  void be_slow(const base::Executor& executor) {
+    slow = std::make_unique<base::Signal>(executor);
+    slow_done = false;
+  }
+  void go_on() {
+    slow_done = true;
+    slow->notify_all();
+  }
+
   base::Result<> outcome;
+  std::unique_ptr<base::Signal> slow;
+  std::optional<bool> slow_done;
   bool alive = false;
   std::function<void()> on_ended;
   std::vector<std::pair<multiformats::PeerId, DirectTicket>> opened;
@@ -93,6 +108,37 @@ TEST_F(DirectPathsTest, AnAuthorisedPeerGetsATicketAndOpens) {
   reader.host.disconnect(owner.host);
   poll();
   EXPECT_EQ(client_.forgotten, std::vector{owner.id()});
+}
+
+// An answer that comes before the reader's memory is open names no places: the blocks would go over the network.
+TEST_F(DirectPathsTest, TheFirstLookUpWaitsUntilTheMemoryIsOpen) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  client_.be_slow(io_.get_executor());
+  reader.host.dial(owner.host);
+  poll();
+  const auto answer = start(reader.exchange->lookup(owner.id(), request(0, 1), in(1s)));
+  poll();
+  EXPECT_FALSE(*answer);
+  EXPECT_EQ(reader.exchange->stats().lookups_sent, 0u);
+  client_.go_on();
+  poll();
+  EXPECT_TRUE(*answer);
+  EXPECT_TRUE(finish(reader.exchange->lookup(owner.id(), request(0, 1), in(1s))));
+}
+
+TEST_F(DirectPathsTest, AnOwnerThatIsSlowToHandOverIsAskedAllTheSame) {
+  auto& owner = add_node({.direct_server = &server_});
+  auto& reader = add_node({.direct_client = &client_});
+  client_.be_slow(io_.get_executor());
+  reader.host.dial(owner.host);
+  poll();
+  const auto answer = start(reader.exchange->lookup(owner.id(), request(0, 1), in(1s)));
+  advance(kDirectOpenPatience);
+  EXPECT_TRUE(*answer);
+  EXPECT_TRUE(finish(reader.exchange->lookup(owner.id(), request(0, 1), in(1s)))) << "the time is over for good";
+  client_.go_on();
+  poll();
 }
 
 TEST_F(DirectPathsTest, APeerWithoutTheCapabilityIsNotAsked) {

@@ -279,6 +279,7 @@ base::Task<base::Result<LookupAnswer>> ExchangeImpl::lookup(multiformats::PeerId
                                                             base::TimePoint deadline) {
   auto session = session_with(peer);
   if (!session) co_return why_no_session(peer);
+  co_await direct_paths_.wait_opening(session, deadline);
   co_return co_await session->lookup(std::move(request), deadline);
 }
 

@@ -89,6 +89,8 @@ inline constexpr std::size_t kEndedFetchesMax = 256;
 
 /// From the question for a ticket until the peer's regions are open here: the first may take 10 ms each.
 inline constexpr base::Duration kDirectOpenTimeout = std::chrono::seconds(10);
+/// A first look-up waits for them so long after hello: less than the direct path saves, if it is there in time.
+inline constexpr base::Duration kDirectOpenPatience = std::chrono::milliseconds(50);
 
 inline constexpr base::Duration kAnnounceDelay = std::chrono::milliseconds(10);
 inline constexpr std::size_t kSnapshotKeysMax = 65'536;

@@ -162,7 +162,8 @@ class FakeConnection final : public libp2p::Connection {
   bool closed_ = false;
   bool superseded_ = false;
   base::Signal changed_;
-  multiformats::Multiaddr address_;
+  const multiformats::Multiaddr address_ =
+      multiformats::Multiaddr::from_ip_tcp(boost::asio::ip::address_v4::loopback(), 1024);
   std::weak_ptr<FakeConnection> remote_;
   std::set<FakeStream*> streams_;
 };
