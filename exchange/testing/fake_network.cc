@@ -84,6 +84,7 @@ class FakeConnection final : public libp2p::Connection {
   bool is_closed() const override { return closed_; }
   bool muxer_by_handshake() const override { return true; }
   bool is_superseded() const override { return superseded_; }
+  bool is_limited() const override { return false; }
   /// As a muxer counts: a stream that was reset is gone, whoever still holds it.
   std::size_t stream_count() const override {
     const auto is_open = [](const FakeStream* stream) { return !stream->is_reset(); };

@@ -62,6 +62,9 @@ class FakeHost final : public libp2p::Host {
   const multiformats::PeerId& peer_id() const override { return id_; }
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override { return address; }
   std::vector<multiformats::Multiaddr> addresses() const override { return {}; }
+  void announce(std::string, std::vector<multiformats::Multiaddr>) override {}
+  void addresses_changed() override {}
+  void add_transport(std::unique_ptr<libp2p::Transport>) override {}
   void set_stream_handler(std::string protocol, libp2p::StreamHandler handler) override;
   void remove_stream_handler(const std::string& protocol) override { handlers_.erase(protocol); }
   base::Task<base::Result<std::shared_ptr<libp2p::Connection>>> connect(multiformats::PeerId peer,

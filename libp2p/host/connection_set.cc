@@ -26,6 +26,14 @@ void ConnectionSet::add(std::shared_ptr<HostConnection> connection, ConnectionOr
 }
 
 void ConnectionSet::settle_duplicates(const Entry& one, const Entry& other) const {
+  if (is_relayed(*one.connection) != is_relayed(*other.connection)) {
+    HostConnection& relayed = is_relayed(*one.connection) ? *one.connection : *other.connection;
+    const HostConnection& direct = is_relayed(*one.connection) ? *other.connection : *one.connection;
+    if (relayed.is_closed() || direct.is_closed()) return;
+    relayed.supersede();
+    relayed.close_when_idle(kDuplicateGrace);
+    return;
+  }
   if (one.connection->is_dialler() == other.connection->is_dialler()) return;
   if (one.connection->is_closed() || other.connection->is_closed()) return;
   const Entry& dialled = one.connection->is_dialler() ? one : other;

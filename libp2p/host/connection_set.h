@@ -5,6 +5,8 @@
 // before the inbound one was up. The one that the peer with the smaller id has dialled stays: find() prefers it.
 // Whoever has dialled the other one closes it once no stream has been open on it for kDuplicateGrace; the dialler alone
 // knows that it did not mean to have two. Nothing is said about it on the wire, so it works with any implementation.
+//
+// A connection through a relay gives way to one that needs none in the same manner, and either side closes it.
 #pragma once
 
 #include "libp2p/host/host_connection.h"

@@ -20,8 +20,9 @@ multiformats::PeerId peer(std::uint8_t number) {
 /// We are peer 5.
 class ConnectionSetTest : public ::testing::Test {
  protected:
-  std::shared_ptr<HostConnection> make(std::uint8_t number, bool is_dialler) {
+  std::shared_ptr<HostConnection> make(std::uint8_t number, bool is_dialler, std::string_view address = {}) {
     UpgradedConnection upgraded;
+    if (!address.empty()) upgraded.remote_address = multiformats::Multiaddr::from_text(address).value();
     upgraded.session = std::make_shared<testing::FakeSession>();
     upgraded.remote_peer = peer(number);
     upgraded.is_dialler = is_dialler;
@@ -141,6 +142,24 @@ TEST_F(ConnectionSetTest, AConnectionOnPurposeIsNoDuplicate) {
   const auto [ours, theirs] = add_pair(1, true, true);
   EXPECT_FALSE(ours->is_superseded());
   EXPECT_FALSE(theirs->is_superseded());
+}
+
+TEST_F(ConnectionSetTest, OneThroughARelayGivesWayToOneWithout) {
+  for (const bool relayed_first : {true, false}) {
+    const std::uint8_t number = relayed_first ? 1 : 2;
+    const auto relayed = make(number, true, "/p2p-circuit");
+    const auto direct = make(number, false, "/ip4/192.0.2.1/tcp/1");
+    for (const auto& each : {relayed_first ? relayed : direct, relayed_first ? direct : relayed}) {
+      set_.add(each, begin());
+    }
+    EXPECT_TRUE(relayed->is_superseded());
+    EXPECT_FALSE(direct->is_superseded());
+    EXPECT_EQ(set_.find(peer(number)), direct);
+    EXPECT_FALSE(relayed->is_closed());
+    clock_.advance(2 * kDuplicateGrace);
+    EXPECT_TRUE(relayed->is_closed());
+    EXPECT_FALSE(direct->is_closed());
+  }
 }
 
 }  // namespace

@@ -109,8 +109,13 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
     if (time_limit.expired()) co_return Error::kTimeout;
     co_return session.error();
   }
-  co_return UpgradedConnection{std::move(session->muxed),      session->remote_peer, std::move(raw.local_address),
-                               std::move(raw.remote_address),  is_dialler,           session->muxer_by_handshake,
+  co_return UpgradedConnection{std::move(session->muxed),
+                               session->remote_peer,
+                               std::move(raw.local_address),
+                               std::move(raw.remote_address),
+                               is_dialler,
+                               session->muxer_by_handshake,
+                               raw.is_limited,
                                std::move(session->data_stream)};
 }
 

@@ -25,6 +25,7 @@ struct UpgradedConnection {
   multiformats::Multiaddr remote_address;
   bool is_dialler = false;
   bool muxer_by_handshake = false;
+  bool is_limited = false;  ///< RawConnection::is_limited
   std::unique_ptr<Stream> data_stream = nullptr;
 
   ConnectionKind kind() const { return session ? ConnectionKind::kMuxed : ConnectionKind::kData; }

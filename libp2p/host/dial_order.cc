@@ -1,5 +1,7 @@
 #include "libp2p/host/dial_order.h"
 
+#include "libp2p/core/address_reach.h"
+
 #include <algorithm>
 #include <array>
 
@@ -7,30 +9,9 @@ namespace libp2p {
 
 namespace {
 
-namespace ip = boost::asio::ip;
-
 /// In order of preference.
-enum class Reach { kPrivate, kPublic, kLoopback, kOther };
-constexpr std::size_t kReaches = 4;
-
-bool is_private(const ip::address_v4& address) {
-  const std::uint32_t bits = address.to_uint();
-  return bits >> 24 == 10 || bits >> 20 == 0xac1 || bits >> 16 == 0xc0a8 || bits >> 16 == 0xa9fe || bits >> 22 == 0x191;
-}
-
-/// Unique local (fc00::/7) and link-local addresses.
-bool is_private(const ip::address_v6& address) {
-  return (address.to_bytes()[0] & 0xfe) == 0xfc || address.is_link_local();
-}
-
-Reach reach_of(const multiformats::Multiaddr& address) {
-  const auto endpoint = address.tcp_endpoint();
-  if (!endpoint) return Reach::kOther;
-  if (endpoint->address.is_loopback()) return Reach::kLoopback;
-  const bool is_near =
-      endpoint->address.is_v4() ? is_private(endpoint->address.to_v4()) : is_private(endpoint->address.to_v6());
-  return is_near ? Reach::kPrivate : Reach::kPublic;
-}
+constexpr std::array kPreference{AddressReach::kPrivate, AddressReach::kPublic, AddressReach::kLoopback,
+                                 AddressReach::kOther};
 
 }  // namespace
 
@@ -39,10 +20,11 @@ std::vector<multiformats::Multiaddr> dial_order(const std::vector<multiformats::
     std::vector<multiformats::Multiaddr> six;
     std::vector<multiformats::Multiaddr> four;
   };
-  std::array<Families, kReaches> groups;
+  std::array<Families, kPreference.size()> groups;
   for (auto at = addresses.begin(); at != addresses.end(); ++at) {
     if (std::find(addresses.begin(), at, *at) != at) continue;
-    Families& group = groups[static_cast<std::size_t>(reach_of(*at))];
+    const auto place = std::ranges::find(kPreference, reach_of(*at)) - kPreference.begin();
+    Families& group = groups[static_cast<std::size_t>(place)];
     const auto endpoint = at->tcp_endpoint();
     (endpoint && endpoint->address.is_v6() ? group.six : group.four).push_back(*at);
   }

@@ -5,10 +5,12 @@
 
 namespace libp2p {
 
-DialRace::DialRace(const base::Executor& executor, base::Clock& clock, TaskGroup tasks, Attempt attempt)
+DialRace::DialRace(const base::Executor& executor, base::Clock& clock, TaskGroup tasks, Attempt attempt,
+                   base::Duration delay)
     : clock_(clock),
       tasks_(std::move(tasks)),
       attempt_(std::move(attempt)),
+      delay_(delay),
       changed_(executor),
       failure_(Error::kNotConnected) {}
 
@@ -55,7 +57,7 @@ void DialRace::start_next() {
   waiting_.erase(waiting_.begin());
   ++started_;
   ++running_;
-  next_start_ = clock_.now() + kDialAttemptDelay;
+  next_start_ = clock_.now() + delay_;
   next_timer_ = clock_.call_at(next_start_, [this] { changed_.notify_all(); });
   tasks_.spawn(run_attempt(shared_from_this(), std::move(address)));
 }

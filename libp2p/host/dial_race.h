@@ -27,8 +27,9 @@ class DialRace : public std::enable_shared_from_this<DialRace> {
   /// Dials one address, to the end of the handshake. It ends by itself in time, and at once when stopped.
   using Attempt = std::function<base::Task<Result>(multiformats::Multiaddr address, std::stop_token stop)>;
 
-  /// `tasks` runs the attempts; `clock` outlives it.
-  DialRace(const base::Executor& executor, base::Clock& clock, TaskGroup tasks, Attempt attempt);
+  /// `tasks` runs the attempts; `clock` outlives it. The next address is tried `delay` after the one before.
+  DialRace(const base::Executor& executor, base::Clock& clock, TaskGroup tasks, Attempt attempt,
+           base::Duration delay = kDialAttemptDelay);
 
   /// Adds addresses to try, in dial_order() with those that wait.
   void add(const std::vector<multiformats::Multiaddr>& addresses);
@@ -36,7 +37,7 @@ class DialRace : public std::enable_shared_from_this<DialRace> {
   void add_later(base::Task<base::Result<std::vector<multiformats::Multiaddr>>> look_up);
   std::stop_token stop_token() const { return stop_.get_token(); }
 
-  /// Tries the addresses in order, the next one kDialAttemptDelay after the one before, or as soon as one has failed,
+  /// Tries the addresses in order, the next one `delay` after the one before, or as soon as one has failed,
   /// but none after `deadline`. The first connection wins, and the other attempts are stopped. If all fail:
   /// Error::kPeerIdMismatch if that was the failure of any, else the last failure. Error::kClosing once stopped.
   base::Task<Result> run(base::TimePoint deadline, std::stop_token stop);
@@ -54,6 +55,7 @@ class DialRace : public std::enable_shared_from_this<DialRace> {
   base::Clock& clock_;
   TaskGroup tasks_;
   Attempt attempt_;
+  base::Duration delay_;
   base::Signal changed_;
   std::stop_source stop_;
   std::vector<multiformats::Multiaddr> waiting_;

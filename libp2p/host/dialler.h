@@ -5,6 +5,7 @@
 #include "libp2p/host/connection_gate.h"
 #include "libp2p/host/connection_upgrader.h"
 #include "libp2p/host/dial_backoff.h"
+#include "libp2p/host/host.h"
 #include "libp2p/host/places.h"
 #include "libp2p/host/refused_securities.h"
 #include "libp2p/host/task_group.h"
@@ -25,6 +26,9 @@ struct DialRequest {
   /// Dials addresses too at which dialling has failed a short time ago.
   bool ignores_backoff = false;
   ConnectionKind kind = ConnectionKind::kMuxed;
+  /// ConnectOptions
+  bool from_listen_port = false;
+  std::optional<PunchRole> punch = std::nullopt;
   std::stop_token stop;
 };
 
@@ -46,6 +50,7 @@ class Dialler {
     return backoff_.until(peer, clock_.now());
   }
 
+  void add_transport(std::unique_ptr<Transport> transport) { transports_.push_back(std::move(transport)); }
   /// Listens on the transport that the address is for; Error::kUnsupportedAddress if there is none.
   base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address);
 
@@ -59,11 +64,26 @@ class Dialler {
   Addresses allowed(const DialRequest& request, const Addresses& addresses) const;
   base::Task<base::Result<Addresses>> look_up(DialRequest request, multiformats::Multiaddr address,
                                               base::TimePoint deadline, std::stop_token stop);
-  base::Task<Result> attempt(Expected expected, ConnectionKind kind, multiformats::Multiaddr address,
-                             base::TimePoint deadline, std::stop_token stop);
+  /// What the attempts of one dial() have in common.
+  struct Manner {
+    Expected expected;
+    ConnectionKind kind;
+    bool from_listen_port;
+    std::optional<PunchRole> punch;
+    base::TimePoint deadline;
+  };
+  base::Task<Result> attempt(Manner manner, multiformats::Multiaddr address, std::stop_token stop);
+  base::Task<Result> attempt_in_place(Manner manner, Transport& transport, multiformats::Multiaddr address,
+                                      std::stop_token stop);
+  static base::Task<base::Result<RawConnection>> dial_raw(const Manner& manner, Transport& transport,
+                                                          multiformats::Multiaddr address, base::Duration timeout,
+                                                          std::stop_token stop);
   /// With the first security protocol that is not known to be refused there, and on to the next where one is.
-  base::Task<Result> dial_and_upgrade(Transport& transport, Expected expected, ConnectionKind kind,
-                                      multiformats::Multiaddr address, base::TimePoint deadline, std::stop_token stop);
+  base::Task<Result> dial_and_upgrade(Manner manner, Transport& transport, multiformats::Multiaddr address,
+                                      std::stop_token stop);
+  /// A hole that has been punched is good for one handshake; what is refused is not proposed the next time.
+  base::Task<Result> punch_and_upgrade(Manner manner, Transport& transport, multiformats::Multiaddr address,
+                                       std::stop_token stop);
   Transport* transport_for(const multiformats::Multiaddr& address) const;
 
   base::Executor executor_;

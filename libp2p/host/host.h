@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "libp2p/core/stream.h"
+#include "libp2p/core/transport.h"
 #include "libp2p/host/connection_gate.h"
 #include "multiformats/keys.h"
 #include "multiformats/multiaddr.h"
@@ -83,9 +84,13 @@ class Connection {
   virtual bool is_closed() const = 0;
   /// Whether the muxer was agreed on in the security handshake; else it was negotiated by multistream after it.
   virtual bool muxer_by_handshake() const = 0;
-  /// Whether another connection to the peer serves instead, because both sides had dialled at once. It works until it
-  /// is closed, which one side does when no stream has been open on it for a while; Host::connect() returns the other.
+  /// Whether another connection to the peer serves instead, because both sides had dialled at once, or because this one
+  /// leads through a relay and the other does not. It works until it is closed, which one side does when no stream has
+  /// been open on it for a while; Host::connect() returns the other.
   virtual bool is_superseded() const = 0;
+  /// Whether a relay carries it for a while, or so many bytes, only: good for signalling, and not for payload. A relay
+  /// that sets no limits makes no limited connections (is_relayed() tells).
+  virtual bool is_limited() const = 0;
   /// Streams that are open, both ways.
   virtual std::size_t stream_count() const = 0;
   /// Opens a stream and agrees on the first of `protocols` that the peer serves. Where identify has told that it serves
@@ -94,6 +99,11 @@ class Connection {
   virtual base::Task<base::Result<NegotiatedStream>> new_stream(std::vector<std::string> protocols) = 0;
   virtual void close() = 0;
 };
+
+/// Whether a relay carries the connection.
+inline bool is_relayed(const Connection& connection) {
+  return connection.remote_address().has(multiformats::AddrProtocol::kP2pCircuit);
+}
 
 /// Serves one inbound stream of a protocol; the stream is the handler's to keep. Spawned as a coroutine of its own.
 using StreamHandler =
@@ -128,11 +138,23 @@ struct DataConnection {
 /// connection is the handler's to keep, also beyond that.
 using DataHandler = std::function<base::Task<>(DataConnection)>;
 
+/// Who is who on a connection that both sides have dialled at the same moment.
+enum class PunchRole { kDialler, kListener };
+
 struct ConnectOptions {
   /// Dials although there is a connection to the peer already: for a second one on purpose.
   bool force_new = false;
   /// Dials also where dialling has failed a short time ago.
   bool ignore_backoff = false;
+  /// Dials from a port that is listened on, where that is possible: the peer observes the address at which a NAT lets
+  /// others in, if it lets anybody. For a relay, a hole punch, and nobody else: two nodes that dial each other at once
+  /// from those ports get one connection on which both think that they are the dialler.
+  bool from_listen_port = false;
+  /// The peer dials us at the same moment (protocols/dcutr). All addresses are dialled at once, from the port that is
+  /// listened on, and the handshake is run in this role. Implies force_new.
+  std::optional<PunchRole> punch = std::nullopt;
+  /// In place of HostConfig::dial_timeout.
+  std::optional<base::Duration> timeout = std::nullopt;
 };
 
 /// Not thread-safe: all calls on the executor that it was made with. Destroy it only after close() has completed.
@@ -145,8 +167,15 @@ class Host {
   virtual const multiformats::PeerId& peer_id() const = 0;
   /// Starts to accept connections. Port 0 lets the system choose.
   virtual base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) = 0;
-  /// What peers may dial: the listen addresses (an unspecified one as each interface's), external ones; without /p2p.
+  /// What peers may dial: the listen addresses (an unspecified one as each interface's), external ones, those that
+  /// have been announced; without /p2p.
   virtual std::vector<multiformats::Multiaddr> addresses() const = 0;
+  /// Announces these besides, in place of what `source` has announced before; connected peers are told.
+  virtual void announce(std::string source, std::vector<multiformats::Multiaddr> addresses) = 0;
+  /// The addresses of a listener have changed: connected peers are told.
+  virtual void addresses_changed() = 0;
+  /// Dials and listens by it too from now on, where no other transport does.
+  virtual void add_transport(std::unique_ptr<Transport> transport) = 0;
 
   /// Serves `protocol` from now on, on all connections; replaces an earlier handler. Connected peers are told of it.
   /// REQUIRES: the id begins with '/', holds no newline and fits into a multistream line.

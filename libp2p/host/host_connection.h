@@ -46,6 +46,7 @@ class HostConnection final : public Connection, public std::enable_shared_from_t
   void close() override;
 
   bool is_superseded() const override { return superseded_; }
+  bool is_limited() const override { return upgraded_.is_limited; }
 
   /// Whether new_stream() may succeed: not once either side is closing.
   bool takes_streams() const { return !is_closed() && session().takes_streams(); }

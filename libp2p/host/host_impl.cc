@@ -146,9 +146,14 @@ base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Perm
 std::vector<multiformats::Multiaddr> HostImpl::addresses() const {
   std::vector<multiformats::Multiaddr> all;
   for (const auto& listener : listeners_) {
-    for (auto& address : expand_unspecified(listener->local_address())) all.push_back(std::move(address));
+    for (const auto& each : listener->addresses()) {
+      for (auto& address : expand_unspecified(each)) all.push_back(std::move(address));
+    }
   }
   for (const auto& address : config_.external_addresses) all.push_back(address.without_peer());
+  for (const auto& [source, addresses] : announced_) {
+    for (const auto& address : addresses) all.push_back(address.without_peer());
+  }
   std::vector<multiformats::Multiaddr> unique;
   for (auto& address : all) {
     if (std::find(unique.begin(), unique.end(), address) == unique.end()) unique.push_back(std::move(address));
@@ -156,11 +161,19 @@ std::vector<multiformats::Multiaddr> HostImpl::addresses() const {
   return unique;
 }
 
+void HostImpl::announce(std::string source, std::vector<multiformats::Multiaddr> addresses) {
+  auto& announced = announced_[std::move(source)];
+  if (announced == addresses) return;
+  announced = std::move(addresses);
+  identify_.changed();
+}
+
 // Dialling.
 
 base::Task<HostImpl::DialResult> HostImpl::connect(multiformats::PeerId peer,
                                                    std::vector<multiformats::Multiaddr> addresses,
                                                    ConnectOptions options) {
+  options.force_new |= options.punch.has_value();
   if (!options.force_new) {
     if (auto existing = connections_.find(peer)) co_return existing;
   }
@@ -198,8 +211,10 @@ base::Task<HostImpl::DialResult> HostImpl::dial(DialTarget target, ConnectOption
   DialRequest request;
   request.expected = target.first;
   request.addresses = std::move(target.second);
-  request.timeout = config_.dial_timeout;
+  request.timeout = options.timeout.value_or(config_.dial_timeout);
   request.ignores_backoff = options.force_new || options.ignore_backoff;
+  request.from_listen_port = options.from_listen_port;
+  request.punch = options.punch;
   request.stop = stop_.get_token();
   ConnectionOrigin origin;
   origin.began = connections_.next_moment();

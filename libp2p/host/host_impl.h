@@ -12,6 +12,7 @@
 #include "libp2p/host/inbound_admission.h"
 #include "libp2p/host/task_group.h"
 
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -41,6 +42,9 @@ class HostImpl final : public Host {
   const multiformats::PeerId& peer_id() const override { return peer_id_; }
   base::Result<multiformats::Multiaddr> listen(const multiformats::Multiaddr& address) override;
   std::vector<multiformats::Multiaddr> addresses() const override;
+  void announce(std::string source, std::vector<multiformats::Multiaddr> addresses) override;
+  void addresses_changed() override { identify_.changed(); }
+  void add_transport(std::unique_ptr<Transport> transport) override { dialler_.add_transport(std::move(transport)); }
   void set_stream_handler(std::string protocol, StreamHandler handler) override;
   void remove_stream_handler(const std::string& protocol) override;
   base::Task<base::Result<std::shared_ptr<Connection>>> connect(multiformats::PeerId peer,
@@ -106,6 +110,7 @@ class HostImpl final : public Host {
   std::shared_ptr<ProtocolTable> protocols_ = std::make_shared<ProtocolTable>();
   IdentifyService identify_;
   std::vector<std::shared_ptr<Listener>> listeners_;
+  std::map<std::string, std::vector<multiformats::Multiaddr>> announced_;  ///< by who has
   InboundAdmission inbound_;
   ConnectionSet connections_;
   DialCalls dials_;

@@ -279,5 +279,23 @@ TEST_F(HostTest, ClosedHostsRefuse) {
   EXPECT_EQ(client.listen(loopback()).error(), Error::kClosing);
 }
 
+TEST_F(HostTest, AnnouncedAddressesAreToldUntilOthersTakeTheirPlace) {
+  Host& server = add_host();
+  listen(server);
+  Host& client = add_host();
+  const auto connection = connect(client, server);
+  const auto first = address("/ip4/192.0.2.1/tcp/1"), second = address("/ip4/192.0.2.2/tcp/2");
+  const auto tells = [&](const multiformats::Multiaddr& each) {
+    const auto info = client.peer_info(server.peer_id());
+    return info && std::ranges::find(info->listen_addresses, each) != info->listen_addresses.end();
+  };
+  server.announce("test", {first});
+  run_until([&] { return tells(first); });
+  server.announce("another", {second});
+  run_until([&] { return tells(first) && tells(second); });
+  server.announce("test", {});
+  run_until([&] { return !tells(first) && tells(second); });
+}
+
 }  // namespace
 }  // namespace libp2p

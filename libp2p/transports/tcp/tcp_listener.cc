@@ -19,6 +19,8 @@ struct TcpListener::State {
   base::Clock& clock;
   tcp::acceptor acceptor;
   base::Signal wake;  // ends the wait of pause()
+  std::shared_ptr<ListenPorts> ports;
+  tcp::endpoint bound;
   bool closed = false;
 
   boost::system::error_code bind(const tcp::endpoint& endpoint) {
@@ -28,7 +30,16 @@ struct TcpListener::State {
     if (!error && endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true), error);
     if (!error) acceptor.bind(endpoint, error);
     if (!error) acceptor.listen(kBacklog, error);
+    if (!error) share_port();
     return error;
+  }
+
+  /// Lets sockets that dial have the port too (dial_from_listen_port). Set when the port is ours, it lets no other
+  /// listener have it: that one does not ask for a shared port when it binds.
+  void share_port() {
+    const int on = 1;
+    // Where it fails, dialling goes on from another port.
+    (void)setsockopt(acceptor.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   }
 
   /// Waits for kRetryDelay, or until the listener is closed.
@@ -43,12 +54,16 @@ struct TcpListener::State {
 };
 
 base::Result<std::unique_ptr<Listener>> TcpListener::open(const base::Executor& executor, base::Clock& clock,
-                                                          const tcp::endpoint& endpoint) {
+                                                          const tcp::endpoint& endpoint,
+                                                          std::shared_ptr<ListenPorts> ports) {
   auto state = std::make_shared<State>(executor, clock);
   boost::system::error_code error = state->bind(endpoint);
   if (error) return error;
   const tcp::endpoint bound = state->acceptor.local_endpoint(error);
   if (error) return error;
+  state->bound = bound;
+  state->ports = std::move(ports);
+  state->ports->add(bound);
   return std::unique_ptr<Listener>(new TcpListener(std::move(state), to_multiaddr(bound)));
 }
 
@@ -71,6 +86,7 @@ base::Task<base::Result<RawConnection>> TcpListener::accept() {
 }
 
 void TcpListener::close() noexcept {
+  if (!state_->closed) state_->ports->remove(state_->bound);
   state_->closed = true;
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);

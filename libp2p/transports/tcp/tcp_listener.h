@@ -3,6 +3,7 @@
 
 #include "base/signal.h"
 #include "libp2p/core/transport.h"
+#include "libp2p/transports/tcp/listen_ports.h"
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -19,9 +20,10 @@ class TcpListener final : public Listener {
   static constexpr base::Duration kRetryDelay = std::chrono::milliseconds(100);
 
   /// Binds and listens. An IPv6 listener takes no IPv4, so that both can have one port. `clock` outlives the listener
-  /// and its pending accept().
+  /// and its pending accept(). Where it listens is in `ports` until it is closed.
   static base::Result<std::unique_ptr<Listener>> open(const base::Executor& executor, base::Clock& clock,
-                                                      const boost::asio::ip::tcp::endpoint& endpoint);
+                                                      const boost::asio::ip::tcp::endpoint& endpoint,
+                                                      std::shared_ptr<ListenPorts> ports);
   ~TcpListener() override { close(); }
 
   multiformats::Multiaddr local_address() const override { return local_address_; }

@@ -7,6 +7,7 @@
 #include "libp2p/transports/tcp/tcp_listener.h"
 #include "libp2p/transports/tcp/tcp_stream.h"
 
+#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -45,6 +46,36 @@ void close_socket(tcp::socket& socket) {
   socket.close(ignored);
 }
 
+base::Task<base::Result<RawConnection>> connect(tcp::socket socket, tcp::endpoint to, base::Clock& clock,
+                                                base::Duration timeout, std::stop_token stop) {
+  if (stop.stop_requested()) co_return Error::kClosing;
+  ScopedDeadline deadline(clock, clock.now() + timeout, [&socket] { close_socket(socket); });
+  const std::stop_callback on_stop(stop, [&socket] { close_socket(socket); });
+  boost::system::error_code error;
+  co_await socket.async_connect(to, asio::redirect_error(asio::use_awaitable, error));
+  if (stop.stop_requested()) co_return Error::kClosing;
+  if (deadline.expired() || error == asio::error::timed_out) co_return Error::kTimeout;
+  if (error) co_return error;
+  co_return make_raw_connection(std::move(socket));
+}
+
+/// Binds to an address that somebody listens on; what listens there must share it. False if that cannot be.
+bool bind_to_shared(tcp::socket& socket, const tcp::endpoint& at) {
+  boost::system::error_code error;
+  socket.open(at.protocol(), error);
+  if (!error) socket.set_option(tcp::socket::reuse_address(true), error);
+  const int on = 1;
+  if (!error && setsockopt(socket.native_handle(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) return false;
+  if (!error && at.protocol() == tcp::v6()) socket.set_option(asio::ip::v6_only(true), error);
+  if (!error) socket.bind(at, error);
+  return !error;
+}
+
+/// Whether there is, or was a moment ago, a connection between the two addresses and ports.
+bool is_taken(const base::Error& error) {
+  return error == asio::error::address_in_use || error.value() == EADDRNOTAVAIL;
+}
+
 }  // namespace
 
 base::Result<RawConnection> make_raw_connection(tcp::socket socket) {
@@ -66,22 +97,35 @@ base::Task<base::Result<RawConnection>> TcpTransport::dial(multiformats::Multiad
                                                            std::stop_token stop) {
   const auto endpoint = to_endpoint(address);
   if (!endpoint) co_return endpoint.error();
-  if (stop.stop_requested()) co_return Error::kClosing;
   tcp::socket socket(executor_);
-  ScopedDeadline deadline(clock_, clock_.now() + timeout, [&socket] { close_socket(socket); });
-  const std::stop_callback on_stop(stop, [&socket] { close_socket(socket); });
-  boost::system::error_code error;
-  co_await socket.async_connect(*endpoint, asio::redirect_error(asio::use_awaitable, error));
-  if (stop.stop_requested()) co_return Error::kClosing;
-  if (deadline.expired() || error == asio::error::timed_out) co_return Error::kTimeout;
-  if (error) co_return error;
-  co_return make_raw_connection(std::move(socket));
+  auto connection = co_await connect(std::move(socket), *endpoint, clock_, timeout, std::move(stop));
+  co_return connection;
+}
+
+base::Task<base::Result<RawConnection>> TcpTransport::dial_from_listen_port(multiformats::Multiaddr address,
+                                                                            base::Duration timeout,
+                                                                            std::stop_token stop) {
+  const auto endpoint = to_endpoint(address);
+  if (!endpoint) co_return endpoint.error();
+  // Kept apart from the transport, which may be gone when the first attempt has ended.
+  const base::Executor executor = executor_;
+  base::Clock& clock = clock_;
+  const base::TimePoint deadline = clock.now() + timeout;
+  const auto from = ports_->to_dial(*endpoint);
+  tcp::socket bound(executor);
+  if (from && bind_to_shared(bound, *from)) {
+    auto connection = co_await connect(std::move(bound), *endpoint, clock, timeout, stop);
+    if (connection || !is_taken(connection.error())) co_return connection;
+  }
+  tcp::socket socket(executor);
+  auto connection = co_await connect(std::move(socket), *endpoint, clock, deadline - clock.now(), std::move(stop));
+  co_return connection;
 }
 
 base::Result<std::unique_ptr<Listener>> TcpTransport::listen(const multiformats::Multiaddr& address) {
   const auto endpoint = to_endpoint(address);
   if (!endpoint) return endpoint.error();
-  return TcpListener::open(executor_, clock_, *endpoint);
+  return TcpListener::open(executor_, clock_, *endpoint, ports_);
 }
 
 }  // namespace libp2p

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "libp2p/core/transport.h"
+#include "libp2p/transports/tcp/listen_ports.h"
 
 #include <memory>
 
@@ -19,11 +20,15 @@ class TcpTransport final : public Transport {
   using Transport::dial;
   base::Task<base::Result<RawConnection>> dial(multiformats::Multiaddr address, base::Duration timeout,
                                                std::stop_token stop) override;
+  /// From an ephemeral port if there is no listener for it, or a connection between the two ports already.
+  base::Task<base::Result<RawConnection>> dial_from_listen_port(multiformats::Multiaddr address, base::Duration timeout,
+                                                                std::stop_token stop) override;
   base::Result<std::unique_ptr<Listener>> listen(const multiformats::Multiaddr& address) override;
 
  private:
   base::Executor executor_;
   base::Clock& clock_;
+  std::shared_ptr<ListenPorts> ports_ = std::make_shared<ListenPorts>();
 };
 
 }  // namespace libp2p

@@ -436,6 +436,74 @@ TEST_F(TcpTransportTest, ClosingTheListenerEndsTheWaitForDescriptors) {
   EXPECT_EQ((*accepted)->error(), Error::kClosing);
 }
 
+// Dialling from the port that is listened on.
+
+TEST_F(TcpTransportTest, TheOtherSideSeesThePortThatIsListenedOn) {
+  const auto ours = listen("/ip4/0.0.0.0/tcp/0");
+  const auto theirs = listen();
+  auto accepted = start(theirs->accept());
+  auto dialled = run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {}));
+  ASSERT_TRUE(dialled) << dialled.error().message();
+  run_until([&] { return accepted->has_value(); });
+  const auto seen = (**accepted)->remote_address.tcp_endpoint();
+  EXPECT_EQ(seen->port, ours->local_address().tcp_endpoint()->port);
+  EXPECT_EQ((**accepted)->remote_address, dialled->local_address);
+}
+
+TEST_F(TcpTransportTest, ASecondConnectionBetweenTwoPortsComesFromAnother) {
+  const auto ours = listen();
+  const auto theirs = listen();
+  auto first = run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {}));
+  auto second = run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {}));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->local_address, ours->local_address());
+  EXPECT_NE(second->local_address, ours->local_address());
+}
+
+TEST_F(TcpTransportTest, WithoutAListenerOfTheFamilyAnyPortServes) {
+  const auto ours = listen("/ip6/::1/tcp/0");
+  const auto theirs = listen();
+  EXPECT_TRUE(run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {})));
+}
+
+TEST_F(TcpTransportTest, APortThatIsListenedOnIsNobodyElses) {
+  const auto ours = listen();
+  const auto theirs = listen();
+  auto dialled = run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {}));
+  ASSERT_TRUE(dialled);
+  TcpTransport other(io_.get_executor(), clock_);
+  EXPECT_FALSE(other.listen(ours->local_address()));
+  EXPECT_FALSE(transport_.listen(ours->local_address()));
+}
+
+TEST_F(TcpTransportTest, APortIsFreeForTheNextListenerWhileConnectionsFromItAreOpen) {
+  auto ours = listen();
+  const auto address = ours->local_address();
+  const auto theirs = listen();
+  auto dialled = run(transport_.dial_from_listen_port(theirs->local_address(), 10s, {}));
+  ASSERT_TRUE(dialled);
+  ours->close();
+  EXPECT_TRUE(transport_.listen(address));
+}
+
+TEST(ListenPorts, TheBestToDialFromIsOneOnAllAddresses) {
+  using boost::asio::ip::make_address;
+  using boost::asio::ip::tcp;
+  const auto at = [](const char* address, std::uint16_t port) { return tcp::endpoint(make_address(address), port); };
+  ListenPorts ports;
+  EXPECT_EQ(ports.to_dial(at("192.0.2.1", 1)), std::nullopt);
+  ports.add(at("127.0.0.1", 1));
+  EXPECT_EQ(ports.to_dial(at("192.0.2.1", 1)), std::nullopt) << "nobody is reached from loopback";
+  EXPECT_EQ(ports.to_dial(at("127.0.0.2", 1)), at("127.0.0.1", 1));
+  ports.add(at("192.0.2.9", 2));
+  EXPECT_EQ(ports.to_dial(at("192.0.2.1", 1)), at("192.0.2.9", 2));
+  ports.add(at("0.0.0.0", 3));
+  EXPECT_EQ(ports.to_dial(at("192.0.2.1", 1)), at("0.0.0.0", 3));
+  EXPECT_EQ(ports.to_dial(at("2001:db8::1", 1)), std::nullopt);
+  ports.remove(at("0.0.0.0", 3));
+  EXPECT_EQ(ports.to_dial(at("192.0.2.1", 1)), at("192.0.2.9", 2));
+}
+
 TEST(SendBuffer, AWideOneIsTwiceWhatIsAskedForOrLeftToTheKernel) {
   const base::UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto bytes = [&] {
