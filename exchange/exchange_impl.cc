@@ -86,7 +86,8 @@ void ExchangeImpl::start() {
 
 // The dialler of a connection opens its control stream, so that there is one.
 void ExchangeImpl::open_to(const std::shared_ptr<libp2p::Connection>& connection) {
-  if (context_->closing || !connection->is_dialler()) return;
+  // What a relay carries only so much of is for agreeing on a better connection.
+  if (context_->closing || !connection->is_dialler() || connection->is_limited()) return;
   spawn_counted(context_, keep_session(connection));
 }
 
@@ -126,6 +127,7 @@ base::Task<> ExchangeImpl::serve(std::shared_ptr<Anchor> anchor, std::shared_ptr
 
 base::Task<> ExchangeImpl::serve_stream(std::shared_ptr<libp2p::Connection> connection,
                                         std::unique_ptr<libp2p::Stream> stream) {
+  if (connection->is_limited()) co_return stream->reset();
   auto first = co_await first_message(*stream);
   if (!first || context_->closing) {
     stream->reset();

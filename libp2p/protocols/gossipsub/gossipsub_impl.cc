@@ -63,7 +63,7 @@ void Gossipsub::Impl::start() {
     host_.set_stream_handler(protocol,
                              [weak](ConnectionPtr connection, std::unique_ptr<Stream> stream) -> base::Task<> {
                                const auto self = weak.lock();
-                               if (self && !self->closed_ && !connection->is_closed()) {
+                               if (self && !self->closed_ && !connection->is_closed() && !connection->is_limited()) {
                                  auto link = self->link_to(*connection);
                                  self->tasks_.spawn(serve(self, std::move(link), std::move(stream)));
                                }
@@ -140,7 +140,8 @@ base::Task<> Gossipsub::Impl::close(Self self) {
 // Peers.
 
 void Gossipsub::Impl::connected(const ConnectionPtr& connection) {
-  if (closed_ || connection->is_closed()) return;
+  // What a relay carries only so much of is for agreeing on a better connection.
+  if (closed_ || connection->is_closed() || connection->is_limited()) return;
   const auto info = host_.peer_info(connection->remote_peer());
   if (info && speaks_gossipsub(*info)) link_to(*connection);
 }
