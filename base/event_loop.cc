@@ -1,8 +1,5 @@
 #include "base/event_loop.h"
 
-#include "base/clock.h"
-#include "base/spin_time.h"
-
 namespace base {
 
 namespace {
@@ -16,15 +13,17 @@ TimePoint now() { return std::chrono::steady_clock::now(); }
 /// How long to look for work before sleeping: longer while that finds some, shorter while it does not.
 class SpinTime {
  public:
+  explicit SpinTime(Duration max) : max_(max), time_(max) {}
   Duration get() const { return time_; }
-  void found_work() { time_ = spin_time_max(); }
+  void found_work() { time_ = max_; }
   void found_none() { time_ = time_ / 2 < kSpinMin ? Duration(0) : time_ / 2; }
   void slept(Duration time) {
-    if (time < spin_time_max()) time_ = spin_time_max();
+    if (time < max_) time_ = max_;
   }
 
  private:
-  Duration time_ = spin_time_max();
+  const Duration max_;
+  Duration time_;
 };
 
 /// Whether anything was run within `time`.
@@ -39,8 +38,12 @@ bool spin(boost::asio::io_context& context, Duration time) {
 
 }  // namespace
 
-void run_event_loop(boost::asio::io_context& context) {
-  SpinTime spin_time;
+void run_event_loop(boost::asio::io_context& context, Duration spin_max) {
+  if (spin_max == Duration(0)) {
+    context.run();
+    return;
+  }
+  SpinTime spin_time(spin_max);
   while (!context.stopped()) {
     if (context.poll() > 0) continue;
     if (spin(context, spin_time.get())) {

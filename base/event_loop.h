@@ -1,6 +1,8 @@
 // Runs a node's event loop.
 #pragma once
 
+#include "base/spin_time.h"
+
 #include <boost/asio/io_context.hpp>
 
 namespace base {
@@ -9,7 +11,7 @@ namespace base {
 /// microseconds before the thread sleeps: waking one up takes longer than a round trip within a rack. It does so only
 /// while that pays, that is, while waits have been short lately, so a quiet node costs nothing.
 ///
-/// One thread runs a context at a time.
-void run_event_loop(boost::asio::io_context& context);
+/// One thread runs a context at a time. It looks for `spin_max` at most; zero: it sleeps at once.
+void run_event_loop(boost::asio::io_context& context, Duration spin_max = spin_time_max());
 
 }  // namespace base
