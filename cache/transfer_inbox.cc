@@ -20,7 +20,7 @@ class TransferInbox::Worker final : public FrameWorker {
   std::shared_ptr<FrameWork> work(ReceivedFrame& frame) override {
     if (!base::SideThreads::of_process().is_crowded()) return nullptr;
     auto delivery = inbox_->accept(part_, frame);
-    if (delivery) inbox_->process(*delivery);
+    if (delivery) inbox_->process(delivery);
     return delivery;
   }
 
@@ -118,10 +118,10 @@ void TransferInbox::give_up(const Delivery& delivery) {
   }
 }
 
-void TransferInbox::process(Delivery& delivery) {
-  check(delivery);
+void TransferInbox::process(const std::shared_ptr<Delivery>& delivery) {
+  check(*delivery);
   write(delivery);
-  delivery.is_processed = true;
+  delivery->is_processed = true;
 }
 
 void TransferInbox::check(Delivery& delivery) const {
@@ -139,31 +139,63 @@ void TransferInbox::check(Delivery& delivery) const {
   delivery.verify_time = std::chrono::steady_clock::now() - start;
 }
 
-void TransferInbox::write(Delivery& delivery) {
-  const std::size_t count = delivery.slices.size();
-  if (std::find(delivery.good.begin(), delivery.good.end(), 0) != delivery.good.end()) return;
+void TransferInbox::write(const std::shared_ptr<Delivery>& delivery) {
+  const std::size_t count = delivery->slices.size();
+  if (std::find(delivery->good.begin(), delivery->good.end(), 0) != delivery->good.end()) return;
   {
     std::lock_guard lock(mutex_);
     if (!gate_open_ || only_check_) return;
   }
-  const auto begun = std::chrono::steady_clock::now();
-  const std::size_t writable = state_->begin_write(delivery.first, count);
+  const std::size_t writable = state_->begin_write(delivery->first, count);
   if (writable == 0) return;
   std::vector<SliceCopy> copies;
   copies.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     // The connector reads it only.
-    auto* host = const_cast<std::uint8_t*>(delivery.slices[i]);
-    copies.push_back({target_.slots[delivery.first + i], delivery.layer, host});
+    auto* host = const_cast<std::uint8_t*>(delivery->slices[i]);
+    copies.push_back({target_.slots[delivery->first + i], delivery->layer, host});
   }
-  if (writable < count || !target_.connector->scatter_now(target_.region, copies)) {
-    return state_->end_write({&delivery.layer, 1}, delivery.first, std::vector<std::uint8_t>(writable, 0));
+  if (writable < count || !copy(delivery, std::move(copies))) {
+    state_->end_write({&delivery->layer, 1}, delivery->first, std::vector<std::uint8_t>(writable, 0));
   }
-  delivery.is_written = true;
-  delivery.state = state_;
-  delivery.frame.staging = {};
-  const std::size_t local_bytes = delivery.answer == nullptr ? count * target_.format.layer_slice_bytes() : 0;
-  state_->note_scatter(begun, std::chrono::steady_clock::now(), local_bytes);
+}
+
+bool TransferInbox::copy(const std::shared_ptr<Delivery>& delivery, std::vector<SliceCopy> copies) {
+  if (target_.connector->is_device()) {
+    copy_by_device(delivery, std::move(copies));
+    return true;
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  if (!target_.connector->scatter_now(target_.region, copies)) return false;
+  delivery->is_written = true;
+  delivery->state = state_;
+  delivery->words_to_come = 1;
+  delivery->frame.staging = {};
+  state_->note_scatter(begun, std::chrono::steady_clock::now(), local_bytes(*delivery));
+  return true;
+}
+
+void TransferInbox::copy_by_device(const std::shared_ptr<Delivery>& delivery, std::vector<SliceCopy> copies) {
+  delivery->is_written = true;
+  delivery->state = state_;
+  delivery->words_to_come = 2;
+  auto done = [delivery, bytes = local_bytes(*delivery),
+               begun = std::chrono::steady_clock::now()](base::Result<> outcome) {
+    delivery->state->note_scatter(begun, std::chrono::steady_clock::now(), bytes);
+    if (!outcome) delivery->is_copied = false;
+    finish(*delivery);
+  };
+  target_.connector->scatter(target_.region, std::move(copies), {nullptr, target_.ready}, std::move(done));
+}
+
+void TransferInbox::finish(Delivery& delivery) {
+  if (delivery.words_to_come.fetch_sub(1) > 1) return;
+  delivery.is_written = false;
+  delivery.state->end_write(delivery.layer, delivery.first, delivery.slices.size(), delivery.is_copied);
+}
+
+std::size_t TransferInbox::local_bytes(const Delivery& delivery) const {
+  return delivery.answer == nullptr ? delivery.slices.size() * target_.format.layer_slice_bytes() : 0;
 }
 
 }  // namespace kvp2p

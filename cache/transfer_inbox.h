@@ -6,6 +6,7 @@
 #include "exchange/exchange.h"
 #include "gpu/connector.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -34,9 +35,12 @@ struct Delivery final : FrameWork {
   bool is_processed = false;
   std::vector<std::uint8_t> good;  // one a block
   base::Duration verify_time{};
-  /// All of it is in its place, and the state waits for end_write(). What `slices` points to may be something else by
-  /// now.
+  /// All of it is in its place, or a device brings it there, and the state waits for end_write(). What `slices` points
+  /// to may be something else by now.
   bool is_written = false;
+  /// Before end_write(): the copy's end, and TransferInbox::finish().
+  std::atomic<int> words_to_come{0};
+  std::atomic<bool> is_copied{true};
   /// Claimed there, and the transfer has not been told of it.
   std::shared_ptr<TransferInbox> claimed_in;
   std::shared_ptr<TransferState> state;
@@ -51,6 +55,8 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
     RegionId region{};
     ObjectFormat format;
     std::vector<Slot> slots;
+    /// Of the engine's, before which nothing may be written (ReadyEvent::device); null: none.
+    void* ready = nullptr;
   };
   /// Nothing is wanted at first, and nothing may be written.
   TransferInbox(Target target, std::shared_ptr<TransferState> state);
@@ -63,7 +69,7 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   void take(std::size_t block, std::uint32_t version);
   /// It may be begun with any version.
   void forget_version(std::size_t block);
-  /// The engine has released the destination.
+  /// The engine has released the destination, or a device's event tells when it has.
   void open_gate();
   /// From now on nothing is written by process(): what there is is to be compared first.
   void only_check();
@@ -83,8 +89,11 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   };
   /// Claims what is wanted of the frame. Null: it does not fit what was asked for.
   std::shared_ptr<Delivery> accept(const Part& part, ReceivedFrame& frame);
-  /// Checks digests; then, if all of it is good and may be written and the connector can do it at once, copies it.
-  void process(Delivery& delivery);
+  /// Checks digests; then, if all of it is good and may be written, copies it, or has a device do so: launching its
+  /// copy takes tens of microseconds, which the node thread does not have for each frame.
+  void process(const std::shared_ptr<Delivery>& delivery);
+  /// Of one that is_written: its blocks' roots have been looked at too. REQUIRES: once.
+  static void finish(Delivery& delivery);
   /// Accepts and processes on the thread that a frame has come in on, while cores are scarce; otherwise leaves it to
   /// others, who do it beside the receiving of more.
   std::shared_ptr<FrameWorker> worker(Part part);
@@ -96,8 +105,13 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   class Worker;
   bool fits(const Part& part, const ReceivedFrame& frame) const;
   void check(Delivery& delivery) const;
-  void write(Delivery& delivery);
+  void write(const std::shared_ptr<Delivery>& delivery);
+  /// False: it is not there.
+  bool copy(const std::shared_ptr<Delivery>& delivery, std::vector<SliceCopy> copies);
+  void copy_by_device(const std::shared_ptr<Delivery>& delivery, std::vector<SliceCopy> copies);
   void give_up(const Delivery& delivery);
+  /// Of what comes from this node.
+  std::size_t local_bytes(const Delivery& delivery) const;
   std::uint8_t& claimed(std::uint32_t layer, std::size_t block) { return claimed_[layer * blocks() + block]; }
   std::size_t blocks() const { return target_.slots.size(); }
 

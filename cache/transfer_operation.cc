@@ -21,7 +21,8 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
       plan_(std::move(plan)),
       state_(std::move(state)),
       inbox_(std::make_shared<TransferInbox>(
-          TransferInbox::Target{context.connector, plan_.region, plan_.format, plan_.slots}, state_)),
+          TransferInbox::Target{context.connector, plan_.region, plan_.format, plan_.slots, plan_.ready.device},
+          state_)),
       schedule_(plan_.slots.size(), plan_.format.shard.layers(), plan_.format.layer_slice_bytes(),
                 context.fetch_limits),
       schedule_layer_(plan_.format.shard.layers()),
@@ -41,7 +42,7 @@ void TransferOperation::start() {
   });
   if (!plan_.ready.host) {
     gate_open_ = true;
-    if (plan_.ready.device == nullptr) inbox_->open_gate();
+    inbox_->open_gate();
   } else {
     plan_.ready.host->when_signalled([weak = weak_from_this(), executor = context_.executor] {
       boost::asio::post(executor, [weak] {
@@ -137,7 +138,7 @@ void TransferOperation::pump_local() {
 
 void TransferOperation::process(std::shared_ptr<Delivery> delivery) {
   context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery] {
-    self->inbox_->process(*delivery);
+    self->inbox_->process(delivery);
     boost::asio::post(executor, [self, delivery] { self->on_processed(delivery); });
   });
 }
@@ -168,8 +169,7 @@ void TransferOperation::finish_write(Delivery& delivery) {
   const std::size_t count = delivery.slices.size();
   for (std::size_t i = 0; i < count; ++i) root_fits(delivery, i);
   if (delivery.answer == nullptr) context_.counters.bytes_from_local += count * plan_.format.layer_slice_bytes();
-  delivery.is_written = false;
-  state_->end_write(delivery.layer, delivery.first, count, true);
+  TransferInbox::finish(delivery);
 }
 
 void TransferOperation::want(std::uint32_t layer, std::size_t block) {
@@ -223,7 +223,7 @@ bool TransferOperation::log_first(const PeerAnswer* answer, const char* what) {
 
 void TransferOperation::open_gate() {
   gate_open_ = true;
-  if (plan_.ready.device == nullptr) inbox_->open_gate();
+  inbox_->open_gate();
   std::deque<Gated> waiting;
   waiting.swap(gated_);
   for (const Gated& gated : waiting) scatter(gated.delivery, gated.first_index, gated.count);

@@ -4,6 +4,10 @@
 #include "exchange/exchange_error.h"
 #include "gpu/error.h"
 
+#include <atomic>
+#include <future>
+#include <thread>
+
 namespace kvp2p {
 namespace {
 
@@ -328,6 +332,78 @@ TEST_F(TransferOperationTest, CancelDoesNotWaitForTheEnginesEvent) {
   get.ready.host->signal();
   settle();
   for (Slot slot = 0; slot < kBlocks; ++slot) ASSERT_TRUE(engine_.is_poisoned(slot));
+}
+
+/// Copies are launched by whoever has checked a frame, and end on the device's own time.
+class DeviceTransferTest : public TransferOperationTest {
+ protected:
+  DeviceTransferTest() { connector_.as_device = true; }
+  ~DeviceTransferTest() override { connector_.after_scatter = nullptr; }
+};
+
+TEST_F(DeviceTransferTest, BlocksOfAPeerArrive) {
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  exchange_->send_all(fetch(0));
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, kBlocks);
+  expect_blocks(0, kBlocks);
+  EXPECT_TRUE(engine_.is_poisoned(kBlocks));
+  EXPECT_GT(connector_.scatters, 0);
+  settle();
+  EXPECT_EQ(staging_->free_slots(), staging_->slots());
+}
+
+TEST_F(DeviceTransferTest, BlocksFromHereArrive) {
+  put_blocks(0, kBlocks);
+  engine_.poison();
+  auto state = transfer();
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, kBlocks);
+  expect_blocks(0, kBlocks);
+  EXPECT_EQ(state->report().bytes_from_local, kBlocks * engine_.format().block_bytes());
+}
+
+TEST_F(DeviceTransferTest, CopyThatFailsFailsItsBlocks) {
+  connector_.after_scatter = [] { return base::Result<>(GpuError::kDeviceFailed); };
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  exchange_->send_all(fetch(0));
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, 0u);
+  settle();
+  EXPECT_EQ(staging_->free_slots(), staging_->slots());
+}
+
+// Its bytes are in place by then: that does not make them the block's.
+TEST_F(DeviceTransferTest, PartsThatDoNotMakeUpTheBlockAreNotUsed) {
+  exchange_->scripts[add_peer(0, kBlocks)].other_roots = true;
+  auto state = transfer();
+  exchange_->send_all(fetch(0));
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, 0u);
+}
+
+TEST_F(DeviceTransferTest, CancelWaitsForTheDevicesCopy) {
+  std::atomic<bool> begun{false};
+  std::atomic<bool> go_on{false};
+  connector_.after_scatter = [&]() -> base::Result<> {
+    begun = true;
+    while (!go_on) std::this_thread::yield();
+    return {};
+  };
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  exchange_->send_all(fetch(0));
+  run_until([&] { return begun.load(); });
+  auto cancelled = std::async(std::launch::async, [&] { state->cancel("cancelled"); });
+  EXPECT_EQ(cancelled.wait_for(20ms), std::future_status::timeout);
+  go_on = true;
+  run_until([&] { return cancelled.wait_for(0s) == std::future_status::ready; });
+  engine_.poison();
+  settle();
+  for (Slot slot = 0; slot < kBlocks; ++slot) ASSERT_TRUE(engine_.is_poisoned(slot)) << "written after cancel()";
+  EXPECT_EQ(staging_->free_slots(), staging_->slots());
 }
 
 TEST_F(TransferOperationTest, LayersAreAskedForInTheOrderWanted) {

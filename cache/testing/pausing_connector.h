@@ -17,6 +17,13 @@ class PausingConnector final : public GpuConnector {
   std::function<void()> after_copy;
   /// Set: each copy is made in two halves of its slots, and this is called between them, on the connector's thread.
   std::function<void()> amid_copy;
+  /// Whether it says of itself that its regions are a device's memory, so that copies are launched and not made at
+  /// once.
+  bool as_device = false;
+  std::atomic<int> scatters{0};
+  /// Called on the connector's thread when a scatter's bytes are in place, before anybody is told. It may wait, or say
+  /// that the copy failed.
+  std::function<base::Result<>()> after_scatter;
   /// Who waits for a device's event, which a test then lets happen.
   std::vector<CopyDone> events;
   std::atomic<int> direct_copies{0};
@@ -33,8 +40,15 @@ class PausingConnector final : public GpuConnector {
     host_.gather(region, std::move(slices), std::move(ready), std::move(done));
   }
   void scatter(RegionId region, std::vector<SliceCopy> slices, ReadyEvent ready, CopyDone done) override {
-    host_.scatter(region, std::move(slices), std::move(ready), std::move(done));
+    ++scatters;
+    if (!after_scatter) return host_.scatter(region, std::move(slices), std::move(ready), std::move(done));
+    auto copied = [this, done = std::move(done)](base::Result<> outcome) {
+      if (outcome) outcome = after_scatter();
+      done(outcome);
+    };
+    host_.scatter(region, std::move(slices), std::move(ready), std::move(copied));
   }
+  bool is_device() const override { return as_device; }
   void when_happened(RegionId region, void* event, CopyDone done) override {
     if (event != nullptr) return events.push_back(std::move(done));
     host_.when_happened(region, event, std::move(done));
