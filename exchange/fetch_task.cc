@@ -99,7 +99,8 @@ std::size_t FetchTask::window() const {
 }
 
 std::size_t FetchTask::frames_wanted() const {
-  const std::size_t slices_per_frame = frame_bytes_max() / slice_bytes_;
+  // No frame holds more than one layer of all blocks.
+  const std::size_t slices_per_frame = frames_->room_bytes() / slice_bytes_;
   // One more than what is left would fill, for the run's last frame of each layer is smaller. Never too few: while
   // anything is left this is at least 1, and each frame that comes makes room for another.
   const std::size_t left = frames_->slices_left();
