@@ -7,6 +7,8 @@
 #include "wire/codec.h"
 #include "wire/limits.h"
 
+#include <boost/asio/post.hpp>
+
 #include <algorithm>
 #include <numeric>
 
@@ -264,8 +266,17 @@ std::optional<GetChunk> FetchServer::next_chunk(GetJob& job) {
   return chunk;
 }
 
+// One at a time, behind what else there is to do: to begin all at once would keep the thread from those that are read.
 void FetchServer::start_reads(const Job& job) {
-  while (auto chunk = next_chunk(*job)) spawn_counted(context_, run_reads(job, *chunk, link_.keep_alive()));
+  if (job->starting) return;
+  const auto chunk = next_chunk(*job);
+  if (!chunk) return;
+  job->starting = true;
+  spawn_counted(context_, run_reads(job, *chunk, link_.keep_alive()));
+  boost::asio::post(context_->executor, [this, job, keep = link_.keep_alive()] {
+    job->starting = false;
+    start_reads(job);
+  });
 }
 
 base::Task<> FetchServer::run_reads(Job job, GetChunk chunk, [[maybe_unused]] std::shared_ptr<void> keep) {

@@ -65,6 +65,7 @@ struct GetJob {
   std::vector<std::shared_ptr<LaneOutbox>> lanes;
   std::uint64_t credit;
   GetCursor cursor;
+  bool starting = false;                             // a read has been begun just now
   std::size_t reading = 0;                           // chunks being read: they may come back to be tried again
   std::size_t ahead = 0;                             // frames being read or on their way out
   std::deque<std::unique_ptr<OutgoingFrame>> ready;  // read, and no lane has room yet

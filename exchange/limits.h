@@ -70,7 +70,7 @@ inline constexpr std::uint32_t kLossesMax = 64;
 
 /// Frames of one get that are being read at a time: a frame that comes from a GPU waits several turns of a busy node
 /// thread.
-inline constexpr std::size_t kReadsPerGet = 16;
+inline constexpr std::size_t kReadsPerGet = 64;
 /// Frames, and bytes unless it is one frame, that wait for one lane's thread.
 inline constexpr std::size_t kOutboxFrames = 8;
 inline constexpr std::size_t kOutboxBytes = 2u << 20;
@@ -79,7 +79,7 @@ inline constexpr std::size_t kOutboxBytes = 2u << 20;
 /// takes at most.
 inline constexpr std::size_t kFetchWindowFrames = 32;
 inline constexpr std::size_t kFetchWindowFramesPerLane = 8;
-inline constexpr std::size_t kFetchPoolShare = 4;
+inline constexpr std::size_t kFetchPoolShare = 2;
 /// A fetch has so many frames for each lane, so that the lanes come to its end together, unless they got smaller than
 /// this.
 inline constexpr std::size_t kFramesPerLane = 4;

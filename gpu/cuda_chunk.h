@@ -19,8 +19,9 @@ enum class CudaRoute : std::uint8_t {
   kBounce,
 };
 
-/// Up to here the copy engine's start costs more than it saves.
-inline constexpr std::size_t kCudaKernelBytesMax = 256u << 10;
+/// Up to here the copy engine's start costs more than it saves: a frame of a fetch at most, of which many are under
+/// way, and each on the ring would hold a whole slot.
+inline constexpr std::size_t kCudaKernelBytesMax = 1u << 20;
 /// Shorter runs keep a copy engine from its speed (11 GB/s at 32 KiB).
 inline constexpr std::size_t kCudaRunBytesMin = 512u << 10;
 

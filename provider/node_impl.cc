@@ -22,7 +22,7 @@ constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
 constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
 /// One slot in so many is for serving offers.
-constexpr std::size_t kServingShare = 4;
+constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
 constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
