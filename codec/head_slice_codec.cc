@@ -57,7 +57,9 @@ KVP2P_INLINE void pack(const float* values, std::uint32_t count, float scale, st
     }
     if (count % 2 != 0) nibbles[count] = 0;
     for (std::uint32_t i = 0; i < (count + 1) / 2; ++i) {
-      packed[i] = static_cast<std::uint8_t>(nibbles[2 * i] | nibbles[2 * i + 1] << 4);
+      std::uint16_t two = 0;
+      std::memcpy(&two, nibbles + 2 * i, sizeof two);
+      packed[i] = static_cast<std::uint8_t>(two | two >> 4);
     }
   }
 }
@@ -71,11 +73,13 @@ KVP2P_INLINE void unpack(const std::uint8_t* packed, std::uint32_t count, float 
   } else if constexpr (kCodec == Codec::kFp8) {
     for (std::uint32_t i = 0; i < count; ++i) values[i] = coding::f32_from_e4m3(packed[i]) * scale;
   } else {
+    std::uint8_t nibbles[kGroupMax];
     for (std::uint32_t i = 0; i < (count + 1) / 2; ++i) {
-      const auto low = static_cast<std::int8_t>(packed[i] << 4);
-      const auto high = static_cast<std::int8_t>(packed[i]);
-      values[2 * i] = static_cast<float>(low >> 4) * scale;
-      values[2 * i + 1] = static_cast<float>(high >> 4) * scale;
+      const auto two = static_cast<std::uint16_t>((packed[i] & 0x0f) | (packed[i] & 0xf0) << 4);
+      std::memcpy(nibbles + 2 * i, &two, sizeof two);
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      values[i] = static_cast<float>(static_cast<std::int32_t>(nibbles[i] ^ 8) - 8) * scale;
     }
   }
 }
