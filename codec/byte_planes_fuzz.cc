@@ -13,6 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   base::Bytes raw(raw_bytes);
   decompress_planes(bytes, element, raw);
 
+  // In place, as much of the room as came.
+  PlaneScratch scratch;
+  base::Bytes place(std::max<std::size_t>(raw_bytes, 4));
+  const std::size_t packed_bytes = std::min(bytes.size(), place.size());
+  std::copy_n(bytes.begin(), packed_bytes, place.begin());
+  unpack_planes(place, packed_bytes, element_bytes(element), scratch);
+
   const auto with = data[2] % 2 == 0 ? Compressor::kZstd : Compressor::kLz4;
   if (const auto packed = compress_planes(bytes, element, with)) {
     base::Bytes back(bytes.size());

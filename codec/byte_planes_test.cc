@@ -96,5 +96,60 @@ TEST(BytePlanesTest, BadInputIsRefused) {
   }
 }
 
+TEST(BytePlanesTest, PartsArePackedAsOne) {
+  std::mt19937 random(4);
+  PlaneScratch scratch;
+  for (const Compressor with : kCompressors) {
+    for (const ElementType element : kElements) {
+      base::Bytes raw = numbers(element, 6000, random);
+      std::fill(raw.begin(), raw.begin() + 4000, 7);
+      const std::size_t cut = 1000 * element_bytes(element);
+      const base::ConstBytes whole(raw);
+      const std::vector<base::ConstBytes> parts = {whole.first(cut), {}, whole.subspan(cut)};
+      base::Bytes one(raw.size() - 1), several(raw.size() - 1);
+      const std::size_t bytes = pack_planes({&whole, 1}, element_bytes(element), with, one, scratch);
+      ASSERT_GT(bytes, 0u);
+      EXPECT_EQ(pack_planes(parts, element_bytes(element), with, several, scratch), bytes);
+      EXPECT_TRUE(std::equal(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(bytes), several.begin()));
+      // In place, where it came.
+      base::Bytes place(raw.size());
+      std::copy_n(one.begin(), bytes, place.begin());
+      ASSERT_TRUE(unpack_planes(place, bytes, element_bytes(element), scratch));
+      EXPECT_EQ(place, raw);
+      for (const std::size_t less : {std::size_t{0}, std::size_t{4}, std::size_t{5}, bytes / 2, bytes - 1}) {
+        EXPECT_EQ(pack_planes(parts, element_bytes(element), with, base::MutableBytes(several).first(less), scratch),
+                  0u);
+      }
+    }
+  }
+  const base::Bytes half(4001);
+  const std::vector<base::ConstBytes> halves = {half, base::ConstBytes(half).first(1)};
+  base::Bytes to(5000);
+  EXPECT_EQ(pack_planes(halves, 2, Compressor::kZstd, to, scratch), 0u) << "an element in two parts";
+  EXPECT_EQ(pack_planes({}, 2, Compressor::kZstd, to, scratch), 0u);
+}
+
+TEST(BytePlanesTest, BombsAreRefused) {
+  // 32 MiB of zeros in a few kilobytes, said to be one plane of 1 MiB, and of 3 GiB.
+  const base::Bytes zeros(std::size_t{32} << 20);
+  PlaneScratch scratch;
+  for (const Compressor with : kCompressors) {
+    base::Bytes bomb(std::size_t{1} << 20);
+    const base::ConstBytes raw(zeros);
+    const std::size_t bytes = pack_planes({&raw, 1}, 1, with, bomb, scratch);
+    ASSERT_GT(bytes, 0u);
+    ASSERT_LT(bytes, bomb.size() / 2);
+    base::Bytes place = bomb;
+    EXPECT_FALSE(unpack_planes(place, bytes, 1, scratch));
+    place = bomb;
+    EXPECT_FALSE(unpack_planes(place, bytes, 2, scratch)) << "a second plane is missing";
+    place = bomb;
+    place[4] = 0xc0;
+    EXPECT_FALSE(unpack_planes(place, bytes, 1, scratch)) << "its length is a lie";
+    place = bomb;
+    EXPECT_FALSE(unpack_planes(place, place.size() + 1, 1, scratch)) << "more than came";
+  }
+}
+
 }  // namespace
 }  // namespace kvp2p
