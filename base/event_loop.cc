@@ -17,7 +17,8 @@ class SpinTime {
   Duration get() const { return time_; }
   void found_work() { time_ = max_; }
   void found_none() { time_ = time_ / 2 < kSpinMin ? Duration(0) : time_ / 2; }
-  void slept(Duration time) {
+  /// Work has come after this time, of which some was slept: would the longest look have found it?
+  void waited(Duration time) {
     if (time < max_) time_ = max_;
   }
 
@@ -46,14 +47,14 @@ void run_event_loop(boost::asio::io_context& context, Duration spin_max) {
   SpinTime spin_time(spin_max);
   while (!context.stopped()) {
     if (context.poll() > 0) continue;
+    const TimePoint idle_since = now();
     if (spin(context, spin_time.get())) {
       spin_time.found_work();
       continue;
     }
     spin_time.found_none();
-    const TimePoint asleep_since = now();
     context.run_one();
-    spin_time.slept(now() - asleep_since);
+    spin_time.waited(now() - idle_since);
   }
 }
 
