@@ -22,16 +22,19 @@ TEST(CircuitAddress, PartsAreFound) {
   EXPECT_EQ(whole.relay_address, address("/ip4/192.0.2.1/tcp/4001"));
   EXPECT_EQ(whole.target->to_text(), kTarget);
   EXPECT_EQ(CircuitAddress::parse(address(relay() + "/p2p-circuit")).value().target, std::nullopt);
-  const auto known = CircuitAddress::parse(address(std::string("/p2p/") + kRelay + "/p2p-circuit/p2p/" + kTarget)).value();
+  const auto known =
+      CircuitAddress::parse(address(std::string("/p2p/") + kRelay + "/p2p-circuit/p2p/" + kTarget)).value();
   EXPECT_TRUE(known.relay_address.empty());
 }
 
 TEST(CircuitAddress, OthersAreRefused) {
   for (const std::string& text : {
-           relay(), std::string("/p2p-circuit"), std::string("/p2p-circuit/p2p/") + kTarget,
-           std::string("/ip4/192.0.2.1/tcp/4001/p2p-circuit"),                      // which relay?
-           relay() + "/p2p-circuit/tcp/1",                                          // to an address behind it
-           relay() + "/p2p-circuit/p2p/" + kTarget + "/p2p-circuit",                // a circuit over a circuit
+           relay(),
+           std::string("/p2p-circuit"),
+           std::string("/p2p-circuit/p2p/") + kTarget,
+           std::string("/ip4/192.0.2.1/tcp/4001/p2p-circuit"),        // which relay?
+           relay() + "/p2p-circuit/tcp/1",                            // to an address behind it
+           relay() + "/p2p-circuit/p2p/" + kTarget + "/p2p-circuit",  // a circuit over a circuit
            relay() + "/p2p-circuit/p2p/" + kTarget + "/p2p-circuit/p2p/" + kTarget,
            relay() + "/p2p-circuit/p2p/" + kTarget + "/p2p/" + kTarget,
        }) {

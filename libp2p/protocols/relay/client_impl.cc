@@ -96,6 +96,7 @@ base::Task<> Client::Impl::reach(Self self, CircuitAddress where, std::shared_pt
   ConnectOptions options;
   options.from_listen_port = true;
   options.ignore_backoff = true;
+  if (self->closed_) co_return;
   auto connection = co_await self->host_.connect(where.relay, std::move(addresses), options);
   reaching->result = std::move(connection);
   reaching->changed.notify_all();
@@ -105,12 +106,15 @@ base::Task<base::Result<Client::Impl::ConnectionPtr>> Client::Impl::reach_by(Sel
                                                                              base::TimePoint deadline,
                                                                              std::stop_token stop) {
   auto reaching = std::make_shared<Reaching>(self->executor_);
-  self->tasks_.spawn(reach(self, std::move(where), reaching));
-  // The host's dial cannot be broken off, and may have others who wait for it.
+  // The host's dial cannot be broken off, and may have others who wait for it; so close() does not wait for it.
+  base::spawn(self->executor_, reach(self, std::move(where), reaching));
   ScopedDeadline time_limit(self->clock_, deadline, [reaching] { reaching->changed.notify_all(); });
   const std::stop_callback on_stop(stop, [reaching] { reaching->changed.notify_all(); });
-  while (!reaching->result && !time_limit.expired() && !stop.stop_requested()) co_await reaching->changed.wait();
-  if (stop.stop_requested()) co_return Error::kClosing;
+  const std::stop_callback on_close(self->stop_.get_token(), [reaching] { reaching->changed.notify_all(); });
+  while (!reaching->result && !time_limit.expired() && !stop.stop_requested() && !self->closed_) {
+    co_await reaching->changed.wait();
+  }
+  if (stop.stop_requested() || self->closed_) co_return Error::kClosing;
   if (!reaching->result) co_return Error::kTimeout;
   if (!*reaching->result) co_return reaching->result->error();
   ConnectionPtr relay = **reaching->result;
@@ -172,9 +176,8 @@ void Client::Impl::disconnected(const Connection& connection) {
 }
 
 RelaySlotPtr Client::Impl::slot_of(const PeerId& relay) const {
-  const auto found = std::ranges::find_if(slots_, [&](const RelaySlotPtr& each) {
-    return each->where.relay == relay && each->state.has_reservation;
-  });
+  const auto found = std::ranges::find_if(
+      slots_, [&](const RelaySlotPtr& each) { return each->where.relay == relay && each->state.has_reservation; });
   return found == slots_.end() ? nullptr : *found;
 }
 

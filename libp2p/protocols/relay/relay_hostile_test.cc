@@ -1,8 +1,8 @@
 // Relays and their clients against peers that do not keep to the protocol.
 #include "libp2p/core/error.h"
 #include "libp2p/core/timed_io.h"
-#include "libp2p/protocols/relay/testing/relay_fixture.h"
 #include "libp2p/protocols/relay/relay_message.h"
+#include "libp2p/protocols/relay/testing/relay_fixture.h"
 #include "libp2p/protocols/relay/voucher.h"
 
 namespace libp2p::relay {
@@ -137,9 +137,8 @@ class HostileRelayTest : public RelayTest {
     (void)co_await stream->read_some(base::MutableBytes(&byte, 1));
   }
   void answers(base::Bytes bytes) {
-    relay_.set_stream_handler(kHopProtocol, [bytes](auto, std::unique_ptr<Stream> stream) {
-      return answer_with(std::move(stream), bytes);
-    });
+    relay_.set_stream_handler(
+        kHopProtocol, [bytes](auto, std::unique_ptr<Stream> stream) { return answer_with(std::move(stream), bytes); });
   }
   static base::Bytes framed(const HopMessage& message) {
     const base::Bytes bytes = serialise(message);

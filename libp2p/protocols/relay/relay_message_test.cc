@@ -20,7 +20,8 @@ HopMessage granted() {
   Reservation reservation;
   reservation.expire_unix_s = 1'900'000'000;
   reservation.voucher = {1, 2, 3};
-  reservation.addresses.push_back(Multiaddr::from_text("/ip4/192.0.2.1/tcp/4001").value().with_peer(some_peer()).value());
+  reservation.addresses.push_back(
+      Multiaddr::from_text("/ip4/192.0.2.1/tcp/4001").value().with_peer(some_peer()).value());
   message.reservation = std::move(reservation);
   return message;
 }
@@ -28,7 +29,8 @@ HopMessage granted() {
 TEST(RelayMessage, WhatIsWrittenIsReadAsTheSame) {
   const HopMessage reserve{.type = HopMessage::Type::kReserve};
   const HopMessage connect{.type = HopMessage::Type::kConnect, .peer = some_peer()};
-  for (const HopMessage& each : {reserve, connect, granted()}) EXPECT_EQ(parse_hop_message(serialise(each)).value(), each);
+  for (const HopMessage& each : {reserve, connect, granted()})
+    EXPECT_EQ(parse_hop_message(serialise(each)).value(), each);
   const StopMessage stop{.type = StopMessage::Type::kConnect, .peer = some_peer(), .limit = {0, 7}};
   const StopMessage refused{.type = StopMessage::Type::kStatus, .status = Status::kConnectionFailed};
   for (const StopMessage& each : {stop, refused}) EXPECT_EQ(parse_stop_message(serialise(each)).value(), each);
@@ -38,7 +40,8 @@ TEST(RelayMessage, BytesAreThoseOfTheSpecification) {
   // type = RESERVE; type = STATUS with status 100.
   EXPECT_EQ(base::to_hex(serialise(HopMessage{.type = HopMessage::Type::kReserve})), "0800");
   EXPECT_EQ(base::to_hex(serialise(HopMessage{.type = HopMessage::Type::kStatus, .status = Status::kOk})), "08022864");
-  EXPECT_EQ(base::to_hex(serialise(StopMessage{.type = StopMessage::Type::kStatus, .status = Status::kOk})), "08012064");
+  EXPECT_EQ(base::to_hex(serialise(StopMessage{.type = StopMessage::Type::kStatus, .status = Status::kOk})),
+            "08012064");
 }
 
 TEST(RelayMessage, NoLimitIsNotSent) {
@@ -64,12 +67,12 @@ TEST(RelayMessage, AnUnknownStatusIsKept) {
 TEST(RelayMessage, BadOnesAreRefused) {
   EXPECT_EQ(parse_hop_message({}).error(), Error::kMalformedMessage);  // no type
   for (const base::Bytes& bad : {
-           base::Bytes{0x08},                          // cut off
-           base::Bytes{0x08, 0x03},                    // a type that there is not
-           base::Bytes{0x08, 0xff, 0xff, 0x03},        // another
-           base::Bytes{0x08, 0x01, 0x12, 0x00},        // a peer without an id
+           base::Bytes{0x08},                                      // cut off
+           base::Bytes{0x08, 0x03},                                // a type that there is not
+           base::Bytes{0x08, 0xff, 0xff, 0x03},                    // another
+           base::Bytes{0x08, 0x01, 0x12, 0x00},                    // a peer without an id
            base::Bytes{0x08, 0x01, 0x12, 0x03, 0x0a, 0x01, 0x00},  // a peer id that is none
-           base::Bytes{0x08, 0x01, 0x12, 0x7f},        // a length beyond the end
+           base::Bytes{0x08, 0x01, 0x12, 0x7f},                    // a length beyond the end
        }) {
     EXPECT_EQ(parse_hop_message(bad).error(), Error::kMalformedMessage) << base::to_hex(bad);
   }

@@ -1,6 +1,7 @@
 #include "libp2p/protocols/relay/server_impl.h"
 
 #include "base/log.h"
+#include "libp2p/core/address_reach.h"
 #include "libp2p/core/error.h"
 #include "libp2p/core/timed_io.h"
 #include "libp2p/protocols/relay/carry.h"
@@ -16,6 +17,18 @@ using multiformats::PeerId;
 namespace {
 
 base::Task<> nothing() { co_return; }
+
+/// Where peers are told to find the relay: at its public addresses, if it has any; else at those that lead beyond its
+/// own machine, if there are any. Never at another relay.
+std::vector<multiformats::Multiaddr> told_addresses(std::vector<multiformats::Multiaddr> addresses) {
+  std::erase_if(addresses, [](const auto& each) { return each.has(multiformats::AddrProtocol::kP2pCircuit); });
+  for (const AddressReach left_out : {AddressReach::kLoopback, AddressReach::kPrivate}) {
+    const auto is_left_out = [left_out](const auto& each) { return reach_of(each) == left_out; };
+    if (std::ranges::all_of(addresses, is_left_out)) continue;
+    std::erase_if(addresses, is_left_out);
+  }
+  return addresses;
+}
 
 Limit limit_of(const ServerLimits& limits) {
   return Limit{static_cast<std::uint32_t>(limits.circuit_time.count()), limits.circuit_bytes};
@@ -107,9 +120,8 @@ HopMessage Server::Impl::reserve(const Connection& connection) {
   const auto time = std::chrono::duration_cast<std::chrono::seconds>(config_.limits.reservation_time);
   Reservation reservation;
   reservation.expire_unix_s = config_.unix_time_s() + static_cast<std::uint64_t>(time.count());
-  for (const auto& address : host_.addresses()) {
+  for (const auto& address : told_addresses(host_.addresses())) {
     if (reservation.addresses.size() == kMessageAddressesMax) break;
-    if (address.has(multiformats::AddrProtocol::kP2pCircuit)) continue;
     if (auto named = address.with_peer(host_.peer_id())) reservation.addresses.push_back(std::move(*named));
   }
   reservation.voucher = seal_voucher(config_.key, {host_.peer_id(), peer, reservation.expire_unix_s});

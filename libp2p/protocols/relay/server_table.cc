@@ -74,7 +74,8 @@ Status ServerTable::open_circuit(const PeerId& from, const Network& network, con
                                  std::optional<Permit>& permit) {
   if (!has_reservation(to, now)) return Status::kNoReservation;
   using Counts = Permit::Counts;
-  if (counts_->all >= limits_.circuits_max || Counts::of(counts_->networks, network) >= limits_.circuits_per_network_max ||
+  if (counts_->all >= limits_.circuits_max ||
+      Counts::of(counts_->networks, network) >= limits_.circuits_per_network_max ||
       Counts::of(counts_->peers, from) >= limits_.circuits_per_peer_max ||
       Counts::of(counts_->peers, to) >= limits_.circuits_per_peer_max) {
     return Status::kResourceLimitExceeded;
