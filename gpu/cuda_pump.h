@@ -46,6 +46,8 @@ class CudaPump {
   void remove(const Source* source);
   /// Something changed. Cheap unless the thread sleeps.
   void kick();
+  /// Whether it sees soon what is there to be seen.
+  bool is_awake() const { return !sleeping_; }
   /// Calls `done` with the error on the pump's thread.
   void fail(CopyDone done, base::Error error);
   /// Delivers the failures that are queued, then ends. Sources are looked after no more.

@@ -60,6 +60,7 @@ base::Result<std::shared_ptr<CudaRegion>> CudaRegion::create(std::shared_ptr<Cud
 
 void CudaRegion::submit(std::shared_ptr<CudaJob> job) {
   const auto host_event = std::move(job->ready.host);  // it will hold the job, so the job must not hold it
+  const bool left_to_pump = is_small(*job) && services_->pump.is_awake();
   // Wakes while this thread launches.
   services_->pump.kick();
   {
@@ -70,7 +71,7 @@ void CudaRegion::submit(std::shared_ptr<CudaJob> job) {
     }
     job->host_ready = host_event == nullptr;
     waiting_.push_back(job);
-    advance(kChunksAtSubmit);
+    if (!left_to_pump) advance(kChunksAtSubmit);
   }
   services_->pump.kick();
   if (!host_event) return;
@@ -87,12 +88,56 @@ void CudaRegion::submit(std::shared_ptr<CudaJob> job) {
 
 void CudaRegion::advance(unsigned chunks_max) {
   while (!waiting_.empty()) {
+    if (launch_together()) continue;
     const std::shared_ptr<CudaJob> job = waiting_.front();
     if (!job->host_ready || filling_ || !step(job, chunks_max)) return;
     waiting_.pop_front();
     flying_.push_back(job);
     changed_.notify_all();
   }
+}
+
+bool CudaRegion::launch_together() {
+  if (filling_ || waiting_.front()->slices.empty()) return false;
+  const PinnedRange range =
+      services_->pinned->find(waiting_.front()->slices.front().host, waiting_.front()->spread.slice_bytes);
+  if (range.start == nullptr) return false;
+  std::vector<std::shared_ptr<CudaJob>> jobs(
+      waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count_together(waiting_, range)));
+  const auto held_up =
+      std::find_if(jobs.begin(), jobs.end(), [this](const auto& job) { return !job->begun && !begin(*job); });
+  jobs.erase(held_up, jobs.end());
+  if (jobs.size() < 2) return false;
+  auto event = services_->events.take();
+  if (!event) return false;  // one by one they fail and say so
+  std::vector<kvc_slice> slices;
+  for (const auto& job : jobs) {
+    for (const SliceCopy& slice : job->slices) {
+      slices.push_back({slice.slot, slice.layer, static_cast<std::size_t>(slice.host - range.start)});
+    }
+    job->next = job->slices.size();
+    ++job->chunks;
+  }
+  const kvc_status status = launch(jobs.front()->kind, slices, range.start, range.bytes);
+  if (status != KVC_OK) {
+    const base::Error error = cuda_error(status, "copy several runs of blocks");
+    for (const auto& job : jobs) job->error = error;
+  }
+  for (const auto& job : jobs) {
+    waiting_.pop_front();
+    flying_.push_back(job);
+  }
+  add_part(std::move(jobs), std::move(*event), kernels_.get(), nullptr, nullptr, {});
+  changed_.notify_all();
+  return true;
+}
+
+kvc_status CudaRegion::launch(CudaCopyKind kind, const std::vector<kvc_slice>& slices, std::uint8_t* wire,
+                              std::size_t bytes) {
+  if (kind == CudaCopyKind::kGather) {
+    return kvc_gather(handle_.get(), slices.data(), slices.size(), wire, bytes, kernels_.get());
+  }
+  return kvc_scatter(handle_.get(), slices.data(), slices.size(), wire, bytes, kernels_.get());
 }
 
 /// True once all of it is on the device, or it has failed and no more of it will be.
@@ -155,7 +200,7 @@ void CudaRegion::launch_direct(const std::shared_ptr<CudaJob>& job) {
   const kvc_status status = kvc_copy_blocks(job->from->region(), handle_.get(), job->slots.data(), job->slots.size(),
                                             job->layers.data(), job->layers.size(), kernels_.get());
   if (status != KVC_OK) job->error = cuda_error(status, "copy blocks");
-  add_part(job, std::move(*event), kernels_.get(), nullptr, nullptr, {});
+  add_part({job}, std::move(*event), kernels_.get(), nullptr, nullptr, {});
 }
 
 /// False if there is no slot, or the copier fills it first.
@@ -183,7 +228,7 @@ bool CudaRegion::launch_chunk(const std::shared_ptr<CudaJob>& job) {
   const bool by_engine = chunk.route == CudaRoute::kRing && gathers;
   std::vector<HostRun> runs;
   if (chunk.route == CudaRoute::kBounce) runs = std::move(chunk.runs);
-  add_part(job, std::move(*event), by_engine ? to_host_.get() : kernels_.get(), ring, slot, std::move(runs));
+  add_part({job}, std::move(*event), by_engine ? to_host_.get() : kernels_.get(), ring, slot, std::move(runs));
   job->next = chunk.end;
   ++job->chunks;
   job->chunk.reset();
@@ -241,7 +286,7 @@ void CudaRegion::bounce_filled(const std::shared_ptr<CudaJob>& job, CudaChunkRin
     } else {
       const kvc_status status = queue_scatter(*job->chunk, slot);
       if (status != KVC_OK) job->error = cuda_error(status, "scatter blocks");
-      add_part(job, std::move(*event), kernels_.get(), services_->bounce.get(), slot, {});
+      add_part({job}, std::move(*event), kernels_.get(), services_->bounce.get(), slot, {});
     }
     job->next = job->chunk->end;
     ++job->chunks;
@@ -252,21 +297,27 @@ void CudaRegion::bounce_filled(const std::shared_ptr<CudaJob>& job, CudaChunkRin
 }
 
 /// The event tells when all that is queued in `stream` has ended, also where queueing failed half-way.
-void CudaRegion::add_part(const std::shared_ptr<CudaJob>& job, CudaEvent event, kvc_stream stream, CudaChunkRing* ring,
-                          CudaChunkRing::Slot* slot, std::vector<HostRun> runs) {
+void CudaRegion::add_part(std::vector<std::shared_ptr<CudaJob>> jobs, CudaEvent event, kvc_stream stream,
+                          CudaChunkRing* ring, CudaChunkRing::Slot* slot, std::vector<HostRun> runs) {
   auto part = std::make_shared<Part>();
-  part->job = job;
+  part->jobs = std::move(jobs);
   part->ring = ring;
   part->slot = slot;
   part->runs = std::move(runs);
   if (const kvc_status status = kvc_event_record(event.get(), stream); status != KVC_OK) {
     // The device is gone, and nothing of it is running.
-    if (!job->error.failed()) job->error = cuda_error(status, "record an event");
+    fail(*part, cuda_error(status, "record an event"));
     part->state = Part::State::kDone;
   }
   part->event = std::move(event);
-  ++job->parts;
+  for (const auto& job : part->jobs) ++job->parts;
   parts_.push_back(std::move(part));
+}
+
+void CudaRegion::fail(Part& part, base::Error error) {
+  for (const auto& job : part.jobs) {
+    if (!job->error.failed()) job->error = error;
+  }
 }
 
 /// True if it was taken off. REQUIRES: there is one.
@@ -276,19 +327,19 @@ bool CudaRegion::finish_front_part() {
   if (part->state == Part::State::kOnDevice) {
     const kvc_status status = kvc_event_query(part->event.get());
     if (status == KVC_NOT_READY) return false;
-    if (status != KVC_OK && !part->job->error.failed()) part->job->error = cuda_error(status, "finish a copy");
+    if (status != KVC_OK) fail(*part, cuda_error(status, "finish a copy"));
     if (empty_bounce(part)) return false;
   }
   services_->events.give(std::move(part->event));
   if (part->slot != nullptr) part->ring->give(part->slot);
-  --part->job->parts;
+  for (const auto& job : part->jobs) --job->parts;
   parts_.pop_front();
   return true;
 }
 
 /// True if the copier has been given the part.
 bool CudaRegion::empty_bounce(const std::shared_ptr<Part>& part) {
-  if (part->runs.empty() || part->job->error.failed()) return false;
+  if (part->runs.empty() || part->jobs.front()->error.failed()) return false;
   part->state = Part::State::kCopying;
   services_->copier.post([self = shared_from_this(), part] {
     for (const HostRun& run : part->runs) std::memcpy(run.host, part->slot->memory + run.offset, run.bytes);

@@ -9,7 +9,7 @@
 #include "gpu/cuda_chunk_ring.h"
 #include "gpu/cuda_copier.h"
 #include "gpu/cuda_event_pool.h"
-#include "gpu/cuda_import.h"
+#include "gpu/cuda_job.h"
 #include "gpu/cuda_pump.h"
 
 #include <condition_variable>
@@ -31,34 +31,6 @@ struct CudaServices {
   CudaPump pump;
 };
 
-enum class CudaCopyKind : std::uint8_t { kGather, kScatter, kDirect };
-
-/// Guarded by its region's lock once it has been submitted.
-struct CudaJob {
-  CudaCopyKind kind = CudaCopyKind::kGather;
-  CopyDone done;
-  ReadyEvent ready;
-  // kGather, kScatter
-  std::vector<SliceCopy> slices;
-  CudaSpread spread;
-  // kDirect
-  std::shared_ptr<CudaImport> from;
-  std::vector<kvc_pair> slots;
-  std::vector<kvc_pair> layers;
-
-  bool host_ready = false;
-  bool begun = false;
-  /// It holds a use of `from`.
-  bool uses_import = false;
-  /// The first slice that no chunk has been cut for; the chunk that waits for a slot.
-  std::size_t next = 0;
-  unsigned chunks = 0;
-  std::optional<CudaChunk> chunk;
-  /// Parts on the device or with the copier.
-  std::size_t parts = 0;
-  base::Error error;
-};
-
 /// Makes the kernels' view of memory with this layout. REQUIRES: layout.fits(bytes).
 base::Result<CudaRegionHandle> make_cuda_region(int device, void* start, std::size_t bytes, const LayoutDesc& layout);
 
@@ -71,8 +43,9 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
   const LayoutDesc& layout() const { return layout_; }
   const RegionMemory& memory() const { return memory_; }
 
-  /// Queues it, on the device at once where nothing is to be waited for: a small copy and a direct one whole, a larger
-  /// one's first two chunks, so that they cover the time until the pump goes on. REQUIRES: slots and layers in bounds.
+  /// Queues it, on the device at once where nothing is to be waited for: a direct copy whole, a larger one's first two
+  /// chunks, so that they cover the time until the pump goes on. A small one is left to the pump if that is awake, so
+  /// that many are launched together and who asks is not held up. REQUIRES: slots and layers in bounds.
   void submit(std::shared_ptr<CudaJob> job);
   base::Result<> stream_wait(kvc_stream stream);
   void when_happened(kvc_event event, CopyDone done);
@@ -84,7 +57,7 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
  private:
   /// Work on the device whose end `event` tells.
   struct Part {
-    std::shared_ptr<CudaJob> job;
+    std::vector<std::shared_ptr<CudaJob>> jobs;  // several only of those launched together
     CudaEvent event;
     CudaChunkRing* ring = nullptr;
     CudaChunkRing::Slot* slot = nullptr;
@@ -98,6 +71,9 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
 
   // All REQUIRE: locked.
   void advance(unsigned chunks_max);
+  /// Of several small jobs that wait first, by one kernel: launching it takes longer than a small copy itself.
+  bool launch_together();
+  kvc_status launch(CudaCopyKind kind, const std::vector<kvc_slice>& slices, std::uint8_t* wire, std::size_t bytes);
   bool step(const std::shared_ptr<CudaJob>& job, unsigned& chunks_left);
   bool begin(CudaJob& job);
   void launch_direct(const std::shared_ptr<CudaJob>& job);
@@ -105,8 +81,9 @@ class CudaRegion final : public CudaPump::Source, public std::enable_shared_from
   kvc_status queue_gather(const CudaChunk& chunk, CudaChunkRing::Slot* slot);
   kvc_status queue_scatter(const CudaChunk& chunk, CudaChunkRing::Slot* slot);
   void fill_bounce(const std::shared_ptr<CudaJob>& job, CudaChunkRing::Slot* slot);
-  void add_part(const std::shared_ptr<CudaJob>& job, CudaEvent event, kvc_stream stream, CudaChunkRing* ring,
+  void add_part(std::vector<std::shared_ptr<CudaJob>> jobs, CudaEvent event, kvc_stream stream, CudaChunkRing* ring,
                 CudaChunkRing::Slot* slot, std::vector<HostRun> runs);
+  static void fail(Part& part, base::Error error);
   bool finish_front_part();
   void finish_watches(std::vector<std::shared_ptr<CudaJob>>& finished);
   bool empty_bounce(const std::shared_ptr<Part>& part);

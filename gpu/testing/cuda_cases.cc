@@ -132,6 +132,46 @@ std::string coded_regions_round_trip(int device) {
   return {};
 }
 
+/// Many at a time, so that one kernel makes several; of those that write the same, the last one counts.
+std::string small_copies_asked_for_together(int device) {
+  const auto connector = connector_of(device);
+  const Shape shape{.layers = 3, .heads = 8, .head_dim = 128, .element = ElementType::kBf16};
+  DeviceMemory memory(device, nhd(shape), 5);
+  const auto region = connector->register_region(memory.memory(), memory.layout());
+  if (!region) return "cannot be registered";
+  const std::size_t slice = memory.slice_bytes();
+  const std::uint32_t slots = memory.layout().slots();
+  constexpr std::size_t kCopies = 300;
+  const auto host = host_memory(*connector, kCopies * slice, true);
+  std::mt19937 random(9);
+  const auto pick = [&](std::uint32_t below) { return static_cast<std::uint32_t>(random() % below); };
+  for (int round = 0; round < 4; ++round) {
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < kCopies; ++i) {
+      std::uint8_t* const bytes = host.get() + i * slice;
+      std::fill_n(bytes, slice, static_cast<std::uint8_t>(i + 1));
+      const SliceCopy copy{pick(slots), pick(shape.layers), bytes};
+      outcomes.push_back(start_scatter(*connector, *region, {copy}));
+      memory.expect_slice(copy.layer, copy.slot, bytes);
+    }
+    for (auto& outcome : outcomes) KVP2P_TRY(failure_of(outcome, "scatter"));
+    KVP2P_TRY(memory.difference());
+    outcomes.clear();
+    // Every third goes to the same place, and the last of those stays there.
+    std::vector<SliceCopy> last;
+    for (std::size_t i = 0; i < kCopies; ++i) {
+      const SliceCopy copy{pick(slots), pick(shape.layers), host.get() + (i % 3 == 0 ? 0 : i) * slice};
+      outcomes.push_back(start_gather(*connector, *region, {copy}));
+      if (i % 3 == 0 && !last.empty()) last.erase(last.begin());
+      last.insert(i % 3 == 0 ? last.begin() : last.end(), copy);
+    }
+    for (auto& outcome : outcomes) KVP2P_TRY(failure_of(outcome, "gather"));
+    KVP2P_TRY(check_slices(memory, last, "gathers of one slice"));
+  }
+  connector->unregister_region(*region);
+  return {};
+}
+
 /// The reference looks at each byte by itself, which a sanitizer makes dear: fewer rounds there, of every kind.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kSanitized = true;
@@ -544,6 +584,7 @@ const std::vector<CudaCase>& cuda_cases() {
   static const std::vector<CudaCase> cases = {
       {"AllLayoutsRoundTrip", all_layouts_round_trip},
       {"CodedRegionsRoundTrip", coded_regions_round_trip},
+      {"SmallCopiesAskedForTogether", small_copies_asked_for_together},
       {"MoreThanTheRingsHold", more_than_the_rings_hold},
       {"CopiesOfARegionKeepTheirOrder", copies_of_a_region_keep_their_order},
       {"HostEventsHoldUpTheirRegionAlone", host_events_hold_up_their_region_alone},
