@@ -6,6 +6,7 @@
 // no side threads" leaves the cipher on these two; what "tls" has besides them is for SideThreads to decide.
 #include "bench/figures.h"
 #include "libp2p/security/noise/noise_security.h"
+#include "libp2p/security/pnet/pnet_stream.h"
 #include "libp2p/security/tls/tls_security.h"
 #include "libp2p/transports/tcp/tcp_transport.h"
 
@@ -38,8 +39,10 @@ base::SideThreads& no_threads() {
 }
 
 /// What is done to both raw streams.
-enum class Kind { kPlain, kNoise, kTlsAlone, kTls };
-constexpr std::array kKinds{Kind::kPlain, Kind::kNoise, Kind::kTlsAlone, Kind::kTls};
+enum class Kind { kPlain, kPrivate, kNoise, kTlsAlone, kTls, kPrivateTls };
+constexpr std::array kKinds{Kind::kPlain, Kind::kPrivate, Kind::kNoise, Kind::kTlsAlone, Kind::kTls, Kind::kPrivateTls};
+
+bool is_private(Kind kind) { return kind == Kind::kPrivate || kind == Kind::kPrivateTls; }
 
 const char* name_of(Kind kind) {
   switch (kind) {
@@ -51,13 +54,17 @@ const char* name_of(Kind kind) {
       return "tls, no side threads";
     case Kind::kTls:
       return "tls";
+    case Kind::kPrivate:
+      return "a private network's key alone";
+    case Kind::kPrivateTls:
+      return "tls in a private network";
   }
   std::abort();
 }
 
 std::unique_ptr<libp2p::Security> security_for(Kind kind) {
   const auto key = multiformats::PrivateKey::generate();
-  if (kind == Kind::kPlain) return nullptr;
+  if (kind == Kind::kPlain || kind == Kind::kPrivate) return nullptr;
   if (kind == Kind::kNoise) return std::make_unique<libp2p::noise::NoiseSecurity>(key, std::string());
   return std::make_unique<libp2p::tls::TlsSecurity>(key, std::vector<std::string>());
 }
@@ -78,6 +85,7 @@ class Side {
   base::Task<> dial(multiformats::Multiaddr address) {
     auto raw = co_await transport_.dial(std::move(address), kDialTimeout);
     require(raw.has_value(), "dialling");
+    co_await protect(raw->stream);
     if (!security_) {
       stream_ = std::move(raw->stream);
     } else {
@@ -88,6 +96,7 @@ class Side {
   base::Task<> accept(libp2p::Listener& listener) {
     auto raw = co_await listener.accept();
     require(raw.has_value(), "accepting");
+    co_await protect(raw->stream);
     if (!security_) {
       stream_ = std::move(raw->stream);
     } else {
@@ -111,6 +120,12 @@ class Side {
   }
 
  private:
+  base::Task<> protect(std::unique_ptr<Stream>& raw) {
+    if (!is_private(kind_)) co_return;
+    auto under_key = co_await libp2p::pnet::protect(std::move(raw), libp2p::pnet::PreSharedKey({1, 2, 3}), {});
+    require(under_key.has_value(), "sending a nonce");
+    raw = std::move(*under_key);
+  }
   void take(base::Result<SecuredStream> secured) {
     require(secured.has_value(), "the handshake");
     stream_ = std::move(secured->stream);

@@ -57,6 +57,16 @@ class Category final : public boost::system::error_category {
         return "this node is configured to have nothing to do with that peer or address";
       case Error::kBadAddressRange:
         return "not a range of addresses; write it as 10.0.0.0/8 or 2001:db8::/32, with no bits set behind the prefix";
+      case Error::kNotInPrivateNetwork:
+        return "the peer has not shown that it is in this private network: give both nodes the same network key; if "
+               "they have it, the peer refuses connections";
+      case Error::kBadNetworkKey:
+        return "not the key of a private network: three lines, /key/swarm/psk/1.0.0/, /base16/ and 64 hex digits, as "
+               "openssl rand -hex 32 makes them";
+      case Error::kNetworkKeyUnreadable:
+        return "the network key's file cannot be read: check its name and owner";
+      case Error::kNetworkKeyExposed:
+        return "the network key's file may be read or written by other users: run chmod 600 on it";
     }
     return "unknown libp2p error";
   }

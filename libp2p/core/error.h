@@ -29,6 +29,10 @@ enum class Error {
   kNameLookupFailed,
   kDenied,
   kBadAddressRange,
+  kNotInPrivateNetwork,
+  kBadNetworkKey,
+  kNetworkKeyUnreadable,
+  kNetworkKeyExposed,
 };
 
 base::Error make_error_code(Error error);

@@ -4,7 +4,9 @@
 #include "libp2p/core/scoped_deadline.h"
 #include "libp2p/host/shared_stream.h"
 #include "libp2p/negotiation/lazy_stream.h"
+#include "libp2p/negotiation/multistream_message.h"
 #include "libp2p/negotiation/negotiate.h"
+#include "libp2p/security/pnet/pnet_stream.h"
 
 #include <algorithm>
 #include <cassert>
@@ -20,6 +22,16 @@ std::vector<std::string> ids_of(const std::vector<std::unique_ptr<Protocol>>& pr
   return ids;
 }
 
+/// What either side of a connection writes first.
+base::ConstBytes multistream_opening() {
+  static const base::Bytes opening = [] {
+    base::Bytes bytes;
+    append_multistream_message(bytes, {MultistreamMessage::Kind::kHeader, {}});
+    return bytes;
+  }();
+  return opening;
+}
+
 }  // namespace
 
 void UpgradedConnection::abort() noexcept {
@@ -29,15 +41,22 @@ void UpgradedConnection::abort() noexcept {
 
 ConnectionUpgrader::ConnectionUpgrader(base::Executor executor, base::Clock& clock,
                                        std::vector<std::unique_ptr<Security>> securities,
-                                       std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data)
+                                       std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data,
+                                       std::optional<pnet::PreSharedKey> network_key)
     : executor_(std::move(executor)),
       clock_(clock),
       securities_(std::move(securities)),
       muxers_(std::move(muxers)),
       data_(std::move(data)),
+      network_key_(std::move(network_key)),
       security_protocols_(ids_of(securities_)),
       muxer_protocols_(ids_of(muxers_)) {
   assert(!securities_.empty() && !muxers_.empty());
+}
+
+base::Task<base::Result<std::unique_ptr<Stream>>> ConnectionUpgrader::protect(std::unique_ptr<Stream> stream) {
+  if (!network_key_) co_return std::move(stream);
+  co_return co_await pnet::protect(std::move(stream), *network_key_, multistream_opening());
 }
 
 base::Task<base::Result<SecuredStream>> ConnectionUpgrader::secure_outbound(
@@ -50,7 +69,9 @@ base::Task<base::Result<SecuredStream>> ConnectionUpgrader::secure_outbound(
 
 auto ConnectionUpgrader::muxed_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
                                      base::TimePoint deadline, std::size_t security) -> Steps {
-  auto secured = co_await secure_outbound(std::move(stream), *securities_[security], expected, deadline);
+  auto raw = co_await protect(std::move(stream));
+  if (!raw) co_return raw.error();
+  auto secured = co_await secure_outbound(std::move(*raw), *securities_[security], expected, deadline);
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
   if (!by_handshake) {
@@ -64,7 +85,9 @@ auto ConnectionUpgrader::muxed_steps(std::unique_ptr<Stream> stream, std::option
 auto ConnectionUpgrader::data_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
                                     base::TimePoint deadline, std::size_t security) -> Steps {
   if (security >= data_.securities.size()) co_return Error::kProtocolNotSupported;
-  auto secured = co_await secure_outbound(std::move(stream), *data_.securities[security], expected, deadline);
+  auto raw = co_await protect(std::move(stream));
+  if (!raw) co_return raw.error();
+  auto secured = co_await secure_outbound(std::move(*raw), *data_.securities[security], expected, deadline);
   if (!secured) co_return secured.error();
   // A peer that does not know the protocol leaves the muxer to multistream, or has refused already.
   if (secured->muxer != data_.protocol) co_return Error::kProtocolNotSupported;
@@ -80,9 +103,11 @@ base::Task<base::Result<std::string>> ConnectionUpgrader::propose(std::unique_pt
 }
 
 auto ConnectionUpgrader::inbound_steps(std::unique_ptr<Stream> stream) -> Steps {
-  auto protocol = co_await negotiate_inbound(*stream, security_protocols_);
+  auto raw = co_await protect(std::move(stream));
+  if (!raw) co_return raw.error();
+  auto protocol = co_await negotiate_inbound(**raw, security_protocols_);
   if (!protocol) co_return protocol.error();
-  auto secured = co_await security(*protocol).secure_inbound(std::move(stream));
+  auto secured = co_await security(*protocol).secure_inbound(std::move(*raw));
   if (!secured) co_return secured.error();
   const bool by_handshake = !secured->muxer.empty();
   if (by_handshake && !data_.securities.empty() && secured->muxer == data_.protocol) {

@@ -5,6 +5,7 @@
 #include "libp2p/core/muxer.h"
 #include "libp2p/core/security.h"
 #include "libp2p/core/transport.h"
+#include "libp2p/security/pnet/pre_shared_key.h"
 
 #include <memory>
 #include <optional>
@@ -45,9 +46,11 @@ struct DataUpgrade {
 class ConnectionUpgrader {
  public:
   /// Security and muxer protocols are proposed in the order given. REQUIRES: at least one of each. Without securities
-  /// in `data` there are no data connections.
+  /// in `data` there are no data connections. With a network key every raw stream is put under it before anything else
+  /// (security/pnet): Error::kNotInPrivateNetwork where the other side does not have it.
   ConnectionUpgrader(base::Executor executor, base::Clock& clock, std::vector<std::unique_ptr<Security>> securities,
-                     std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data = {});
+                     std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data = {},
+                     std::optional<pnet::PreSharedKey> network_key = std::nullopt);
 
   /// Protocols that upgrade_outbound() can propose.
   std::size_t security_count() const { return securities_.size(); }
@@ -78,6 +81,8 @@ class ConnectionUpgrader {
   using Steps = base::Task<base::Result<Session>>;
   using Securities = std::vector<std::unique_ptr<Security>>;
 
+  /// Puts it under the network's key, if there is one.
+  base::Task<base::Result<std::unique_ptr<Stream>>> protect(std::unique_ptr<Stream> stream);
   Steps muxed_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
                     base::TimePoint deadline, std::size_t security);
   Steps data_steps(std::unique_ptr<Stream> stream, std::optional<multiformats::PeerId> expected,
@@ -101,6 +106,7 @@ class ConnectionUpgrader {
   Securities securities_;
   std::vector<std::unique_ptr<Muxer>> muxers_;
   DataUpgrade data_;
+  std::optional<pnet::PreSharedKey> network_key_;
   std::vector<std::string> security_protocols_;
   std::vector<std::string> muxer_protocols_;
 };

@@ -13,9 +13,11 @@ namespace libp2p {
 namespace {
 
 /// Whether this may mean that the other side does not speak the security protocol proposed. Its answer is lost where it
-/// resets the connection because of what came behind the proposal.
+/// resets the connection because of what came behind the proposal; in a private network that looks as if it were not
+/// in it.
 bool may_be_refusal(const base::Error& error) {
-  return error == Error::kProtocolNotSupported || error == Error::kReset || error == Error::kUnexpectedEof;
+  return error == Error::kProtocolNotSupported || error == Error::kReset || error == Error::kUnexpectedEof ||
+         error == Error::kNotInPrivateNetwork;
 }
 
 }  // namespace

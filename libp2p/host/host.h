@@ -5,6 +5,7 @@
 #include "libp2p/core/stream.h"
 #include "libp2p/core/transport.h"
 #include "libp2p/host/connection_gate.h"
+#include "libp2p/security/pnet/pre_shared_key.h"
 #include "multiformats/keys.h"
 #include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
@@ -62,6 +63,9 @@ struct HostConfig {
   /// The protocol of data connections: agreed on in the security handshake in place of a muxer, it stands for the
   /// secured stream itself. Offered by open_data_connection(), accepted from peers; empty: neither.
   std::string data_protocol = {};
+  /// The key of a private network: every connection, data connections too, is encrypted under it from its first byte,
+  /// and no other is ever made or accepted. Who has not the same one is Error::kNotInPrivateNetwork.
+  std::optional<pnet::PreSharedKey> network_key = std::nullopt;
   /// Whether to serve /perf/1.0.0, to anybody: it sends and takes as many bytes as a peer likes (protocols/perf).
   bool serve_perf = false;
 };

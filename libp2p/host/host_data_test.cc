@@ -111,7 +111,7 @@ base::Task<> send_there(MovedEnd& end) {
   end.received = std::move(received);
 }
 
-enum class Network { kTcp, kMemory };
+enum class Network { kTcp, kMemory, kPrivate };
 
 class HostDataTest : public HostFixture<base::SystemClock>, public ::testing::WithParamInterface<Network> {
  protected:
@@ -142,10 +142,11 @@ class HostDataTest : public HostFixture<base::SystemClock>, public ::testing::Wi
   HostConfig data_config() const {
     HostConfig data = config();
     data.data_protocol = kBytesProtocol;
+    if (GetParam() == Network::kPrivate) data.network_key = pnet::PreSharedKey({1, 2, 3});
     return data;
   }
   Host& add_data_host(HostConfig data) {
-    if (GetParam() == Network::kTcp) return add_host(std::move(data));
+    if (GetParam() != Network::kMemory) return add_host(std::move(data));
     HostParts in_memory = parts(data);
     in_memory.transports.clear();
     in_memory.transports.push_back(std::make_unique<testing::MemoryTransport>(network_));
@@ -195,8 +196,10 @@ class HostDataTest : public HostFixture<base::SystemClock>, public ::testing::Wi
   std::vector<std::shared_ptr<MovedEnd>> ends_;
 };
 
-INSTANTIATE_TEST_SUITE_P(On, HostDataTest, ::testing::Values(Network::kTcp, Network::kMemory),
-                         [](const auto& each) { return each.param == Network::kTcp ? "Tcp" : "Memory"; });
+constexpr std::array kNetworkNames{"Tcp", "Memory", "Private"};
+
+INSTANTIATE_TEST_SUITE_P(On, HostDataTest, ::testing::Values(Network::kTcp, Network::kMemory, Network::kPrivate),
+                         [](const auto& each) { return kNetworkNames[static_cast<std::size_t>(each.param)]; });
 
 TEST_P(HostDataTest, BytesGoBothWaysOnTheHostsOwnThread) {
   Host& server = add_server();

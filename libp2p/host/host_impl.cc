@@ -57,7 +57,7 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
       peer_id_(multiformats::PeerId::from_public_key(config_.key.public_key())),
       gate_(std::make_shared<ConnectionGate>(config_.gate)),
       upgrader_(executor, clock, std::move(parts.securities), std::move(parts.muxers),
-                {config_.data_protocol, std::move(parts.data_securities)}),
+                {config_.data_protocol, std::move(parts.data_securities)}, config_.network_key),
       tasks_(executor),
       dialler_(executor, clock, tasks_, std::move(parts.transports), std::move(parts.resolver), upgrader_, gate_,
                config_.dial_attempts_max),

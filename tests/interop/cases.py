@@ -5,6 +5,7 @@ import time
 import typing
 
 from peer_process import CaseFailed
+import pnet_cases
 import pubsub_cases
 import raw_peer
 
@@ -324,12 +325,28 @@ def pubsub_case(run):
     return Case(run, theirs=pubsub_cases.PUBSUB, ours=pubsub_cases.PUBSUB)
 
 
+def pnet_cases_over(name, security):
+    """Both under the same key; then one of them under another, or under none."""
+    key, other = pnet_cases.KEY, pnet_cases.OTHER_KEY
+    cases = {
+        "digests": Case(digest, theirs=key, ours=key),
+        "ping": Case(ping, theirs=key, ours=key),
+        "echo of 8 MiB": Case(pnet_cases.echo, theirs=key, ours=key),
+        "theirs has another key": Case(pnet_cases.refused, theirs=other, ours=key),
+        "theirs has no key": Case(pnet_cases.refused, ours=key),
+        "ours has no key": Case(pnet_cases.not_connected, theirs=key),
+    }
+    return {f"private network, {name}, {case}": over(security, it) for case, it in cases.items()}
+
+
 CASES = {
     **{name: over(NOISE, case) for name, case in SECURED_CASES.items()},
     **{f"TLS, {name}": over(TLS, case) for name, case in SECURED_CASES.items() if name not in NOT_OVER_TLS},
     "TLS and noise on both sides": Case(digest),
     "noise with theirs, which has no TLS": Case(digest, theirs=NOISE),
     "TLS with theirs, which has no noise": Case(digest, theirs=TLS),
+    **pnet_cases_over("noise", NOISE),
+    **pnet_cases_over("TLS", TLS),
     "gossipsub: each hears the other": pubsub_case(pubsub_cases.each_hears_the_other),
     "gossipsub: subscriptions come and go": pubsub_case(pubsub_cases.subscriptions_come_and_go),
     "gossipsub: told by IHAVE, had by IWANT": pubsub_case(pubsub_cases.told_by_gossip),

@@ -19,7 +19,7 @@ import (
 const rsaBits = 2048
 
 // A host that speaks TCP, TLS or noise or both, and yamux, and nothing else.
-func newHost(keyType, muxer, securityName string) (host.Host, error) {
+func newHost(keyType, muxer, securityName, networkKey string) (host.Host, error) {
 	key, err := newKey(keyType)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,12 @@ func newHost(keyType, muxer, securityName string) (host.Host, error) {
 	if err != nil {
 		return nil, err
 	}
+	private, err := privateNetwork(networkKey)
+	if err != nil {
+		return nil, err
+	}
 	return libp2p.New(
+		private,
 		libp2p.Identity(key),
 		libp2p.Transport(tcp.NewTCPTransport),
 		security,

@@ -17,9 +17,10 @@ func main() {
 	security := flag.String("security", "both", "what secures connections: tls, noise or both")
 	useMdns := flag.Bool("mdns", false, "find peers by mDNS, and be found")
 	usePubsub := flag.Bool("pubsub", false, "speak gossipsub")
+	networkKey := flag.String("network-key", "", "64 hex digits: the key of a private network")
 	flag.Parse()
 
-	h, err := newHost(*key, *muxer, *security)
+	h, err := newHost(*key, *muxer, *security, *networkKey)
 	if err != nil {
 		printLine(line{"event": "unsupported", "message": err.Error()})
 		return

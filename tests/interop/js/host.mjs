@@ -10,6 +10,7 @@ import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
 import { Unsupported } from './output.mjs'
 import { pubsubService } from './pubsub.mjs'
+import { protectorOf } from './pnet.mjs'
 
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 const RSA_BITS = 2048
@@ -40,7 +41,7 @@ function noting (security, offersMuxer) {
   }
 }
 
-export async function createHost ({ key, muxer, security, useMdns, usePubsub }) {
+export async function createHost ({ key, muxer, security, useMdns, usePubsub, networkKey }) {
   if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
   if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
   if (!Object.hasOwn(SECURITIES, security)) throw new Unsupported(`no security protocol "${security}"`)
@@ -50,6 +51,7 @@ export async function createHost ({ key, muxer, security, useMdns, usePubsub }) 
     transports: [tcp()],
     connectionEncrypters: SECURITIES[security].map((each) => noting(each, muxer === 'handshake')),
     streamMuxers: [yamux()],
+    ...protectorOf(networkKey),
     services: {
       identify: identify(),
       identifyPush: identifyPush(),

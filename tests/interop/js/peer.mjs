@@ -14,7 +14,8 @@ const { values: options } = parseArgs({
     muxer: { type: 'string', default: 'handshake' },
     security: { type: 'string', default: 'both' },
     mdns: { type: 'boolean', default: false },
-    pubsub: { type: 'boolean', default: false }
+    pubsub: { type: 'boolean', default: false },
+    'network-key': { type: 'string', default: '' }
   }
 })
 
@@ -24,7 +25,8 @@ async function start () {
     muxer: options.muxer,
     security: options.security,
     useMdns: options.mdns,
-    usePubsub: options.pubsub
+    usePubsub: options.pubsub,
+    networkKey: options['network-key']
   })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {

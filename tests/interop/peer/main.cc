@@ -18,6 +18,7 @@ struct Options {
   std::string security = "both";
   bool mdns = false;
   bool pubsub = false;
+  std::string network_key;
   std::string log_level = "warn";
 };
 
@@ -44,11 +45,18 @@ std::vector<std::string> securities(const std::string& name) {
   return {name == "tls" ? "/tls/1.0.0" : "/noise"};
 }
 
+/// Read as the file of one is.
+std::optional<libp2p::pnet::PreSharedKey> network_key(const std::string& hex) {
+  if (hex.empty()) return std::nullopt;
+  return libp2p::pnet::parse_key_file("/key/swarm/psk/1.0.0/\n/base16/\n" + hex + "\n").value();
+}
+
 void run(const Options& options) {
   boost::asio::io_context io;
   base::SystemClock clock(io.get_executor());
   const auto key = multiformats::PrivateKey::generate();
-  auto host = make_host(io.get_executor(), clock, key, options.muxer == "handshake", securities(options.security));
+  auto host = make_host(io.get_executor(), clock, key, options.muxer == "handshake", securities(options.security),
+                        network_key(options.network_key));
   libp2p::mdns::MdnsService mdns(io.get_executor(), clock, mdns_config(*host), print_found);
   bool is_announced = !options.mdns;
   // Not before there is something to announce.
@@ -75,6 +83,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"tls", "noise", "both"}));
   app.add_flag("--mdns", options.mdns, "find peers by mDNS, and be found");
   app.add_flag("--pubsub", options.pubsub, "speak gossipsub");
+  app.add_option("--network-key", options.network_key, "64 hex digits: the key of a private network");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   if (!base::set_up_logging(options.log_level)) return 2;

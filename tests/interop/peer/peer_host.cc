@@ -10,9 +10,11 @@ namespace interop {
 
 std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock,
                                         const multiformats::PrivateKey& key, bool muxer_in_handshake,
-                                        std::vector<std::string> securities) {
+                                        std::vector<std::string> securities,
+                                        std::optional<libp2p::pnet::PreSharedKey> network_key) {
   libp2p::HostConfig config{.key = key};
   config.serve_perf = true;
+  config.network_key = std::move(network_key);
   config.securities = std::move(securities);
   if (muxer_in_handshake) return libp2p::Host::create(executor, clock, std::move(config));
   // The same stack, but with security protocols that know of no muxer to offer.

@@ -4,6 +4,7 @@
 #include "libp2p/host/host.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@ namespace interop {
 
 std::unique_ptr<libp2p::Host> make_host(const base::Executor& executor, base::Clock& clock,
                                         const multiformats::PrivateKey& key, bool muxer_in_handshake,
-                                        std::vector<std::string> securities);
+                                        std::vector<std::string> securities,
+                                        std::optional<libp2p::pnet::PreSharedKey> network_key);
 
 }  // namespace interop

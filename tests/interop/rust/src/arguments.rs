@@ -20,6 +20,8 @@ pub struct Arguments {
     pub security: Security,
     pub mdns: bool,
     pub pubsub: bool,
+    /// Of a private network: 64 hex digits.
+    pub network_key: Option<String>,
 }
 
 /// An argument that is not known or cannot be met is "unsupported".
@@ -28,6 +30,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut security = Security::Both;
     let mut mdns = false;
     let mut pubsub = false;
+    let mut network_key = None;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--key" => key_type = words.next().unwrap_or_default(),
@@ -43,10 +46,11 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             "--muxer" => drop(words.next()),
             "--mdns" => mdns = true,
             "--pubsub" => pubsub = true,
+            "--network-key" => network_key = words.next(),
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
-    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub })
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

@@ -8,6 +8,7 @@ mod flood;
 mod node;
 mod output;
 mod perf;
+mod pnet;
 mod protocols;
 mod pubsub;
 mod streams;

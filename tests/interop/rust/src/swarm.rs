@@ -9,7 +9,7 @@ use libp2p::{gossipsub, identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuild
 
 use crate::arguments::{Arguments, Security};
 use crate::failure::{Failure, Result};
-use crate::{pubsub, streams};
+use crate::{pnet, pubsub, streams};
 
 /// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
 const STREAMS_MAX: usize = 4096;
@@ -46,7 +46,7 @@ impl Behaviour {
 }
 
 pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
-    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub } = arguments;
+    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key } = arguments;
     let pubsub = if with_pubsub { Some(pubsub::make(&key)?) } else { None };
     let muxer = || {
         let mut config = yamux::Config::default();
@@ -57,8 +57,12 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
     // Each choice makes a builder of another type.
     macro_rules! swarm {
         ($security:expr) => {
-            builder
-                .with_tcp(tcp::Config::default(), $security, muxer)?
+            finish!(builder.with_tcp(tcp::Config::default(), $security, muxer)?)
+        };
+    }
+    macro_rules! finish {
+        ($builder:expr) => {
+            $builder
                 .with_dns()?
                 .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns, pubsub)?))
                 .map_err(Failure::other)?
@@ -67,6 +71,9 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
                 })
                 .build()
         };
+    }
+    if let Some(key) = network_key {
+        return Ok(finish!(builder.with_other_transport(|identity| pnet::transport(identity, &key, security, muxer()))?));
     }
     Ok(match security {
         Security::Tls => swarm!(tls::Config::new),
