@@ -121,6 +121,8 @@ struct PeerInfo {
   std::optional<multiformats::Multiaddr> observed_address;
   /// The listen addresses come from a peer record that the peer has signed.
   bool has_signed_record = false;
+  /// That record, as the peer sent it (records/peer_record.h): others may be given it. Empty: none.
+  base::Bytes signed_record = {};
 };
 
 /// A connection that carries one stream of bytes and has no muxer (HostConfig::data_protocol). Made on the host's

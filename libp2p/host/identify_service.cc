@@ -159,9 +159,11 @@ void IdentifyService::learn_addresses(Peer& peer, const multiformats::PeerId& id
     peer.record_seq = record->seq;
     peer.info.listen_addresses = without_peer(record->addresses);
     peer.info.has_signed_record = true;
+    peer.info.signed_record = *message.signed_peer_record;
   } else if (!message.listen_addresses.empty()) {
     peer.info.listen_addresses = without_peer(message.listen_addresses);
     peer.info.has_signed_record = false;
+    peer.info.signed_record.clear();
   }
 }
 

@@ -1,0 +1,1 @@
+list(APPEND LIBP2P_SOURCES connection_manager/connection_manager.cc connection_manager/peer_values.cc)
