@@ -49,9 +49,12 @@ std::string_view domain_of(const SignedEnvelope& envelope) {
 
 }  // namespace
 
-base::Bytes seal_peer_record(const multiformats::PrivateKey& key, const PeerRecord& record) {
+base::Bytes seal_peer_record(const multiformats::PrivateKey& key, const PeerRecord& record, PeerRecordForm form) {
   assert(record.peer.matches(key.public_key()));
-  return serialise_envelope(seal_envelope(key, kDomain, base::as_bytes(kPayloadType), serialise(record)));
+  const bool is_current = form == PeerRecordForm::kCurrent;
+  const std::string_view domain = is_current ? kDomain : kOlderDomain;
+  const std::string_view type = is_current ? kPayloadType : kOlderPayloadType;
+  return serialise_envelope(seal_envelope(key, domain, base::as_bytes(type), serialise(record)));
 }
 
 base::Result<PeerRecord> open_peer_record(base::ConstBytes bytes) {

@@ -23,9 +23,14 @@ struct PeerRecord {
   friend bool operator==(const PeerRecord&, const PeerRecord&) = default;
 };
 
-/// A signed envelope around `record`, as go-, js- and (on request) rust-libp2p make it: domain "libp2p-peer-record",
-/// payload type 03 01. REQUIRES: `record` is of the peer that has `key`.
-base::Bytes seal_peer_record(const multiformats::PrivateKey& key, const PeerRecord& record);
+enum class PeerRecordForm {
+  kCurrent,  ///< as go-, js- and (on request) rust-libp2p make it: domain "libp2p-peer-record", payload type 03 01
+  kOlder,    ///< as the RFC names it and rust-libp2p's rendezvous reads no other
+};
+
+/// A signed envelope around `record`. REQUIRES: `record` is of the peer that has `key`.
+base::Bytes seal_peer_record(const multiformats::PrivateKey& key, const PeerRecord& record,
+                             PeerRecordForm form = PeerRecordForm::kCurrent);
 
 /// Opens a signed envelope: of the form above, or of the one that the RFC names and rust-libp2p makes by default
 /// (domain "libp2p-routing-state", payload type "/libp2p/routing-state-record"). Error::kBadSignature if it is not
