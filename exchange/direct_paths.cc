@@ -117,6 +117,13 @@ base::Task<> DirectPaths::wait_opening(std::shared_ptr<Session> session, base::T
   while (!due && opening()) co_await context->closing_changed.wait();
 }
 
+bool DirectPaths::is_opening() const {
+  return std::any_of(paths_.begin(), paths_.end(), [](const auto& known) {
+    const auto session = session_of(*known.second);
+    return session && !known.second->tried && is_on_this_host(*session->connection());
+  });
+}
+
 base::Task<bool> DirectPaths::open(std::shared_ptr<NodeContext> context, std::shared_ptr<Path> path) {
   DirectClient& client = *context->config.direct_client;
   const base::TimePoint deadline = context->clock.now() + kDirectOpenTimeout;

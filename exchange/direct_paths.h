@@ -21,6 +21,8 @@ class DirectPaths {
   /// for kDirectOpenPatience at most. Who asks before is answered without places, and fetches over the network what
   /// lies beside it.
   base::Task<> wait_opening(std::shared_ptr<Session> session, base::TimePoint deadline);
+  /// Whether that is so of any peer.
+  bool is_opening() const;
   /// No session is left with the peer.
   void on_peer_gone(const multiformats::PeerId& peer);
 

@@ -121,9 +121,11 @@ TEST_F(DirectPathsTest, TheFirstLookUpWaitsUntilTheMemoryIsOpen) {
   poll();
   EXPECT_FALSE(*answer);
   EXPECT_EQ(reader.exchange->stats().lookups_sent, 0u);
+  EXPECT_TRUE(reader.exchange->is_opening_direct_paths());
   client_.go_on();
   poll();
   EXPECT_TRUE(*answer);
+  EXPECT_FALSE(reader.exchange->is_opening_direct_paths());
   EXPECT_TRUE(finish(reader.exchange->lookup(owner.id(), request(0, 1), in(1s))));
 }
 

@@ -171,6 +171,10 @@ class Exchange {
   virtual base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> remote_stats(
       multiformats::PeerId peer, base::TimePoint deadline) = 0;
 
+  /// Whether the memory of a peer of this host is being opened for the first time (direct_client): what is fetched
+  /// before it is comes over the network.
+  virtual bool is_opening_direct_paths() const = 0;
+
   virtual const ExchangeStats& stats() const = 0;
   /// Ends all streams and waits for their coroutines.
   virtual base::Task<> close() = 0;

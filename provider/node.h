@@ -90,6 +90,10 @@ class Node {
   virtual base::Result<> connect(const multiformats::Multiaddr& address, base::Duration timeout) = 0;
   /// Waits until at least `count` KV peers are there (by mDNS or otherwise).
   virtual bool wait_for_peers(std::size_t count, base::Duration timeout) = 0;
+  /// Waits while the memory of nodes of this host, whose blocks are read in place then, is being opened for the first
+  /// time: a GPU's takes from some milliseconds to seconds, where the driver has yet to meet the other GPU. False if
+  /// that still goes on.
+  virtual bool wait_for_direct_paths(base::Duration timeout) = 0;
   struct PeerSummary {
     multiformats::PeerId id;
     std::string address;

@@ -29,6 +29,7 @@ constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
 constexpr base::Duration kStatsPatience = std::chrono::milliseconds(50);
 /// How often somebody who waits for peers looks again, besides being told.
 constexpr base::Duration kPeersPollTime = std::chrono::milliseconds(200);
+constexpr base::Duration kDirectPollTime = std::chrono::milliseconds(5);
 
 base::Result<std::filesystem::path> config_dir_of(const NodeConfig& config) {
   if (!config.config_dir.empty()) return config.config_dir;
@@ -264,6 +265,17 @@ bool NodeImpl::wait_for_peers(std::size_t count, base::Duration timeout) {
     }
     if (std::chrono::steady_clock::now() >= deadline) return false;
   }
+}
+
+bool NodeImpl::wait_for_direct_paths(base::Duration timeout) {
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  for (bool opening = true; opening;) {
+    opening = false;
+    run_on_node([this, &opening] { opening = exchange_->is_opening_direct_paths(); });
+    if (opening && std::chrono::steady_clock::now() >= deadline) return false;
+    if (opening) std::this_thread::sleep_for(kDirectPollTime);
+  }
+  return true;
 }
 
 /// Shared by who waits in connect() and the coroutine that works for it.

@@ -42,6 +42,7 @@ class NodeImpl final : public Node {
   std::string device_description() const override { return connector_->description(); }
   base::Result<> connect(const multiformats::Multiaddr& address, base::Duration timeout) override;
   bool wait_for_peers(std::size_t count, base::Duration timeout) override;
+  bool wait_for_direct_paths(base::Duration timeout) override;
   std::vector<PeerSummary> peers() const override;
   void stop() override;
 

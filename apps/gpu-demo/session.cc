@@ -20,6 +20,9 @@ namespace kvp2p::demo {
 
 namespace {
 
+/// For GPUs that the driver brings together for the first time; most take milliseconds.
+constexpr std::chrono::seconds kDirectPatience{5};
+
 using multiformats::Multiaddr;
 using std::chrono::milliseconds;
 
@@ -237,6 +240,10 @@ void Session::find_peers() {
                options_.find_peer_ms);
     }
   }
+  progress_.show("opening the memory of nodes on this machine");
+  const bool opened = node_->wait_for_direct_paths(kDirectPatience);
+  progress_.clear();
+  if (!opened) LOG_WARN("the memory of a node on this machine is still not open: its KV comes over the network");
   for (const auto& peer : node_->peers()) {
     reporter_.event("peer", {{"peer_id", peer.id.to_text()}, {"address", peer.address}},
                     "peer " + peer.id.to_text() + " at " + peer.address);

@@ -69,6 +69,7 @@ class ScriptedExchange final : public Exchange {
   base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) override;
   base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> remote_stats(
       multiformats::PeerId peer, base::TimePoint deadline) override;
+  bool is_opening_direct_paths() const override { return false; }
   const ExchangeStats& stats() const override { return stats_; }
   base::Task<> close() override;
 
