@@ -10,8 +10,8 @@
 namespace base {
 
 /// Event loops, each run by a thread of its own, for streams that have been moved there. A thread that has nothing to
-/// do looks for more for the time that waking it would take, where cores are many; where they are few it sleeps at once:
-/// while bytes come it pays for a wake-up with a larger batch (decision 18). Thread-safe.
+/// do looks for more for the time that waking it would take, where cores are many; where they are few it sleeps at
+/// once: while bytes come it pays for a wake-up with a larger batch (decision 18). Thread-safe.
 ///
 /// Whatever runs on the threads is to have ended before stop(): what has not is dropped, without being run, when this
 /// is destroyed. It outlives the uses and executors that it has given out.
