@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <algorithm>
+#include <map>
 
 namespace base {
 
@@ -32,38 +33,46 @@ std::unique_ptr<Timer> SystemClock::call_at(TimePoint when, std::function<void()
 }
 
 struct ManualClock::Pending {
-  TimePoint when;
-  std::function<void()> call;  // empty once made or cancelled
+  using Key = std::pair<TimePoint, std::uint64_t>;
+  std::map<Key, std::function<void()>> calls;
+  std::uint64_t next_number = 0;
 };
 
 class ManualClock::ManualTimer final : public Timer {
  public:
-  explicit ManualTimer(std::shared_ptr<Pending> pending) : pending_(std::move(pending)) {}
-  ~ManualTimer() override { pending_->call = nullptr; }
+  ManualTimer(std::shared_ptr<Pending> pending, Pending::Key key) : pending_(std::move(pending)), key_(key) {}
+  // What the call holds goes last: it may have timers of its own.
+  ~ManualTimer() override { const auto call = pending_->calls.extract(key_); }
 
  private:
   std::shared_ptr<Pending> pending_;
+  Pending::Key key_;
 };
 
+ManualClock::ManualClock() : pending_(std::make_shared<Pending>()) {}
+
 std::unique_ptr<Timer> ManualClock::call_at(TimePoint when, std::function<void()> call) {
-  auto pending = std::make_shared<Pending>(Pending{when, std::move(call)});
-  pending_.push_back(pending);
-  return std::make_unique<ManualTimer>(pending);
+  const Pending::Key key{when, pending_->next_number++};
+  pending_->calls.emplace(key, std::move(call));
+  return std::make_unique<ManualTimer>(pending_, key);
 }
 
 void ManualClock::advance(Duration time) {
   const TimePoint end = now_ + time;
-  for (;;) {
-    std::erase_if(pending_, [](const auto& p) { return !p->call; });
-    auto next = std::min_element(pending_.begin(), pending_.end(),
-                                 [](const auto& a, const auto& b) { return a->when < b->when; });
-    if (next == pending_.end() || (*next)->when > end) break;
-    now_ = std::max(now_, (*next)->when);
-    auto call = std::exchange((*next)->call, nullptr);
-    call();
+  while (!pending_->calls.empty() && pending_->calls.begin()->first.first <= end) {
+    const auto next = pending_->calls.extract(pending_->calls.begin());
+    now_ = std::max(now_, next.key().first);
+    next.mapped()();
   }
   now_ = end;
 }
+
+std::optional<TimePoint> ManualClock::next_call() const {
+  if (pending_->calls.empty()) return std::nullopt;
+  return pending_->calls.begin()->first.first;
+}
+
+std::size_t ManualClock::pending() const { return pending_->calls.size(); }
 
 Task<> sleep_until(Clock& clock, TimePoint when) {
   auto executor = co_await boost::asio::this_coro::executor;

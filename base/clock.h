@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 
 namespace base {
 
@@ -42,19 +43,25 @@ class SystemClock final : public Clock {
   Executor executor_;
 };
 
-/// A clock that moves only when told to, for tests and simulation.
+/// A clock that moves only when told to, for tests and simulation. Any number of calls may be pending: each costs the
+/// logarithm of that. Timers may outlive it.
 class ManualClock final : public Clock {
  public:
+  ManualClock();
   TimePoint now() const override { return now_; }
   std::unique_ptr<Timer> call_at(TimePoint when, std::function<void()> call) override;
-  /// Moves time on by `time`, making the calls that fall due, in order of time.
+  /// Moves time on by `time`, making the calls that fall due, in order of time, and of being asked for where that is
+  /// the same.
   void advance(Duration time);
+  /// When the first of the pending calls falls due, which may be in the past; nothing if there is none.
+  std::optional<TimePoint> next_call() const;
+  std::size_t pending() const;
 
  private:
   struct Pending;
   class ManualTimer;
   TimePoint now_{};
-  std::vector<std::shared_ptr<Pending>> pending_;
+  std::shared_ptr<Pending> pending_;  // shared with the timers
 };
 
 }  // namespace base

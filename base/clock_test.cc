@@ -20,6 +20,43 @@ TEST(ManualClockTest, CallsFallDueInOrderOfTime) {
   EXPECT_EQ(order, "ab");
 }
 
+TEST(ManualClockTest, CallsOfOneTimeAreMadeInTheOrderInWhichTheyWereAskedFor) {
+  ManualClock clock;
+  std::string order;
+  auto first = clock.call_at(clock.now() + 1s, [&] { order += "a"; });
+  auto second = clock.call_at(clock.now() + 1s, [&] { order += "b"; });
+  auto past = clock.call_at(clock.now() - 1s, [&] { order += "p"; });
+  EXPECT_EQ(clock.next_call(), clock.now() - 1s);
+  clock.advance(1s);
+  EXPECT_EQ(order, "pab");
+  EXPECT_EQ(clock.next_call(), std::nullopt);
+}
+
+TEST(ManualClockTest, ACallMayEndItsOwnTimerAndOthers) {
+  ManualClock clock;
+  std::unique_ptr<Timer> self, other;
+  int calls = 0;
+  self = clock.call_at(clock.now() + 1s, [&] {
+    ++calls;
+    self.reset();
+    other.reset();
+  });
+  other = clock.call_at(clock.now() + 2s, [&] { ++calls; });
+  EXPECT_EQ(clock.pending(), 2u);
+  clock.advance(5s);
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(clock.pending(), 0u);
+}
+
+TEST(ManualClockTest, TimersMayOutliveTheClock) {
+  std::unique_ptr<Timer> timer;
+  {
+    ManualClock clock;
+    timer = clock.call_at(clock.now() + 1s, [] {});
+  }
+  timer.reset();
+}
+
 TEST(ManualClockTest, ADestroyedTimerIsNeverCalled) {
   ManualClock clock;
   bool called = false;
