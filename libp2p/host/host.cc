@@ -8,6 +8,7 @@
 #include "libp2p/transports/tcp/tcp_transport.h"
 
 #include <algorithm>
+#include <chrono>
 #include <stdexcept>
 
 namespace libp2p {
@@ -22,6 +23,11 @@ std::unique_ptr<Security> make_security(std::string_view name, const multiformat
 }
 
 }  // namespace
+
+std::uint64_t unix_time_ns() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+}
 
 std::vector<std::string> default_securities() { return {"/tls/1.0.0", "/noise"}; }
 

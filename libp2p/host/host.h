@@ -19,6 +19,9 @@
 
 namespace libp2p {
 
+/// The wall clock, which grows from one run of a node to the next.
+std::uint64_t unix_time_ns();
+
 /// TLS, whose cipher the processor has; then noise, which every libp2p speaks.
 std::vector<std::string> default_securities();
 
@@ -55,6 +58,9 @@ struct HostConfig {
   std::optional<std::size_t> stream_turn_bytes = std::nullopt;
   /// A connection on which no stream has been open for this long (or up to twice that) is closed; never if not set.
   std::optional<base::Duration> idle_timeout = std::nullopt;
+  /// Number of a new signed record of our addresses: greater in every run of a node, or its peers take it for an old
+  /// one.
+  std::function<std::uint64_t()> record_seq = unix_time_ns;
   /// Addresses to announce besides those listened on (--external-ip).
   std::vector<multiformats::Multiaddr> external_addresses = {};
   /// What secures connections, in the order in which it is proposed. The first is proposed without waiting for the

@@ -11,12 +11,6 @@ namespace libp2p {
 
 namespace {
 
-/// Of the wall clock, so that it grows from one run of a node to the next.
-std::uint64_t unix_time_ns() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-}
-
 /// Some add the peer's id to addresses.
 std::vector<multiformats::Multiaddr> without_peer(const std::vector<multiformats::Multiaddr>& addresses) {
   std::vector<multiformats::Multiaddr> result;
@@ -70,7 +64,7 @@ IdentifyService::IdentifyService(base::Clock& clock, TaskGroup tasks, Own own,
 }
 
 void IdentifyService::connected(std::shared_ptr<HostConnection> connection) {
-  exchanges_.emplace(connection.get(), Exchange{.connection = connection, .told = version_});
+  exchanges_.emplace(connection.get(), Exchange{.connection = connection, .number = connections_++, .told = version_});
   tasks_.spawn(identify(std::move(connection)));
 }
 
@@ -177,7 +171,10 @@ base::Task<> IdentifyService::serve_identify(std::shared_ptr<Connection> connect
 
 void IdentifyService::changed() {
   ++version_;
-  for (auto& [connection, exchange] : exchanges_) begin_push(exchange);
+  std::vector<Exchange*> all;
+  for (auto& [connection, exchange] : exchanges_) all.push_back(&exchange);
+  std::ranges::sort(all, {}, &Exchange::number);
+  for (Exchange* exchange : all) begin_push(*exchange);
 }
 
 bool IdentifyService::takes_pushes(const multiformats::PeerId& peer) const {
@@ -226,7 +223,7 @@ IdentifyMessage IdentifyService::message_to(const Connection& connection) {
 
 base::Bytes IdentifyService::own_record(const std::vector<multiformats::Multiaddr>& addresses) {
   if (!record_ || record_->addresses != addresses) {
-    const std::uint64_t seq = std::max(unix_time_ns(), record_ ? record_->seq + 1 : 0);
+    const std::uint64_t seq = std::max(own_.record_seq(), record_ ? record_->seq + 1 : 0);
     record_ = PeerRecord{own_id_, seq, addresses};
     sealed_record_ = seal_peer_record(own_.key, *record_);
   }

@@ -31,6 +31,7 @@ class IdentifyService {
     std::string agent_version;
     std::function<std::vector<multiformats::Multiaddr>()> addresses;
     std::shared_ptr<ProtocolTable> protocols;
+    std::function<std::uint64_t()> record_seq;
   };
 
   /// Serves identify and identify push in `own.protocols`. `identified` is called whenever peer_info() of a
@@ -53,6 +54,8 @@ class IdentifyService {
   /// One connection's side of it.
   struct Exchange {
     std::shared_ptr<HostConnection> connection;
+    /// Counts connections: peers are told of changes in this order, not in that of places in memory.
+    std::uint64_t number = 0;
     /// The version of ours that its peer has been told, or will ask for.
     std::uint64_t told = 0;
     bool pushing = false;
@@ -88,6 +91,7 @@ class IdentifyService {
   std::map<multiformats::PeerId, Peer> peers_;
   /// Counts the changes of what we tell.
   std::uint64_t version_ = 0;
+  std::uint64_t connections_ = 0;
   /// The record that was signed last: as long as the addresses stay, it is told again.
   std::optional<PeerRecord> record_;
   base::Bytes sealed_record_;

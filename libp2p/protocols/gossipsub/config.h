@@ -102,6 +102,8 @@ struct Config {
   Limits limits = {};
   /// The same for all peers of a topic: the defaults of other implementations differ.
   MessageIdFunction message_id = default_message_id;
+  /// How signatures are checked. One process that runs many nodes need not check a message once for each.
+  SignatureCheck verify = verify_message;
   /// Called at each heartbeat for each connected peer that is graylisted; may disconnect it. Nothing that it sends is
   /// looked at in any case.
   std::function<void(const multiformats::PeerId&)> on_graylisted = nullptr;

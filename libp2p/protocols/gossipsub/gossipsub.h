@@ -41,6 +41,8 @@ struct Stats {
   std::size_t peers = 0;
   std::size_t validating = 0;       ///< messages
   std::size_t queued_bytes = 0;     ///< of all peers
+  std::size_t seen = 0;             ///< messages whose ids are remembered
+  std::size_t cached_bytes = 0;     ///< of messages kept for peers that ask
   std::uint64_t dropped = 0;        ///< RPCs that slow peers did not get
   std::uint64_t streams_reset = 0;  ///< by us: slow peers' and those of peers that sent what is no RPC
 };

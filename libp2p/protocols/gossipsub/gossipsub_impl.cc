@@ -6,7 +6,6 @@
 #include "libp2p/records/peer_record.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace libp2p::gossipsub {
 
@@ -18,11 +17,6 @@ namespace {
 constexpr base::Duration kFarewellTimeout = std::chrono::seconds(2);
 /// Peers suggested by others that are dialled at once.
 constexpr std::size_t kDialsMax = 8;
-
-std::uint64_t unix_time_ns() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
-}
 
 bool is_topic(const std::string& topic) { return !topic.empty() && topic.size() <= kTopicBytesMax; }
 
@@ -109,6 +103,8 @@ base::Result<> Gossipsub::Impl::publish(const std::string& topic, base::ConstByt
 Stats Gossipsub::Impl::stats() const {
   Stats stats{.router = router_.stats(), .peers = router_.peer_count(), .validating = validating_};
   for (const auto& [peer, link] : links_) stats.queued_bytes += link->queue.bytes();
+  stats.seen = router_.seen().size();
+  stats.cached_bytes = router_.cache().bytes();
   stats.dropped = dropped_;
   stats.streams_reset = streams_reset_;
   return stats;

@@ -67,6 +67,8 @@ base::Result<MessageView> view_of(const RawMessage& raw);
 
 /// Success, or kBadSignature: the author has not signed it, or its key is not the author's.
 base::Result<> verify_message(const RawMessage& raw, const multiformats::PeerId& from);
+/// The same, as a value. Pure.
+using SignatureCheck = std::function<base::Result<>(const RawMessage&, const multiformats::PeerId& from)>;
 
 MessagePtr make_message(const RawMessage& raw, const MessageView& view, MessageId id);
 

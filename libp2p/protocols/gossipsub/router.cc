@@ -21,6 +21,7 @@ bool contains(const std::vector<PeerId>& peers, const PeerId& peer) {
 Router::Router(const PeerId& self, const Config& config)
     : self_(self),
       message_id_(config.message_id),
+      verify_(config.verify),
       state_(config),
       mesh_(state_),
       gossip_(state_),
@@ -141,7 +142,7 @@ MessagePtr Router::receive_message(const PeerId& peer, const RawMessage& raw, bo
     ++stats_.throttled;
     return nullptr;
   }
-  if (!verify_message(raw, view->from)) return invalid(peer, topic);
+  if (!verify_(raw, view->from)) return invalid(peer, topic);
   seen_.add(id, now);
   if (view->data.size() >= state_.mesh.idontwant_bytes_min) {
     gossip_.announce_unwanted(id, mesh_.members(topic), peer);

@@ -93,6 +93,7 @@ class Router {
 
   multiformats::PeerId self_;
   MessageIdFunction message_id_;
+  SignatureCheck verify_;
   RouterState state_;
   Mesh mesh_;
   Gossip gossip_;
