@@ -70,6 +70,10 @@ base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiforma
     auto answer = self->announcements->on_question(asker, model, *question);
     if (answer) (void)co_await libp2p::write_length_prefixed(*stream, *answer);
     (void)co_await stream->close_write();
+    // Its end may still be on the way: a stream that goes before both have closed is reset, and the answer lost that
+    // has not been read yet.
+    std::uint8_t more = 0;
+    if (auto count = co_await stream->read_some(base::MutableBytes(&more, 1)); count && *count > 0) stream->reset();
   } else {
     stream->reset();
   }

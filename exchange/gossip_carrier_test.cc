@@ -122,6 +122,26 @@ TEST_F(GossipCarrierTest, StrangersAreNeitherBelievedNorAnswered) {
   EXPECT_TRUE(ask(0, 1));
 }
 
+// The asker's end of stream may come late: the answer must not be lost by that.
+TEST_F(GossipCarrierTest, AnAnswerWaitsForWhoIsSlowToClose) {
+  add();
+  add();
+  auto connection = connect(*nodes_[1], *nodes_[0]);
+  pass(1s);
+  store(*tellers_[0], 0, 1);
+  auto opened = run(connection->new_stream({std::string(kMissedBlocksProtocol)}));
+  ASSERT_TRUE(opened);
+  libp2p::Stream& stream = *opened->stream;
+  const auto question = wire::encode_announcement(wire::SumsWanted{0});
+  ASSERT_TRUE(run(stream.write(model_.bytes)));
+  ASSERT_TRUE(run(libp2p::write_length_prefixed(stream, question)));
+  pass(1s);
+  const auto answer = run(libp2p::read_length_prefixed(stream, wire::kAnnouncementBytesMax));
+  ASSERT_TRUE(answer) << answer.error().message();
+  EXPECT_TRUE(wire::decode_announcement(*answer));
+  ASSERT_TRUE(run(stream.close_write()));
+}
+
 TEST_F(GossipCarrierTest, QuestionsThatAreNoneGetNoAnswer) {
   add();
   add();
