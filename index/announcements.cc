@@ -16,6 +16,8 @@ using boost::system::errc::make_error_code;
 
 /// How often silence is looked for.
 constexpr base::Duration kExpiryPeriod = std::chrono::seconds(5);
+/// A quarter more can still be promised.
+constexpr base::Duration kDigestPeriodMax = std::chrono::milliseconds(wire::kNextDigestMsMax) * 3 / 4;
 
 }  // namespace
 
@@ -31,6 +33,8 @@ struct Announcements::State : std::enable_shared_from_this<State> {
     AnnouncedBlocks blocks;
     std::unique_ptr<base::Timer> changes_timer;
     std::unique_ptr<base::Timer> digest_timer;
+    base::TimePoint next_changes{};  // not before
+    std::size_t holders = 1;         // with this node, when the last digest was due
   };
   /// What one peer may still ask for.
   struct Allowance {
@@ -43,7 +47,7 @@ struct Announcements::State : std::enable_shared_from_this<State> {
   // By value: the timer that calls has the argument, and ends meanwhile.
   void publish_changes(Fingerprint fingerprint);
   void publish_digest(Fingerprint fingerprint);
-  base::Duration next_digest();
+  base::Duration next_digest(std::size_t holders);
   void schedule_expiry();
   void want_repair(const Source& source);
   void start_repairs();
@@ -67,7 +71,8 @@ Announcements::State::Model* Announcements::State::model_of(const Fingerprint& f
   if (auto at = models.find(fingerprint); at != models.end()) return &at->second;
   if (carrier == nullptr || models.size() >= kModelsMax) return nullptr;
   Model& model = models.try_emplace(fingerprint, config.incarnation).first->second;
-  model.digest_timer = clock.call_at(clock.now() + next_digest(), [this, fingerprint] { publish_digest(fingerprint); });
+  model.digest_timer =
+      clock.call_at(clock.now() + next_digest(1), [this, fingerprint] { publish_digest(fingerprint); });
   return &model;
 }
 
@@ -75,31 +80,35 @@ void Announcements::State::note_change(const Fingerprint& fingerprint, Model& mo
   if (carrier == nullptr) return;
   if (model.blocks.changes() >= wire::kPrefixesMax) return publish_changes(fingerprint);
   if (model.changes_timer || !model.blocks.has_changes()) return;
-  model.changes_timer =
-      clock.call_at(clock.now() + config.changes_delay, [this, fingerprint] { publish_changes(fingerprint); });
+  const base::TimePoint when = std::max(clock.now() + config.changes_delay, model.next_changes);
+  model.changes_timer = clock.call_at(when, [this, fingerprint] { publish_changes(fingerprint); });
 }
 
 void Announcements::State::publish_changes(Fingerprint fingerprint) {
   Model& model = models.at(fingerprint);
   model.changes_timer.reset();
+  model.next_changes = clock.now() + static_cast<base::Duration::rep>(model.holders) * config.topic_changes_interval;
   for (auto& message : model.blocks.take_changes()) {
     carrier->publish(fingerprint, wire::encode_announcement(std::move(message)));
   }
 }
 
 void Announcements::State::publish_digest(Fingerprint fingerprint) {
-  publish_changes(fingerprint);
   Model& model = models.at(fingerprint);
-  const base::Duration next = next_digest();
+  model.holders = followed.holders_of(fingerprint) + 1;
+  publish_changes(fingerprint);
+  const base::Duration next = next_digest(model.holders);
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(next).count() + 1;
   const auto next_ms = static_cast<std::uint32_t>(std::clamp<std::int64_t>(ms, 1, wire::kNextDigestMsMax));
   carrier->publish(fingerprint, wire::encode_announcement(model.blocks.digest(next_ms)));
   model.digest_timer = clock.call_at(clock.now() + next, [this, fingerprint] { publish_digest(fingerprint); });
 }
 
-base::Duration Announcements::State::next_digest() {
+base::Duration Announcements::State::next_digest(std::size_t holders) {
   const double part = 0.75 + 0.5 * std::uniform_real_distribution<>()(random);
-  return std::chrono::duration_cast<base::Duration>(part * config.digest_period);
+  const base::Duration period =
+      std::max(config.digest_period, static_cast<base::Duration::rep>(holders) * config.topic_digests_interval);
+  return std::chrono::duration_cast<base::Duration>(part * std::min(period, kDigestPeriodMax));
 }
 
 void Announcements::State::schedule_expiry() {

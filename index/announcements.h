@@ -38,6 +38,10 @@ struct AnnouncementsConfig {
   base::Duration changes_delay = std::chrono::milliseconds(10);
   /// Between digests; each is up to a quarter sooner or later.
   base::Duration digest_period = std::chrono::seconds(10);
+  /// Of all holders of a model together, so many messages go to everybody at most: one an interval. With more holders,
+  /// each leaves more time between its own.
+  base::Duration topic_changes_interval = std::chrono::milliseconds(10);
+  base::Duration topic_digests_interval = std::chrono::milliseconds(200);
   /// From a digest that does not fit to the first question: what it tells of may still be under way.
   base::Duration settle_time = std::chrono::milliseconds(500);
   base::Duration ask_timeout = std::chrono::seconds(10);

@@ -39,6 +39,7 @@ class Network {
     }
     void publish(const Fingerprint& model, base::Bytes payload) override {
       network.bytes_published += payload.size();
+      ++network.publishes;
       for (auto& other : network.nodes) {
         if (other && other.get() != this) network.deliver(number, *other, model, payload);
       }
@@ -128,6 +129,7 @@ class Network {
   double loss = 0;
   std::size_t questions = 0;
   std::size_t bytes_published = 0;
+  std::size_t publishes = 0;
   std::vector<std::unique_ptr<Node>> nodes;
   std::vector<std::shared_ptr<std::unique_ptr<base::Timer>>> under_way;
 };
@@ -164,6 +166,26 @@ TEST(Announcements, WhatWasLostIsRepaired) {
   const std::size_t before = network.questions;
   network.pass(60s);
   EXPECT_EQ(network.questions, before) << "nothing is asked for once all is known";
+}
+
+// However many hold blocks of a model, its topic carries no more than so many messages.
+TEST(Announcements, ManyHoldersEachTellLessOften) {
+  constexpr std::size_t kHolders = 100;
+  Network network;
+  for (std::size_t i = 0; i < kHolders; ++i) network.add().store(random_key(network.random));
+  network.pass(25s);
+  const std::size_t digests = network.publishes;
+  network.pass(20s);
+  EXPECT_LE(network.publishes - digests, 20 * 5 * 4 / 3);
+  const std::size_t before = network.publishes;
+  for (int i = 0; i < 100; ++i) {
+    for (auto& node : network.nodes) node->store(random_key(network.random));
+    network.pass(50ms);
+  }
+  // 100 a second, the first of each at once, and digests.
+  EXPECT_LE(network.publishes - before, 5 * 100 + kHolders + 5 * 5 * 4 / 3);
+  network.pass(2s);
+  EXPECT_TRUE(network.everybody_knows());
 }
 
 TEST(Announcements, ALatecomerLearnsEverything) {

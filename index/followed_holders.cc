@@ -115,7 +115,8 @@ GossipVerdict FollowedHolders::on_digest(const Source& source, const wire::Block
   Holder* const holder = holder_of(source, digest.incarnation, now);
   if (holder == nullptr) return GossipVerdict::kIgnore;
   index_.heard(source, now);
-  holder->silence_max = kDigestsMissedMax * std::chrono::milliseconds(std::max<std::uint32_t>(digest.next_ms, 1000));
+  const base::Duration next = std::chrono::milliseconds(std::max<std::uint32_t>(digest.next_ms, 1000));
+  holder->silence_max = std::min(kDigestsMissedMax * next, 2 * next + kLateMax);
   holder->keys = digest.keys;
   // Older than what is known, or of a holder of which the index does not keep all: says nothing about mistakes.
   if (digest.sequence < holder->last || index_.is_truncated(source)) return GossipVerdict::kAccept;
@@ -227,6 +228,11 @@ void FollowedHolders::replace(const Source& source, std::uint64_t epoch, const w
   std::ranges::set_difference(theirs, own, std::back_inserter(missed));
   if (!gone.empty()) index_.evicted(source, epoch, gone);
   if (!missed.empty()) index_.stored(source, epoch, missed);
+}
+
+std::size_t FollowedHolders::holders_of(const Fingerprint& topic) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(holders_, [&topic](const auto& each) { return each.first.topic == topic; }));
 }
 
 void FollowedHolders::expire(base::TimePoint now) {

@@ -24,8 +24,10 @@ class FollowedHolders {
   static constexpr unsigned kUnconfirmedMax = 3;
   /// Questions of one repair; the next digest begins another.
   static constexpr unsigned kQuestionsMax = 64;
-  /// A holder is forgotten when so many of the digests that it has promised have not come.
+  /// A holder is forgotten when so many of the digests that it has promised have not come; where they are far between,
+  /// when two have not, and this time has passed.
   static constexpr unsigned kDigestsMissedMax = 6;
+  static constexpr base::Duration kLateMax = std::chrono::minutes(1);
   /// Before it has promised any.
   static constexpr base::Duration kSilenceMax = std::chrono::minutes(2);
 
@@ -48,6 +50,8 @@ class FollowedHolders {
   /// Forgets those who have been silent for too long.
   void expire(base::TimePoint now);
   std::size_t size() const { return holders_.size(); }
+  /// Those of one model. Looks at all.
+  std::size_t holders_of(const Fingerprint& topic) const;
 
  private:
   struct Repair;
