@@ -1,0 +1,240 @@
+#include "tests/sim/cluster.h"
+
+#include "libp2p/testing/process_usage.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace kvp2p::sim {
+
+namespace {
+
+/// What a node that has gone was asked or has asked for has ended by then.
+constexpr base::Duration kGraveTime = std::chrono::seconds(90);
+constexpr base::Duration kLookUpMax = std::chrono::seconds(60);
+/// Peers that the way in tells of.
+constexpr std::size_t kPeersFound = 12;
+
+void take_most(Accounts& most, Accounts& all, const Accounts& one) {
+  const auto take = [&](std::size_t Accounts::*member) {
+    most.*member = std::max(most.*member, one.*member);
+    all.*member += one.*member;
+  };
+  for (auto member : {&Accounts::connections, &Accounts::streams, &Accounts::index_pairs, &Accounts::gossip_peers,
+                      &Accounts::gossip_queued_bytes, &Accounts::gossip_seen, &Accounts::gossip_cached_bytes}) {
+    take(member);
+  }
+}
+
+}  // namespace
+
+double LookupTally::time_ms(double part) const {
+  if (times.empty()) return 0;
+  auto sorted = times;
+  std::ranges::sort(sorted);
+  const auto at = static_cast<std::size_t>(part * static_cast<double>(sorted.size() - 1));
+  return std::chrono::duration<double, std::milli>(sorted[at]).count();
+}
+
+Cluster::Cluster(const ClusterConfig& config)
+    : config_(config),
+      world_(config.seed),
+      network_(world_, config.network),
+      surroundings_{world_, network_, signatures_,
+                    [this](NodeNumber asker, ModelNumber model) { return find_peers(asker, model); },
+                    [this](const multiformats::PeerId& peer) {
+                      const auto at = numbers_.find(peer);
+                      if (at == numbers_.end()) return std::vector<multiformats::Multiaddr>();
+                      return std::vector{Network::address_of(at->second)};
+                    }} {}
+
+Cluster::~Cluster() {
+  set_churn(false);
+  if (network_.is_partitioned()) network_.heal();
+  while (!nodes_.empty()) remove_node(nodes_.size() - 1);
+  const auto all_closed = [this] {
+    return std::ranges::all_of(graves_, [](const Grave& grave) { return *grave.closed; });
+  };
+  world_.run_until(all_closed, kGraveTime);
+  assert(all_closed());
+  world_.run_for(kGraveTime);
+  graves_.clear();
+}
+
+// Who is there.
+
+SimNode& Cluster::add_node() {
+  // The model that fewest serve: the first of them.
+  const std::size_t models = std::max<std::size_t>(1, config_.nodes / config_.nodes_per_model);
+  std::vector<std::size_t> served(models);
+  for (const auto& node : nodes_) ++served[node->model()];
+  const auto model = static_cast<ModelNumber>(std::ranges::min_element(served) - served.begin());
+  nodes_.push_back(std::make_shared<SimNode>(surroundings_, model));
+  SimNode& node = *nodes_.back();
+  numbers_[node.id()] = node.number();
+  world_.trace().note('n', world_.now(), node.number(), model, node.id().as_bytes());
+  node.start();
+  return node;
+}
+
+base::Task<> Cluster::close_node(std::shared_ptr<SimNode> node, bool& closed) {
+  co_await node->close();
+  closed = true;
+}
+
+void Cluster::remove_node(std::size_t place) {
+  bury();
+  auto node = std::move(nodes_[place]);
+  nodes_[place] = std::move(nodes_.back());
+  nodes_.pop_back();
+  numbers_.erase(node->id());
+  // Machines that fail, processes that are killed, and those that end as they should.
+  const double chance = world_.chance();
+  if (chance < 0.3) {
+    network_.remove_node(node->number(), true);
+  } else if (chance < 0.6) {
+    network_.remove_node(node->number(), false);
+  } else {
+    world_.trace().note('e', world_.now(), node->number(), 0);
+  }
+  graves_.push_back({node, std::make_shared<bool>(false), world_.now()});
+  base::spawn(world_.executor(), close_node(node, *graves_.back().closed));
+}
+
+void Cluster::bury() {
+  std::erase_if(graves_, [this](const Grave& grave) {
+    if (!*grave.closed || world_.now() - grave.since < kGraveTime) return false;
+    network_.remove_node(grave.node->number(), true);
+    return true;
+  });
+}
+
+void Cluster::grow(base::Duration over) {
+  const std::size_t missing = config_.nodes - std::min(config_.nodes, nodes_.size());
+  for (std::size_t i = 0; i < missing; ++i) {
+    add_node();
+    world_.run_for(over / static_cast<base::Duration::rep>(missing));
+  }
+}
+
+void Cluster::set_churn(bool on) {
+  churn_timer_.reset();
+  break_timer_.reset();
+  if (!on) return;
+  schedule_churn();
+  schedule_breaks();
+}
+
+void Cluster::schedule_churn() {
+  const double per_hour = config_.replaced_per_hour * static_cast<double>(config_.nodes);
+  if (per_hour <= 0) return;
+  const auto mean = std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(3600 / per_hour));
+  churn_timer_ = world_.clock().call_at(world_.now() + world_.wait_of(mean), [this] {
+    remove_node(world_.pick(nodes_.size()));
+    add_node();
+    ++replaced_;
+    schedule_churn();
+  });
+}
+
+void Cluster::schedule_breaks() {
+  const auto mean = config_.break_period / static_cast<base::Duration::rep>(config_.nodes);
+  break_timer_ = world_.clock().call_at(world_.now() + world_.wait_of(mean), [this] {
+    network_.break_connection(nodes_[world_.pick(nodes_.size())]->number());
+    schedule_breaks();
+  });
+}
+
+void Cluster::run_for(base::Duration time) { world_.run_for(time); }
+
+std::vector<AddressedPeer> Cluster::find_peers(NodeNumber asker, ModelNumber model) {
+  std::vector<AddressedPeer> found;
+  for (std::size_t i = 0; i < 8 * kPeersFound * config_.nodes / config_.nodes_per_model; ++i) {
+    const SimNode& node = *nodes_[world_.pick(nodes_.size())];
+    if (node.model() != model || node.number() == asker || !network_.can_reach(asker, node.number())) continue;
+    if (std::ranges::find(found, node.id(), &AddressedPeer::id) != found.end()) continue;
+    found.push_back({node.id(), {Network::address_of(node.number())}});
+    if (found.size() == kPeersFound) break;
+  }
+  return found;
+}
+
+// What goes wrong.
+
+void Cluster::partition(unsigned share_of_thousand) {
+  // By number and not by place: those that join later are on a side, too.
+  const std::uint64_t salt = world_.random()();
+  network_.partition([=](NodeNumber node) {
+    const std::uint64_t mixed = (node + salt) * 0x9e3779b97f4a7c15;
+    return (mixed >> 32) % 1000 < share_of_thousand ? 1 : 0;
+  });
+}
+
+void Cluster::heal() { network_.heal(); }
+
+// Look-ups.
+
+std::optional<PromptNumber> Cluster::findable_prompt(const SimNode& asker, base::Duration held_for) {
+  std::vector<PromptNumber> prompts;
+  for (const auto& node : nodes_) {
+    if (node->model() != asker.model() || node.get() == &asker) continue;
+    for (PromptNumber prompt : node->prompts()) {
+      if (world_.now() - *node->holds_since(prompt) >= held_for) prompts.push_back(prompt);
+    }
+  }
+  if (prompts.empty()) return std::nullopt;
+  return prompts[world_.pick(prompts.size())];
+}
+
+base::Task<> Cluster::run_look_up(std::shared_ptr<SimNode> asker, PromptNumber prompt, LookupTally& tally,
+                                  std::size_t& running) {
+  auto answer = co_await asker->look_up(prompt);
+  --running;
+  tally.found += answer.found ? 1 : 0;
+  tally.asked += answer.asked;
+  if (answer.found) tally.times.push_back(answer.time);
+}
+
+LookupTally Cluster::look_up(std::size_t count, base::Duration over, base::Duration held_for) {
+  LookupTally tally;
+  std::size_t running = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    world_.run_for(over / static_cast<base::Duration::rep>(count));
+    const auto asker = nodes_[world_.pick(nodes_.size())];
+    // One that has just joined knows nobody yet.
+    if (world_.now() - asker->born() < held_for) continue;
+    const auto prompt = findable_prompt(*asker, held_for);
+    if (!prompt) continue;
+    ++tally.count;
+    ++running;
+    base::spawn(world_.executor(), run_look_up(asker, *prompt, tally, running));
+  }
+  world_.run_until([&running] { return running == 0; }, kLookUpMax);
+  assert(running == 0);
+  return tally;
+}
+
+Census Cluster::take_census() {
+  Census census;
+  census.nodes = nodes_.size();
+  const auto before = std::exchange(bytes_at_census_, {});
+  for (const auto& node : nodes_) {
+    take_most(census.most, census.all, node->accounts());
+    const Traffic& traffic = network_.traffic(node->number());
+    const std::uint64_t bytes = traffic.bytes_sent + traffic.bytes_received;
+    bytes_at_census_[node->number()] = bytes;
+    const auto at = before.find(node->number());
+    const auto since = at == before.end() ? node->born() : last_census_;
+    const double seconds = std::chrono::duration<double>(world_.now() - since).count();
+    // Of one that has just come what it costs to come says nothing about a second.
+    if (seconds < 10) continue;
+    const auto more = static_cast<double>(bytes - (at == before.end() ? 0 : at->second));
+    census.bytes_per_s_most = std::max(census.bytes_per_s_most, more / seconds);
+  }
+  last_census_ = world_.now();
+  census.heap_bytes_each = libp2p::testing::heap_bytes_in_use() / std::max<std::size_t>(1, nodes_.size());
+  census.timers = world_.clock().pending();
+  return census;
+}
+
+}  // namespace kvp2p::sim

@@ -1,0 +1,117 @@
+// A simulated node: the libp2p host, GossipSub, the index and the announcements that feed it, as a real node has them,
+// on a simulated network.
+#pragma once
+
+#include "exchange/gossip_carrier.h"
+#include "index/announcements.h"
+#include "index/block_index.h"
+#include "libp2p/host/host.h"
+#include "libp2p/protocols/gossipsub/gossipsub.h"
+#include "tests/sim/network.h"
+#include "tests/sim/prompts.h"
+#include "tests/sim/signatures.h"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+namespace kvp2p::sim {
+
+struct AddressedPeer {
+  multiformats::PeerId id;
+  std::vector<multiformats::Multiaddr> addresses;
+};
+
+/// What all nodes have in common.
+struct Surroundings {
+  World& world;
+  Network& network;
+  CheckedSignatures& signatures;
+  /// Finds peers of a model, and where a peer is.
+  std::function<std::vector<AddressedPeer>(NodeNumber asker, ModelNumber model)> find_peers;
+  std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& peer)> addresses_of;
+};
+
+/// What a node holds, in numbers that have bounds.
+struct Accounts {
+  std::size_t connections = 0;
+  std::size_t streams = 0;
+  std::size_t index_pairs = 0;
+  std::size_t gossip_peers = 0;
+  std::size_t gossip_queued_bytes = 0;
+  std::size_t gossip_seen = 0;
+  std::size_t gossip_cached_bytes = 0;
+};
+
+/// Not thread-safe. Destroy it a while after close() has completed: what it has asked others may not have ended before.
+class SimNode {
+ public:
+  /// Prompts whose blocks it keeps.
+  static constexpr std::size_t kPromptsHeld = 4;
+  static constexpr base::Duration kStorePeriod = std::chrono::seconds(60);
+  /// Peers of its model that it looks for.
+  static constexpr std::size_t kModelPeersMin = 8;
+  /// With more connections than this, it closes some until there are no more than the other.
+  static constexpr std::size_t kConnectionsHigh = 40;
+  static constexpr std::size_t kConnectionsLow = 28;
+  static constexpr base::Duration kUpkeepPeriod = std::chrono::seconds(10);
+  /// Peers that a look-up asks at most, one after the other.
+  static constexpr std::size_t kAskedMax = 3;
+
+  SimNode(Surroundings& surroundings, ModelNumber model);
+  ~SimNode();
+  void start();
+
+  NodeNumber number() const { return number_; }
+  ModelNumber model() const { return model_; }
+  const multiformats::PeerId& id() const { return host_->peer_id(); }
+  base::TimePoint born() const { return born_; }
+
+  /// Since when it has held all blocks of the prompt; nothing if it does not.
+  std::optional<base::TimePoint> holds_since(PromptNumber prompt) const;
+  std::vector<PromptNumber> prompts() const;
+  struct Answer {
+    std::size_t asked = 0;  ///< peers
+    bool found = false;
+    base::Duration time{};
+  };
+  /// Who has the prompt? Asks those whom the index names whether they really have it.
+  base::Task<Answer> look_up(PromptNumber prompt);
+
+  Accounts accounts() const;
+  libp2p::Host& host() { return *host_; }
+
+  base::Task<> close();
+
+ private:
+  struct Held {
+    PromptNumber prompt;
+    base::TimePoint since;
+  };
+
+  void store_next();
+  void upkeep();
+  void find_model_peers();
+  void trim_connections();
+  static base::Task<> dial(SimNode* self, AddressedPeer peer);
+  base::Task<bool> confirm(multiformats::PeerId holder, BlockKey key);
+
+  Surroundings& around_;
+  const ModelNumber model_;
+  const Fingerprint fingerprint_;
+  const NodeNumber number_;
+  const base::TimePoint born_;
+  Random random_;
+  std::unique_ptr<libp2p::Host> host_;
+  std::unique_ptr<libp2p::gossipsub::Gossipsub> gossipsub_;
+  BlockIndex index_;
+  std::unique_ptr<GossipCarrier> carrier_;
+  std::unique_ptr<Announcements> announcements_;
+  std::deque<Held> held_;
+  std::unique_ptr<base::Timer> store_timer_, upkeep_timer_;
+  std::size_t dials_ = 0;
+  bool closing_ = false;
+};
+
+}  // namespace kvp2p::sim

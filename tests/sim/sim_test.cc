@@ -1,0 +1,80 @@
+// A hundred whole nodes through churn and divisions: what holds in every run, whatever the seed.
+#include "tests/sim/scenario.h"
+
+#include <gtest/gtest.h>
+
+namespace kvp2p::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+ScenarioConfig scenario(std::size_t nodes, std::size_t nodes_per_model, std::uint64_t seed) {
+  ScenarioConfig config;
+  config.cluster.seed = seed;
+  config.cluster.nodes = nodes;
+  config.cluster.nodes_per_model = nodes_per_model;
+  // As many come and go in these minutes as in an hour with half of the nodes replaced.
+  config.cluster.replaced_per_hour = 5;
+  config.cluster.break_period = 5min;
+  config.grow = 20s;
+  config.settle = 30s;
+  config.undisturbed = 20s;
+  config.churn = 60s;
+  config.divisions = 2;
+  config.divided = 60s;
+  config.heal = 60s;
+  config.healed = 20s;
+  config.lookups = 200;
+  return config;
+}
+
+void expect_bounded(const Phase& phase, const ClusterConfig& config) {
+  SCOPED_TRACE(phase.name);
+  const Accounts& most = phase.census.most;
+  EXPECT_LE(most.connections, 2 * SimNode::kConnectionsHigh);
+  EXPECT_LE(most.streams, 4 * most.connections);
+  // Of those who are there, and those who have gone within the time after which they are forgotten.
+  const std::size_t holders = 2 * config.nodes_per_model;
+  EXPECT_LE(most.index_pairs, holders * (SimNode::kPromptsHeld + 1) * kBlocksOfPrompt);
+  // Messages of two minutes, five digests and two changes a second at most.
+  EXPECT_LE(most.gossip_seen, 2 * 120 * 7u);
+  EXPECT_LE(most.gossip_cached_bytes, 256 * 1024u);
+  EXPECT_LE(most.gossip_queued_bytes, 256 * 1024u);
+  EXPECT_LE(phase.census.bytes_per_s_most, 256 * 1024.0);
+}
+
+TEST(Simulation, AHundredNodesFindWhatTheyLookForAfterEveryDivision) {
+  const ScenarioConfig config = scenario(100, 20, 1);
+  Cluster cluster(config.cluster);
+  const auto phases = run(cluster, config);
+  ASSERT_EQ(phases.size(), 7u);
+  for (const Phase& phase : phases) {
+    std::printf("%-12s %zu look-ups, %.3f found, p50 %.0f ms, p99 %.0f ms\n", phase.name.c_str(), phase.lookups.count,
+                phase.lookups.share(), phase.lookups.time_ms(0.5), phase.lookups.time_ms(0.99));
+    expect_bounded(phase, config.cluster);
+    if (phase.name != "undisturbed" && phase.name != "healed") continue;
+    EXPECT_GE(phase.lookups.count, 150u);
+    EXPECT_GE(phase.lookups.share(), 0.99) << phase.name;
+  }
+  EXPECT_GE(cluster.replaced(), 20u);
+  std::printf("%llu events, digest %s\n", static_cast<unsigned long long>(cluster.world().trace().events()),
+              cluster.world().trace().digest().c_str());
+}
+
+/// What a short run did, in one text.
+std::string story(std::uint64_t seed) {
+  ScenarioConfig config = scenario(16, 8, seed);
+  config.divisions = 1;
+  Cluster cluster(config.cluster);
+  run(cluster, config);
+  return std::to_string(cluster.world().trace().events()) + " " + cluster.world().trace().digest();
+}
+
+TEST(Simulation, EqualSeedsMakeEqualRuns) {
+  const std::string first = story(7);
+  EXPECT_EQ(first, story(7));
+  EXPECT_NE(first, story(8));
+}
+
+}  // namespace
+}  // namespace kvp2p::sim
