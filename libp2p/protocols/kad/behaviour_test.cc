@@ -38,7 +38,7 @@ bool has(const std::vector<PeerId>& peers, const PeerId& id) {
 }
 
 TEST(KadBehaviourTest, ByOneBootstrapPeerAllFindTheClosestToAKey) {
-  KadNet net(100);
+  KadNet net(70);
   net.bootstrap_all();
   for (std::uint32_t i = 0; i < 20; ++i) {
     const base::Bytes key = bytes("key " + std::to_string(i));
@@ -71,11 +71,11 @@ TEST(KadBehaviourTest, WhatOneProvidesAnotherFinds) {
 }
 
 TEST(KadBehaviourTest, PeersAreFoundByTheirIds) {
-  KadNet net(100);
+  KadNet net(60);
   net.bootstrap_all();
-  const auto result = net.run(3, net[3].find_peer(peer(77), net.now()));
+  const auto result = net.run(3, net[3].find_peer(peer(57), net.now()));
   ASSERT_EQ(result.peers.size(), 1u);
-  EXPECT_EQ(result.peers[0], entry(77));
+  EXPECT_EQ(result.peers[0], entry(57));
   EXPECT_TRUE(net.run(3, net[3].find_peer(peer(5000), net.now())).peers.empty());
 }
 
@@ -159,13 +159,13 @@ TEST(KadBehaviourTest, WhatIsProvidedIsToldAnewUntilItIsNotAnyMore) {
 }
 
 TEST(KadBehaviourTest, DeadPeersLeaveTheTablesAndLookUpsGoOn) {
-  KadNet net(100);
+  KadNet net(60);
   net.bootstrap_all();
-  for (std::size_t i = 1; i < 100; i += 2) net.set_up(i, false);
-  net.pass(40min);
-  for (std::size_t i = 0; i < 100; i += 2) {
+  for (std::size_t i = 1; i < 60; i += 2) net.set_up(i, false);
+  net.pass(25min);
+  for (std::size_t i = 0; i < 60; i += 2) {
     std::size_t dead = 0;
-    for (std::uint32_t j = 1; j < 100; j += 2) dead += net[i].table().find(peer(j)) ? 1 : 0;
+    for (std::uint32_t j = 1; j < 60; j += 2) dead += net[i].table().find(peer(j)) ? 1 : 0;
     EXPECT_EQ(dead, 0u) << i;
   }
   const auto result = net.run(4, net[4].find_closest(bytes("key"), net.now()));
@@ -176,16 +176,16 @@ TEST(KadBehaviourTest, DeadPeersLeaveTheTablesAndLookUpsGoOn) {
 }
 
 TEST(KadBehaviourTest, ANetworkThatWasCutInTwoFindsTogether) {
-  KadNet net(40);
+  KadNet net(26);
   net.bootstrap_all();
-  net.set_cut([](std::size_t node) { return node < 20; });
-  net.pass(1h);
-  for (std::size_t i = 0; i < 20; ++i) {
-    for (std::uint32_t j = 20; j < 40; ++j) EXPECT_FALSE(net[i].table().find(peer(j)));
+  net.set_cut([](std::size_t node) { return node < 13; });
+  net.pass(40min);
+  for (std::size_t i = 0; i < 13; ++i) {
+    for (std::uint32_t j = 13; j < 26; ++j) EXPECT_FALSE(net[i].table().find(peer(j)));
   }
   net.set_cut(nullptr);
   net.pass(30min);
-  for (std::size_t i = 0; i < 40; ++i) EXPECT_GE(net[i].table().size(), 30u) << i;
+  for (std::size_t i = 0; i < 26; ++i) EXPECT_GE(net[i].table().size(), 20u) << i;
   const auto result = net.run(3, net[3].find_closest(bytes("key"), net.now()));
   auto expected = net.truly_closest(bytes("key"), 21);
   std::erase(expected, peer(3));

@@ -3,6 +3,9 @@ list(APPEND LIBP2P_SOURCES
   protocols/kad/behaviour.cc
   protocols/kad/config.cc
   protocols/kad/error.cc
+  protocols/kad/kademlia.cc
+  protocols/kad/kademlia_impl.cc
+  protocols/kad/kademlia_streams.cc
   protocols/kad/key.cc
   protocols/kad/lookup.cc
   protocols/kad/maintenance.cc
