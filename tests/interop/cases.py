@@ -4,6 +4,7 @@ import dataclasses
 import time
 import typing
 
+import kad_cases
 from peer_process import CaseFailed
 import pnet_cases
 import pubsub_cases
@@ -339,6 +340,10 @@ def pnet_cases_over(name, security):
     return {f"private network, {name}, {case}": over(security, it) for case, it in cases.items()}
 
 
+def kad_case(run, theirs=kad_cases.SERVER, ours=kad_cases.SERVER):
+    return Case(run, theirs=theirs, ours=ours)
+
+
 CASES = {
     **{name: over(NOISE, case) for name, case in SECURED_CASES.items()},
     **{f"TLS, {name}": over(TLS, case) for name, case in SECURED_CASES.items() if name not in NOT_OVER_TLS},
@@ -350,4 +355,11 @@ CASES = {
     "gossipsub: each hears the other": pubsub_case(pubsub_cases.each_hears_the_other),
     "gossipsub: subscriptions come and go": pubsub_case(pubsub_cases.subscriptions_come_and_go),
     "gossipsub: told by IHAVE, had by IWANT": pubsub_case(pubsub_cases.told_by_gossip),
+    "Kademlia: each knows the other": kad_case(kad_cases.each_knows_the_other),
+    "Kademlia: each finds what the other provides": kad_case(kad_cases.each_finds_what_the_other_provides),
+    "Kademlia: each gets what the other has put": kad_case(kad_cases.each_gets_what_the_other_has_put),
+    "Kademlia: ours is a client": kad_case(kad_cases.ours_is_a_client, ours=kad_cases.CLIENT),
+    "Kademlia: theirs is a client": kad_case(kad_cases.theirs_is_a_client, theirs=kad_cases.CLIENT),
+    "Kademlia, /ipfs/kad/1.0.0": kad_case(kad_cases.each_finds_what_the_other_provides,
+                                          theirs=kad_cases.IPFS_SERVER, ours=kad_cases.IPFS_SERVER),
 }

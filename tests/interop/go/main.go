@@ -18,6 +18,8 @@ func main() {
 	useMdns := flag.Bool("mdns", false, "find peers by mDNS, and be found")
 	usePubsub := flag.Bool("pubsub", false, "speak gossipsub")
 	networkKey := flag.String("network-key", "", "64 hex digits: the key of a private network")
+	kadProtocol := flag.String("kad", "", "speak Kademlia under this name")
+	kadClient := flag.Bool("kad-client", false, "as a client of it")
 	flag.Parse()
 
 	h, err := newHost(*key, *muxer, *security, *networkKey)
@@ -31,6 +33,11 @@ func main() {
 	}
 	if *usePubsub {
 		if p.pubsub, err = newPubsub(h); err != nil {
+			panic(err)
+		}
+	}
+	if *kadProtocol != "" {
+		if p.kad, err = newKad(h, *kadProtocol, *kadClient); err != nil {
 			panic(err)
 		}
 	}
@@ -48,6 +55,9 @@ func main() {
 	}
 	if p.mdns != nil {
 		p.mdns.Close()
+	}
+	if p.kad != nil {
+		p.kad.Close()
 	}
 	h.Close()
 }

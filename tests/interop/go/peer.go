@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	dht "github.com/libp2p/go-libp2p-kad-dht"
 	"github.com/libp2p/go-libp2p/core/event"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
@@ -24,6 +25,7 @@ type peerProgram struct {
 	mdns        mdns.Service // nil without --mdns
 	mdnsStarted bool
 	pubsub      *pubsubProgram // nil without --pubsub
+	kad         *dht.IpfsDHT   // nil without --kad
 
 	lock       sync.Mutex
 	connection network.Conn // the latest

@@ -4,6 +4,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { benchCommands } from './bench.mjs'
 import { flood } from './flood.mjs'
 import { muxerBy, STREAMS_MAX } from './host.mjs'
+import { kadCommands } from './kad.mjs'
 import { DIGEST, ECHO, LATE, MUTE, RESET, serveDigestAs } from './protocols.mjs'
 import { pubsubCommands } from './pubsub.mjs'
 import { readDigest, readToEnd, reader, send, sendRandom } from './streams.mjs'
@@ -16,6 +17,7 @@ const LATE_REQUEST_BYTES = 1000
 export const commands = {
   ...benchCommands,
   ...pubsubCommands,
+  ...kadCommands,
   flood,
 
   async listen (peer, address) {

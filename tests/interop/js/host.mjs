@@ -8,6 +8,7 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
+import { kadService } from './kad.mjs'
 import { Unsupported } from './output.mjs'
 import { pubsubService } from './pubsub.mjs'
 import { protectorOf } from './pnet.mjs'
@@ -41,7 +42,7 @@ function noting (security, offersMuxer) {
   }
 }
 
-export async function createHost ({ key, muxer, security, useMdns, usePubsub, networkKey }) {
+export async function createHost ({ key, muxer, security, useMdns, usePubsub, networkKey, kad, isKadClient }) {
   if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
   if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
   if (!Object.hasOwn(SECURITIES, security)) throw new Unsupported(`no security protocol "${security}"`)
@@ -56,7 +57,8 @@ export async function createHost ({ key, muxer, security, useMdns, usePubsub, ne
       identify: identify(),
       identifyPush: identifyPush(),
       ping: ping(),
-      ...(usePubsub ? { pubsub: pubsubService() } : {})
+      ...(usePubsub ? { pubsub: pubsubService() } : {}),
+      ...(kad != null ? { kad: kadService(kad, isKadClient) } : {})
     },
     peerDiscovery: useMdns ? [mdns({ interval: MDNS_INTERVAL_MS })] : [],
     connectionManager: {

@@ -15,7 +15,9 @@ const { values: options } = parseArgs({
     security: { type: 'string', default: 'both' },
     mdns: { type: 'boolean', default: false },
     pubsub: { type: 'boolean', default: false },
-    'network-key': { type: 'string', default: '' }
+    'network-key': { type: 'string', default: '' },
+    kad: { type: 'string' },
+    'kad-client': { type: 'boolean', default: false }
   }
 })
 
@@ -26,7 +28,9 @@ async function start () {
     security: options.security,
     useMdns: options.mdns,
     usePubsub: options.pubsub,
-    networkKey: options['network-key']
+    networkKey: options['network-key'],
+    kad: options.kad,
+    isKadClient: options['kad-client']
   })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {

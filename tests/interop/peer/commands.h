@@ -35,6 +35,13 @@ base::Task<Reply> unsubscribe(Peer& peer, Arguments arguments);
 base::Task<Reply> publish(Peer& peer, Arguments arguments);
 base::Task<Reply> topic_peers(Peer& peer, Arguments arguments);
 base::Task<Reply> peer_scores(Peer& peer, Arguments arguments);
+// kad.cc
+base::Task<Reply> kad_table(Peer& peer, Arguments arguments);
+base::Task<Reply> kad_find_peer(Peer& peer, Arguments arguments);
+base::Task<Reply> kad_provide(Peer& peer, Arguments arguments);
+base::Task<Reply> kad_find_providers(Peer& peer, Arguments arguments);
+base::Task<Reply> kad_put(Peer& peer, Arguments arguments);
+base::Task<Reply> kad_get(Peer& peer, Arguments arguments);
 // bench.cc
 base::Task<Reply> perf(Peer& peer, Arguments arguments);
 base::Task<Reply> bench_connect(Peer& peer, Arguments arguments);

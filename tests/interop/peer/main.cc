@@ -19,6 +19,7 @@ struct Options {
   bool mdns = false;
   bool pubsub = false;
   std::string network_key;
+  KadOptions kad = {};
   std::string log_level = "warn";
 };
 
@@ -66,6 +67,7 @@ void run(const Options& options) {
   };
   Peer peer(io.get_executor(), clock, std::move(host), on_listening);
   if (options.pubsub) peer.start_pubsub(key);
+  if (!options.kad.protocol.empty()) peer.start_kad(options.kad);
   base::spawn(io.get_executor(), run_and_close(peer, mdns));
   base::run_event_loop(io);
 }
@@ -84,6 +86,8 @@ int main(int argc, char** argv) {
   app.add_flag("--mdns", options.mdns, "find peers by mDNS, and be found");
   app.add_flag("--pubsub", options.pubsub, "speak gossipsub");
   app.add_option("--network-key", options.network_key, "64 hex digits: the key of a private network");
+  app.add_option("--kad", options.kad.protocol, "speak Kademlia under this name");
+  app.add_flag("--kad-client", options.kad.is_client, "as a client");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   if (!base::set_up_logging(options.log_level)) return 2;

@@ -74,6 +74,8 @@ base::Task<> Peer::run() {
   connection_.reset();
   if (pubsub_) co_await pubsub_->close();
   pubsub_.reset();
+  if (kad_) co_await kad_->close();
+  kad_.reset();
   co_await host_->close();
 }
 

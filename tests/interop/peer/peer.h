@@ -3,6 +3,7 @@
 
 #include "base/signal.h"
 #include "libp2p/host/host.h"
+#include "tests/interop/peer/kad.h"
 #include "tests/interop/peer/pubsub.h"
 #include "tests/interop/peer/reply.h"
 
@@ -28,6 +29,8 @@ class Peer {
   void start_pubsub(const multiformats::PrivateKey& key) {
     pubsub_ = std::make_unique<Pubsub>(executor_, clock_, *host_, key);
   }
+  /// Speaks Kademlia from now on.
+  void start_kad(const KadOptions& options) { kad_ = make_kad(executor_, clock_, *host_, options); }
   /// Carries out commands until the input ends or says quit, then closes the host.
   base::Task<> run();
 
@@ -39,6 +42,7 @@ class Peer {
   void listening() { on_listening_(); }
   /// Null if it has not been started.
   Pubsub* pubsub() { return pubsub_.get(); }
+  libp2p::kad::Kademlia* kad() { return kad_.get(); }
 
   /// The latest connection, whoever dialled it; null if there is none.
   const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
@@ -63,6 +67,7 @@ class Peer {
   base::Clock& clock_;
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<Pubsub> pubsub_;
+  std::unique_ptr<libp2p::kad::Kademlia> kad_;
   std::function<void()> on_listening_;
   std::shared_ptr<libp2p::Connection> connection_;
   std::size_t connections_ = 0;

@@ -4,8 +4,10 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use libp2p::identity::Keypair;
+use libp2p::swarm::StreamProtocol;
 
 use crate::failure::{Failure, Result};
+use crate::kad;
 
 /// What secures connections.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,6 +24,7 @@ pub struct Arguments {
     pub pubsub: bool,
     /// Of a private network: 64 hex digits.
     pub network_key: Option<String>,
+    pub kad: Option<kad::Options>,
 }
 
 /// An argument that is not known or cannot be met is "unsupported".
@@ -31,6 +34,8 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut mdns = false;
     let mut pubsub = false;
     let mut network_key = None;
+    let mut kad_protocol = None;
+    let mut kad_client = false;
     while let Some(word) = words.next() {
         match word.as_str() {
             "--key" => key_type = words.next().unwrap_or_default(),
@@ -47,10 +52,13 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             "--mdns" => mdns = true,
             "--pubsub" => pubsub = true,
             "--network-key" => network_key = words.next(),
+            "--kad" => kad_protocol = Some(StreamProtocol::try_from_owned(words.next().unwrap_or_default())?),
+            "--kad-client" => kad_client = true,
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
-    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key })
+    let kad = kad_protocol.map(|protocol| kad::Options { protocol, is_client: kad_client });
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key, kad })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

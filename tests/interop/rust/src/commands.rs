@@ -13,7 +13,7 @@ use crate::node::{Connection, Node, MUXER_BY};
 use crate::output::hex;
 use crate::protocols::{self, DIGEST, ECHO, LATE, MUTE, RESET};
 use crate::transfer::{exchange_random, read_to_end, was_reset, write_random};
-use crate::{flood, perf, pubsub};
+use crate::{flood, kad, perf, pubsub};
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +38,12 @@ pub async fn execute(node: &Node, command: &str, words: &[&str]) -> Result<Value
         "unsubscribe" => pubsub::unsubscribe(node, words).await,
         "publish" => pubsub::publish(node, words).await,
         "topic_peers" => pubsub::topic_peers(node, words).await,
+        "kad_table" => kad::table(node).await,
+        "kad_find_peer" => kad::find_peer(node, words).await,
+        "kad_provide" => kad::provide(node, words).await,
+        "kad_find_providers" => kad::find_providers(node, words).await,
+        "kad_put" => kad::put(node, words).await,
+        "kad_get" => kad::get(node, words).await,
         "close" => close(node).await,
         "quit" => Ok(json!({})),
         "bench_connect" => total(bench::connect(node, argument(words, 0)?, argument(words, 1)?).await),

@@ -5,6 +5,7 @@ mod bench;
 mod commands;
 mod failure;
 mod flood;
+mod kad;
 mod node;
 mod output;
 mod perf;

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::{mpsc, oneshot, Notify};
 
 use crate::failure::{Failure, Result};
+use crate::kad;
 use crate::output;
 use crate::pubsub;
 use crate::streams::{Opener, Server};
@@ -41,6 +42,8 @@ enum Request {
     Serve(StreamProtocol, Server),
     /// Without gossipsub it is dropped, and so is who waits for its outcome.
     Pubsub(Box<dyn FnOnce(&mut gossipsub::Behaviour) + Send>),
+    /// The same without Kademlia.
+    Kad(Box<dyn FnOnce(&mut kad::Behaviour, &mut kad::Queries) + Send>),
     /// Closes every connection; answered when all have gone.
     Stop(oneshot::Sender<()>),
 }
@@ -70,6 +73,7 @@ impl Node {
             dials: HashMap::new(),
             closes: HashMap::new(),
             stop: None,
+            queries: kad::Queries::default(),
         };
         tokio::spawn(driver.run(received));
         node
@@ -118,6 +122,11 @@ impl Node {
         self.ask(|reply| Request::Pubsub(Box::new(move |pubsub| drop(reply.send(call(pubsub)))))).await
     }
 
+    /// Lets `call` ask something of the node's Kademlia.
+    pub fn kad(&self, call: impl FnOnce(&mut kad::Behaviour, &mut kad::Queries) + Send + 'static) -> Result<()> {
+        Ok(self.requests.send(Request::Kad(Box::new(call)))?)
+    }
+
     pub async fn stop(&self) -> Result<()> {
         self.ask(Request::Stop).await
     }
@@ -153,6 +162,7 @@ struct Driver {
     dials: HashMap<ConnectionId, oneshot::Sender<Result<Connection>>>,
     closes: HashMap<ConnectionId, oneshot::Sender<()>>,
     stop: Option<oneshot::Sender<()>>,
+    queries: kad::Queries,
 }
 
 impl Driver {
@@ -196,6 +206,11 @@ impl Driver {
                     call(pubsub);
                 }
             }
+            Request::Kad(call) => {
+                if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+                    call(kad, &mut self.queries);
+                }
+            }
             Request::Stop(reply) => {
                 self.stop = Some(reply);
                 for peer in self.swarm.connected_peers().copied().collect::<Vec<_>>() {
@@ -222,11 +237,15 @@ impl Driver {
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. })) => {
+                if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
+                    kad::identified(kad, peer_id, &info);
+                }
                 self.node.known.lock().unwrap().identified.insert(peer_id, info);
                 self.node.identified.notify_waiters();
             }
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => report_found(found),
             SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => pubsub::report(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Kad(event)) => self.queries.take_in(event),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use libp2p::{gossipsub, identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuild
 
 use crate::arguments::{Arguments, Security};
 use crate::failure::{Failure, Result};
-use crate::{pnet, pubsub, streams};
+use crate::{kad, pnet, pubsub, streams};
 
 /// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
 const STREAMS_MAX: usize = 4096;
@@ -22,11 +22,17 @@ pub struct Behaviour {
     ping: ping::Behaviour,
     mdns: Toggle<mdns::tokio::Behaviour>,
     pub pubsub: Toggle<gossipsub::Behaviour>,
+    pub kad: Toggle<kad::Behaviour>,
     pub streams: streams::Behaviour,
 }
 
 impl Behaviour {
-    fn new(key: &Keypair, with_mdns: bool, pubsub: Option<gossipsub::Behaviour>) -> std::io::Result<Self> {
+    fn new(
+        key: &Keypair,
+        with_mdns: bool,
+        pubsub: Option<gossipsub::Behaviour>,
+        kad: Option<kad::Behaviour>,
+    ) -> std::io::Result<Self> {
         let identify = identify::Config::new_with_signed_peer_record("ipfs/0.1.0".to_string(), key)
             .with_push_listen_addr_updates(true)
             .with_interval(NEVER);
@@ -40,14 +46,16 @@ impl Behaviour {
             ping: ping::Behaviour::new(ping::Config::new().with_interval(NEVER)),
             mdns: mdns.into(),
             pubsub: pubsub.into(),
+            kad: kad.into(),
             streams: streams::Behaviour::default(),
         })
     }
 }
 
 pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
-    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key } = arguments;
+    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key, kad } = arguments;
     let pubsub = if with_pubsub { Some(pubsub::make(&key)?) } else { None };
+    let kad = kad.map(|options| kad::make(key.public().to_peer_id(), options));
     let muxer = || {
         let mut config = yamux::Config::default();
         config.set_max_num_streams(STREAMS_MAX);
@@ -64,7 +72,7 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
         ($builder:expr) => {
             $builder
                 .with_dns()?
-                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns, pubsub)?))
+                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns, pubsub, kad)?))
                 .map_err(Failure::other)?
                 .with_swarm_config(|config| {
                     config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
