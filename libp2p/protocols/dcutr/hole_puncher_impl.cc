@@ -77,10 +77,12 @@ bool HolePuncher::Impl::may_begin(const Connection& connection) {
   if (closed_ || !is_relayed(connection) || connection.is_closed()) return false;
   const PeerId& peer = connection.remote_peer();
   if (under_way_.contains(peer) || under_way_.size() >= kUpgradesMax || has_direct(peer)) return false;
+  Begun& begun = begun_[&connection];
+  if (begun.upgrades >= kAttempts) return false;
   // Ours has all its attempts in one; of the other side's each is one.
-  int& begun = begun_[&connection];
-  if (begun >= (connection.is_dialler() ? kAttempts : 1)) return false;
-  ++begun;
+  const bool is_again = !connection.is_dialler() && begun.upgrades > 0;
+  if (is_again && !(begun.lacked_protocol && speaks_protocol(peer))) return false;
+  ++begun.upgrades;
   return budget_.take(clock_.now());
 }
 
@@ -104,6 +106,11 @@ base::Task<> HolePuncher::Impl::upgrade(Self self, ConnectionPtr relayed) {
   ++self->stats_.begun;
   if (co_await connect_directly(self, peer)) {
     ++self->stats_.direct;
+  } else if (!self->speaks_protocol(peer)) {
+    // go-libp2p does once it has been told its own address. Identify push brings us here again.
+    const auto begun = self->begun_.find(relayed.get());
+    if (begun != self->begun_.end()) begun->second.lacked_protocol = true;
+    ++self->stats_.failed;
   } else if (co_await punch_as_listener(self, std::move(relayed))) {
     ++self->stats_.punched;
     LOG_INFO("connected directly to {}, through a hole punched in the NAT", peer.short_text());
@@ -243,6 +250,11 @@ base::Task<bool> HolePuncher::Impl::connect_by(Self self, PeerId peer, Addresses
 bool HolePuncher::Impl::has_direct(const PeerId& peer) const {
   return std::ranges::any_of(host_.connections(),
                              [&](const auto& each) { return each->remote_peer() == peer && !is_relayed(*each); });
+}
+
+bool HolePuncher::Impl::speaks_protocol(const PeerId& peer) const {
+  const auto info = host_.peer_info(peer);
+  return info && std::ranges::find(info->protocols, kProtocol) != info->protocols.end();
 }
 
 HolePuncher::Impl::Addresses HolePuncher::Impl::dialable(const Addresses& addresses) const {

@@ -51,6 +51,7 @@ class HolePuncher::Impl : public std::enable_shared_from_this<Impl> {
   static base::Task<bool> connect_by(Self self, multiformats::PeerId peer, Addresses addresses, ConnectOptions options,
                                      base::Duration timeout);
   bool has_direct(const multiformats::PeerId& peer) const;
+  bool speaks_protocol(const multiformats::PeerId& peer) const;
   Addresses dialable(const Addresses& addresses) const;
   base::Bytes own_connect() const;
 
@@ -60,8 +61,13 @@ class HolePuncher::Impl : public std::enable_shared_from_this<Impl> {
   HolePuncherConfig config_;
   TaskGroup tasks_;
   std::set<multiformats::PeerId> under_way_;
-  /// Upgrades that have begun on a relayed connection.
-  std::map<const Connection*, int> begun_;
+  /// Of one relayed connection.
+  struct Begun {
+    int upgrades = 0;
+    /// The last upgrade came to nothing because the peer did not speak the protocol, which it may later.
+    bool lacked_protocol = false;
+  };
+  std::map<const Connection*, Begun> begun_;
   RateBudget budget_;
   /// Streams that wait for their turn.
   std::size_t waiting_ = 0;
