@@ -48,13 +48,14 @@ struct DeviceBuffer {
   void* start = nullptr;
 };
 
-/// One layer of K and V, bf16, 4 heads of 128: a slice is 32 KiB.
-LayoutDesc layout_of(bool wire_order, std::uint32_t blocks) {
+/// One layer of K and V, bf16, 4 heads of 128: a slice is 32 KiB in the engine's memory.
+LayoutDesc layout_of(bool wire_order, std::uint32_t blocks, Codec codec = Codec::kNone) {
   constexpr std::size_t kRow = 128 * 2, kHeads = 4;
   LayoutDesc layout;
   layout.format.element = ElementType::kBf16;
   layout.format.head_dim = 128;
   layout.format.shard = {0, 1, 0, kHeads};
+  layout.format.codec = codec;
   layout.engine_blocks = blocks;
   if (wire_order) {  // [block][head][K|V][token][dim]
     layout.token_stride = kRow;
@@ -91,6 +92,7 @@ struct Measured {
   std::string floor;
   std::size_t bytes;
   std::function<double()> run, plain;  // seconds
+  std::string note = {};
 };
 
 /// Both in turn, so that both meet the same clocks.
@@ -107,10 +109,42 @@ void measure(const Measured& what, int run_count) {
   };
   const double reached = gbps(runs), floor = gbps(floors);
   const std::string bar = what.bar.empty() ? "" : "\"bar\": \"" + what.bar + "\", ";
-  std::printf("{\"name\": \"%s\", %s\"gbps\": %.3f, \"floor\": \"%s\", \"floor_gbps\": %.3f, \"ratio\": %.4f}\n",
-              what.name.c_str(), bar.c_str(), reached, what.floor.c_str(), floor, reached / floor);
+  const std::string note = what.note.empty() ? "" : ", \"note\": \"" + what.note + "\"";
+  std::printf("{\"name\": \"%s\", %s\"gbps\": %.3f, \"floor\": \"%s\", \"floor_gbps\": %.3f, \"ratio\": %.4f%s}\n",
+              what.name.c_str(), bar.c_str(), reached, what.floor.c_str(), floor, reached / floor, note.c_str());
   std::fflush(stdout);
 }
+
+/// Until the connector says so: waking this thread afterwards is no part of the copy, and the plain one spins.
+double connector_seconds(GpuConnector& connector, RegionId region, std::vector<SliceCopy> slices, bool gathers) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::promise<std::chrono::steady_clock::time_point> promise;
+  base::Result<> outcome;
+  auto done = [&](base::Result<> result) {
+    const auto end = std::chrono::steady_clock::now();
+    outcome = result;
+    promise.set_value(end);
+  };
+  if (gathers) {
+    connector.gather(region, std::move(slices), {}, done);
+  } else {
+    connector.scatter(region, std::move(slices), {}, done);
+  }
+  const auto end = promise.get_future().get();
+  if (!outcome) throw std::runtime_error(outcome.error().message());
+  return std::chrono::duration<double>(end - begin).count();
+}
+
+/// Bf16 of either sign, from 0.5 to 2: what codes have to be found for.
+std::vector<std::uint16_t> elements(std::size_t bytes) {
+  std::vector<std::uint16_t> all(bytes / 2);
+  std::mt19937 random(2);
+  for (auto& bits : all) bits = static_cast<std::uint16_t>((random() & 0x80ff) | 0x3f00);
+  return all;
+}
+
+constexpr Codec kCodecs[] = {Codec::kInt8, Codec::kFp8, Codec::kInt4};
+constexpr char kRateNote[] = "rates of the uncoded bytes";
 
 class Bench {
  public:
@@ -142,23 +176,7 @@ class Bench {
         std::vector<SliceCopy> slices;
         std::uint8_t* host = hosts[turn++ % kHosts].get();
         for (std::size_t at = 0; at < bytes; at += kSliceBytes) slices.push_back({slots.next(), 0, host + at});
-        // Until the connector says so: waking this thread afterwards is no part of the copy, and the plain one spins.
-        const auto begin = std::chrono::steady_clock::now();
-        std::promise<std::chrono::steady_clock::time_point> promise;
-        base::Result<> outcome;
-        auto done = [&](base::Result<> result) {
-          const auto end = std::chrono::steady_clock::now();
-          outcome = result;
-          promise.set_value(end);
-        };
-        if (gathers) {
-          connector->gather(region, std::move(slices), {}, done);
-        } else {
-          connector->scatter(region, std::move(slices), {}, done);
-        }
-        const auto end = promise.get_future().get();
-        if (!outcome) throw std::runtime_error(outcome.error().message());
-        return std::chrono::duration<double>(end - begin).count();
+        return connector_seconds(*connector, region, std::move(slices), gathers);
       };
       const auto plain_copy = [&](bool down, std::size_t bytes) {
         auto* device = static_cast<std::uint8_t*>(plain.start) + turn % (kRotationBytes / kBytes) * kBytes;
@@ -249,7 +267,90 @@ class Bench {
     }
   }
 
+  /// Coding where a block is gathered and decoding where it is scattered, beside the same without: the kernels by
+  /// events, device memory to device memory, and through the connector, to and from pinned memory.
+  void coded() {
+    constexpr std::size_t kBytes = 64 * kMiB;
+    DeviceBuffer engine(kRotationBytes), wire(kRotationBytes);
+    const auto content = elements(kRotationBytes);
+    check(kvc_copy(engine.start, content.data(), kRotationBytes, stream_.get()));
+    check(kvc_stream_synchronize(stream_.get()));
+    for (const Codec codec : kCodecs) {
+      coded_kernels(codec, kBytes, engine, wire);
+      coded_through_the_connector(codec, kBytes, engine);
+    }
+  }
+
  private:
+  /// One region of the memory, and what is gathered of it or scattered into it.
+  struct CodedSide {
+    CodedSide(DeviceBuffer& engine, Codec codec)
+        : layout(layout_of(false, kRotationBytes / kSliceBytes, codec)),
+          region(check(make_cuda_region(0, engine.start, kRotationBytes, layout))),
+          slots(layout.slots()) {}
+    std::vector<kvc_slice> slices(std::size_t bytes) {
+      std::vector<kvc_slice> all(bytes / kSliceBytes);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        all[i] = {slots.next(), 0, i * layout.format.layer_slice_bytes()};
+      }
+      return all;
+    }
+
+    LayoutDesc layout;
+    CudaRegionHandle region;
+    Slots slots;
+  };
+
+  void coded_kernels(Codec codec, std::size_t bytes, DeviceBuffer& engine, DeviceBuffer& wire) {
+    CodedSide ours(engine, codec), plain(engine, Codec::kNone);
+    // What is scattered is what was gathered before, into the same part of `wire`.
+    const auto run = [&](CodedSide& side, bool gathers) {
+      const auto slices = side.slices(bytes);
+      auto* at = static_cast<std::uint8_t*>(wire.start) + turn_++ % (kRotationBytes / bytes) * bytes;
+      if (!gathers) check(kvc_gather(side.region.get(), slices.data(), slices.size(), at, bytes, stream_.get()));
+      return by_events([&] {
+        return gathers ? kvc_gather(side.region.get(), slices.data(), slices.size(), at, bytes, stream_.get())
+                       : kvc_scatter(side.region.get(), slices.data(), slices.size(), at, bytes, stream_.get());
+      });
+    };
+    const std::string rest = std::string(name_of(codec)) + ", NHD, 64 MiB of bf16 in 32 KiB blocks";
+    measure({"encode: gather kernel to device memory, " + rest, "", "gather kernel, uncoded", bytes,
+             [&] { return run(ours, true); }, [&] { return run(plain, true); }, kRateNote},
+            runs_);
+    measure({"decode: scatter kernel from device memory, " + rest, "", "scatter kernel, uncoded", bytes,
+             [&] { return run(ours, false); }, [&] { return run(plain, false); }, kRateNote},
+            runs_);
+  }
+
+  void coded_through_the_connector(Codec codec, std::size_t bytes, DeviceBuffer& engine) {
+    const auto connector = check(make_cuda_connector(0, "bench"));
+    const auto host = check(connector->allocate_host(bytes));
+    std::vector<RegionId> regions;
+    const auto blocks = static_cast<std::uint32_t>(kRotationBytes / kSliceBytes);
+    Slots slots(layout_of(false, blocks).slots());
+    const auto side = [&](Codec with) {
+      const LayoutDesc layout = layout_of(false, blocks, with);
+      const RegionId region = check(connector->register_region({engine.start, kRotationBytes}, layout));
+      regions.push_back(region);
+      return [&connector, &host, &slots, bytes, region, slice = layout.format.layer_slice_bytes()](bool gathers) {
+        std::vector<SliceCopy> slices;
+        for (std::size_t i = 0; i < bytes / kSliceBytes; ++i)
+          slices.push_back({slots.next(), 0, host.get() + i * slice});
+        if (!gathers) connector_seconds(*connector, region, slices, true);
+        return connector_seconds(*connector, region, std::move(slices), gathers);
+      };
+    };
+    const auto ours = side(codec), plain = side(Codec::kNone);
+    const std::string rest = std::string(name_of(codec)) + ", NHD, 64 MiB of bf16 in 32 KiB blocks";
+    measure({"encode: gather to pinned, " + rest, "", "gather to pinned, uncoded", bytes, [&] { return ours(true); },
+             [&] { return plain(true); }, kRateNote},
+            runs_);
+    measure({"decode: scatter from pinned, " + rest, "", "scatter from pinned, uncoded", bytes,
+             [&] { return ours(false); }, [&] { return plain(false); }, kRateNote},
+            runs_);
+    for (const RegionId region : regions) connector->unregister_region(region);
+  }
+
   double by_events(const std::function<kvc_status()>& queue) {
     check(kvc_event_record(begin_.get(), stream_.get()));
     check(queue());
@@ -280,6 +381,7 @@ int main(int argc, char** argv) {
     kvp2p::bench::Bench bench(quick ? 5 : 20);
     bench.through_the_connector();
     bench.on_the_device();
+    bench.coded();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "copy_bench: %s\n", error.what());
     return 1;
