@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "direct/direct_server.h"
 #include "exchange/exchange.h"
+#include "kv/tenant.h"
 
 #include <boost/asio/post.hpp>
 
@@ -18,7 +19,9 @@ constexpr std::size_t kStatsPeersMax = 16;
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
                            std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
                            DirectPath direct)
-    : workers_(std::make_shared<WorkerPool>(config.workers)) {
+    : workers_(std::make_shared<WorkerPool>(config.workers)),
+      tenant_salt_(std::move(config.tenant_salt)),
+      on_model_(std::move(config.on_model)) {
   context_.executor = executor;
   context_.clock = &clock;
   context_.connector = &connector;
@@ -102,9 +105,13 @@ void CacheManager::unregister_region(RegionId region) {
 
 Fingerprint CacheManager::register_model(const ModelSpec& spec) {
   ModelFields fields = spec.fields();
-  const Fingerprint fingerprint = fingerprint_of(fields);
-  post([this, fingerprint, fields = std::move(fields)]() mutable { models_.add(fingerprint, std::move(fields)); });
-  return fingerprint;
+  const Fingerprint model = fingerprint_of(fields);
+  const Fingerprint space = tenant_fingerprint(model, tenant_salt_);
+  post([this, model, space, fields = std::move(fields)]() mutable {
+    models_.add(space, std::move(fields));
+    if (on_model_) on_model_(model);
+  });
+  return space;
 }
 
 // Match --------------------------------------------------------------------------------------------------------------

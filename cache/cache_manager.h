@@ -39,6 +39,10 @@ struct CacheConfig {
   unsigned workers = 0;
   FetchLimits fetch_limits = {};
   FetchPolicy fetch_policy = FetchPolicy::kAuto;
+  /// Of the tenant whose blocks this node's engine uses (kv/tenant.h); empty: none.
+  base::Bytes tenant_salt = {};
+  /// Told of each model that is registered, by its own fingerprint, on the node thread. May be empty.
+  std::function<void(const Fingerprint& model)> on_model = {};
 };
 
 /// The calls of KvCore (provider/kv_core.h says what they promise): thread-safe. The others: node thread.
@@ -65,6 +69,7 @@ class CacheManager {
   base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout);
   /// Peers that have it open are told to let go, which can take a second. Not on the node thread if they may.
   void unregister_region(RegionId region);
+  /// What names its blocks: the model's fingerprint, or that of the tenant's space of it.
   Fingerprint register_model(const ModelSpec& spec);
 
   void report_prefill(const Fingerprint& model, std::size_t tokens, std::size_t context, base::Duration time) {
@@ -109,6 +114,8 @@ class CacheManager {
   // Shared with the states, which connector threads may hold for longer.
   const std::shared_ptr<CompletionQueue> completions_ = std::make_shared<CompletionQueue>();
   std::shared_ptr<WorkerPool> workers_;
+  const base::Bytes tenant_salt_;
+  const std::function<void(const Fingerprint& model)> on_model_;
   ModelRegistry models_;
   CacheContext context_;
   std::unique_ptr<LocalBlockSet> local_;

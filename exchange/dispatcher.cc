@@ -67,6 +67,17 @@ void Dispatcher::refuse() {
                                    "ids as trusted"));
 }
 
+bool Dispatcher::refuse_right(const char* what) {
+  NodeContext& context = *session_.context_;
+  ++context.stats.lookups_refused;
+  if (context.log_once.first(session_.peer(), what)) {
+    LOG_WARN("peer {} may not {} by the cluster file, and tries to", session_.peer().to_text(), what);
+  }
+  const std::string reason = std::string("this node's cluster file does not let you ") + what;
+  session_.send(id_, error_message(wire::ErrorCode::kNotAuthorised, reason));
+  return true;
+}
+
 void Dispatcher::refuse_bad(std::uint64_t number, base::Error error) {
   if (is_answer(number)) {
     const base::Error broken = ExchangeError::kProtocolBroken;
@@ -86,6 +97,7 @@ bool Dispatcher::on(wire::Lookup& m) {
     session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
     return true;
   }
+  if (!session_.may(Right::kRead, m.fingerprint)) return refuse_right("read this model's and tenant's blocks");
   ++context.stats.lookups_served;
   const ObjectFormat format = m.format;
   const LookupRequest request = from_wire(std::move(m));
@@ -132,6 +144,7 @@ bool Dispatcher::on(wire::Cancel&) {
 }
 
 bool Dispatcher::on(wire::Put& m) {
+  if (!session_.may(Right::kWrite, m.fingerprint)) return refuse_right("write this model's and tenant's blocks");
   session_.puts_.on_put(id_, std::move(m));
   return true;
 }
@@ -143,6 +156,13 @@ bool Dispatcher::on(wire::Announce& m) {
   ++context.stats.announcements_received;
   const std::uint64_t epoch = session_.theirs_.epoch;
   if (m.cleared) context.index.forget(session_.peer());
+  if (m.stored.empty() && m.evicted.empty()) return true;
+  if (!session_.may(Right::kAnnounce, m.fingerprint)) {
+    if (context.log_once.first(session_.peer(), "announce")) {
+      LOG_WARN("peer {} may not announce by the cluster file; what it says is not believed", session_.peer().to_text());
+    }
+    return true;
+  }
   if (!m.evicted.empty()) context.index.evicted(session_.peer(), epoch, m.evicted);
   if (!m.stored.empty()) context.index.stored(session_.peer(), epoch, m.stored);
   return true;
@@ -180,6 +200,8 @@ bool Dispatcher::on(wire::DirectOpen&) {
     session_.send(id_, error_message(wire::ErrorCode::kUnsupported, "the direct path is turned off here"));
     return true;
   }
+  // Memory that is open is open for every model and tenant.
+  if (!session_.may_everywhere(Right::kRead)) return refuse_right("read everything, as the direct path would");
   const DirectTicket ticket = server->issue_ticket(session_.peer());
   session_.send(id_, wire::DirectTicket{ticket.socket_name, ticket.nonce});
   return true;

@@ -51,6 +51,8 @@ class Dispatcher {
   bool on(wire::FrameHeader&) { return false; }
 
   void refuse();
+  /// The cluster file does not let the peer `what`.
+  bool refuse_right(const char* what);
   template <class T>
   bool deliver(T& m);
 

@@ -21,6 +21,7 @@ namespace kvp2p {
 /// What data connections are for, as libp2p::HostConfig::data_protocol.
 inline constexpr std::string_view kDataProtocol = "/kv-cache-p2p/bytes/1.0.0";
 
+class AccessControl;
 class BlockIndex;
 class DirectClient;
 class DirectServer;
@@ -32,6 +33,8 @@ struct ExchangeConfig {
   bool open = false;
   /// Peers that may ask without the cluster key, by peer id.
   std::vector<multiformats::PeerId> trusted_peers;
+  /// Who may do what, by a cluster file; null: whoever is authorised may do everything. REQUIRES: not with `open`.
+  std::shared_ptr<AccessControl> access = nullptr;
   /// Bytes one peer may have in flight towards us, and we towards it.
   std::size_t bytes_in_flight_max = 64u << 20;
   /// Payload of one data frame; at most the staging pool's slot.
@@ -114,6 +117,8 @@ struct KvPeer {
   /// Moving averages of what was measured; 0 while nothing was.
   std::uint64_t bytes_per_second = 0;
   base::Duration round_trip{};
+  /// Payload that has gone both ways in this session.
+  std::uint64_t payload_bytes = 0;
 };
 
 struct ExchangeStats {
@@ -175,6 +180,8 @@ class Exchange {
   /// before it is comes over the network.
   virtual bool is_opening_direct_paths() const = 0;
 
+  /// The access control holds another policy now: sessions with peers of which it says something else begin anew.
+  virtual void policy_changed(const std::function<bool(const multiformats::PeerId&)>& is_same) = 0;
   virtual const ExchangeStats& stats() const = 0;
   /// Ends all streams and waits for their coroutines.
   virtual base::Task<> close() = 0;

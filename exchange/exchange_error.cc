@@ -41,6 +41,8 @@ class Category final : public boost::system::error_category {
         return "cancelled";
       case ExchangeError::kOtherVersion:
         return "the peer speaks another version of the KV protocol; upgrade the older node";
+      case ExchangeError::kRightsChanged:
+        return "the cluster file has changed what this peer may do; a new session begins";
       case ExchangeError::kClosing:
         return "this node is shutting down";
     }

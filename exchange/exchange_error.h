@@ -22,6 +22,7 @@ enum class ExchangeError {
   kCancelled,
   kClosing,
   kOtherVersion,
+  kRightsChanged,
 };
 
 base::Error make_error_code(ExchangeError error);

@@ -56,7 +56,9 @@ ExchangeImpl::ExchangeImpl(std::shared_ptr<NodeContext> context)
                  [this](const std::vector<wire::Announce>& messages) {
                    for (const auto& session : std::vector(sessions_)) {
                      if (!session->is_up()) continue;
-                     for (const auto& message : messages) session->announce(message);
+                     for (const auto& message : messages) {
+                       if (session->may(Right::kRead, message.fingerprint)) session->announce(message);
+                     }
                    }
                  }),
       direct_paths_(context_) {}
@@ -202,6 +204,12 @@ void ExchangeImpl::on_session_up(const std::shared_ptr<Session>& session) {
   direct_paths_.on_session_up(session);
   for (const auto& call : on_peer_) call(peer);
   if (has_superseded(peer.id)) spawn_counted(context_, end_superseded_later(context_, anchor_, peer.id));
+}
+
+void ExchangeImpl::policy_changed(const std::function<bool(const multiformats::PeerId&)>& is_same) {
+  for (const auto& session : std::vector(sessions_)) {
+    if (!is_same(session->peer())) session->end(ExchangeError::kRightsChanged);
+  }
 }
 
 void ExchangeImpl::on_session_ended(const std::shared_ptr<Session>& session) {

@@ -35,6 +35,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> remote_stats(
       multiformats::PeerId peer, base::TimePoint deadline) override;
   bool is_opening_direct_paths() const override { return direct_paths_.is_opening(); }
+  void policy_changed(const std::function<bool(const multiformats::PeerId&)>& is_same) override;
   const ExchangeStats& stats() const override { return context_->stats; }
   base::Task<> close() override;
 

@@ -108,6 +108,7 @@ void FetchClient::deliver() {
   for (auto& [frame, is_broken] : registry_.take_arrived()) {
     context_->stats.deserialise_time += frame.decode_time;
     if (!is_broken) context_->stats.bytes_received += frame.bytes;
+    if (!is_broken) bytes_received_ += frame.bytes;
     if (!is_broken && frame.is_over_data_connection) context_->stats.bytes_over_data_connections += frame.bytes;
     auto task = find(frame.request);
     if (!task) continue;

@@ -34,6 +34,7 @@ class FetchClient {
   /// No lane can be opened.
   void on_no_lane(base::Error error);
   bool is_idle() const { return tasks_.empty(); }
+  std::uint64_t bytes_received() const { return bytes_received_; }
   bool is_owed(std::uint32_t lane) const;
   /// Every now and then: fetches to which nothing has come for `silence`, and those that use `still` lanes, ask the
   /// peer which lane owes what.
@@ -53,6 +54,7 @@ class FetchClient {
   FrameRegistry registry_;
   std::unordered_map<std::uint64_t, std::shared_ptr<FetchTask>> tasks_;
   StallWatch stalls_;
+  std::uint64_t bytes_received_ = 0;
 };
 
 /// A fetch that fails at once: there is no session, or the request makes no sense.

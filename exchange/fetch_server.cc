@@ -417,6 +417,7 @@ void FetchServer::send_end(GetJob& job) {
 void FetchServer::on_written(LaneOutbox& lane) {
   for (auto& frame : lane.take_done()) {
     if (frame->written) context_->stats.bytes_sent += frame->payload_bytes;
+    if (frame->written) bytes_sent_ += frame->payload_bytes;
     forget(*frame);
   }
   advance_all();

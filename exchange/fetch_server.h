@@ -30,6 +30,7 @@ class FetchServer {
   // Lanes that the peer has opened.
   bool has_lane(std::uint32_t number) const { return lanes_.contains(number); }
   std::size_t lanes() const { return lanes_.size(); }
+  std::uint64_t bytes_sent() const { return bytes_sent_; }
   void add_lane(std::shared_ptr<Lane> lane);
   void remove_lane(std::uint32_t number);
   void end_all();
@@ -71,6 +72,7 @@ class FetchServer {
   std::unordered_map<std::uint64_t, Job> jobs_;
   std::unordered_map<std::uint32_t, std::shared_ptr<LaneOutbox>> lanes_;
   std::size_t bytes_in_flight_ = 0;
+  std::uint64_t bytes_sent_ = 0;
 };
 
 }  // namespace kvp2p

@@ -1,6 +1,7 @@
 #include "exchange/gossip_carrier.h"
 
 #include "base/log.h"
+#include "exchange/exchange_error.h"
 #include "libp2p/core/scoped_deadline.h"
 
 #include <unordered_map>
@@ -40,6 +41,10 @@ struct GossipCarrier::State {
   std::unordered_map<Fingerprint, libp2p::gossipsub::Subscription> followed = {};
   std::size_t questions = 0;
 
+  bool may_announce(const multiformats::PeerId& author, const Fingerprint& model) const {
+    return config.may_announce(author) && (!config.may_announce_about || config.may_announce_about(author, model));
+  }
+
   static base::Task<libp2p::gossipsub::Validation> validate(std::shared_ptr<State> self, Fingerprint model,
                                                             libp2p::gossipsub::MessagePtr message);
   static base::Task<> serve(std::shared_ptr<State> self, multiformats::PeerId asker,
@@ -51,7 +56,7 @@ struct GossipCarrier::State {
 base::Task<libp2p::gossipsub::Validation> GossipCarrier::State::validate(std::shared_ptr<State> self, Fingerprint model,
                                                                          libp2p::gossipsub::MessagePtr message) {
   // What comes of gossip is applied here and not by a handler: whether it is passed on depends on what it says.
-  if (self->announcements == nullptr || !self->config.may_announce(message->from)) {
+  if (self->announcements == nullptr || !self->may_announce(message->from, model)) {
     co_return libp2p::gossipsub::Validation::kIgnore;
   }
   co_return validation_of(self->announcements->on_payload(message->from, model, message->data));
@@ -65,7 +70,9 @@ base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiforma
   Fingerprint model;
   auto read = co_await libp2p::read_exact(*stream, model.bytes);
   base::Result<base::Bytes> question = read ? base::Result<base::Bytes>(base::Bytes()) : read.error();
-  if (read) question = co_await libp2p::read_length_prefixed(*stream, kQuestionBytesMax);
+  const bool may_ask = !self->config.may_ask_about || self->config.may_ask_about(asker, model);
+  if (read && !may_ask) question = ExchangeError::kNotAuthorised;
+  if (read && may_ask) question = co_await libp2p::read_length_prefixed(*stream, kQuestionBytesMax);
   if (question && self->announcements != nullptr) {
     auto answer = self->announcements->on_question(asker, model, *question);
     if (answer) (void)co_await libp2p::write_length_prefixed(*stream, *answer);

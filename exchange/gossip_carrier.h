@@ -23,6 +23,11 @@ struct GossipCarrierConfig {
   std::function<bool(const multiformats::PeerId& asker)> may_ask;
   /// Where a holder that there is no connection to can be dialled; none if nobody knows. May be empty.
   std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& holder)> addresses_of = {};
+  /// The same as the first two, about blocks of that model (or tenant's space of one): both must let a peer. May be
+  /// empty.
+  using About = std::function<bool(const multiformats::PeerId& peer, const Fingerprint& model)>;
+  About may_announce_about = {};
+  About may_ask_about = {};
 };
 
 /// Node thread only. Destroy it after the Announcements that use it have stopped; clock, host and gossipsub outlive

@@ -27,6 +27,7 @@ class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
   struct Teller {
     BlockIndex index;
     std::set<PeerId> strangers;
+    std::set<PeerId> without_rights;  ///< to say or ask anything of the model
     std::unique_ptr<GossipCarrier> carrier;
     std::unique_ptr<Announcements> announcements;
   };
@@ -35,8 +36,12 @@ class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
     Node& node = add_node();
     Teller& teller = *tellers_.emplace_back(std::make_unique<Teller>());
     const auto is_known = [&teller](const PeerId& peer) { return !teller.strangers.contains(peer); };
-    teller.carrier = std::make_unique<GossipCarrier>(
-        clock_, *node.host, *node.pubsub, GossipCarrierConfig{.may_announce = is_known, .may_ask = is_known});
+    const auto has_rights = [&teller, this](const PeerId& peer, const Fingerprint& model) {
+      return model == model_ && !teller.without_rights.contains(peer);
+    };
+    GossipCarrierConfig carrier{.may_announce = is_known, .may_ask = is_known};
+    carrier.may_announce_about = carrier.may_ask_about = has_rights;
+    teller.carrier = std::make_unique<GossipCarrier>(clock_, *node.host, *node.pubsub, std::move(carrier));
     AnnouncementsConfig config;
     config.incarnation = {1, nodes_.size()};
     config.seed = nodes_.size();
@@ -120,6 +125,21 @@ TEST_F(GossipCarrierTest, StrangersAreNeitherBelievedNorAnswered) {
   };
   EXPECT_FALSE(ask(1, 0));
   EXPECT_TRUE(ask(0, 1));
+}
+
+TEST_F(GossipCarrierTest, WhoHasNoRightToAModelIsNeitherBelievedNorAnsweredAboutIt) {
+  add();
+  add();
+  tellers_[0]->without_rights.insert(nodes_[1]->id());
+  connect(*nodes_[1], *nodes_[0]);
+  store(*tellers_[0], 0, 10);
+  store(*tellers_[1], 100, 10);
+  pass(40s);
+  EXPECT_EQ(known(0, 1), 0u);
+  EXPECT_EQ(known(1, 0), 10u);
+  const auto question = wire::encode_announcement(wire::SumsWanted{0});
+  EXPECT_FALSE(run(tellers_[1]->carrier->ask(nodes_[0]->id(), model_, question, clock_.now() + 5s)));
+  EXPECT_TRUE(run(tellers_[0]->carrier->ask(nodes_[1]->id(), model_, question, clock_.now() + 5s)));
 }
 
 // The asker's end of stream may come late: the answer must not be lost by that.

@@ -66,17 +66,25 @@ class Hello {
   wire::HelloResult judge(const wire::HelloProof& proof) {
     const HelloRole prover = role_ == HelloRole::kOpener ? HelloRole::kAcceptor : HelloRole::kOpener;
     wire::HelloResult result;
-    result.authorised = parameters_.trusted;
-    if (!parameters_.trusted) {
+    bool holds_key = parameters_.trusted;
+    if (!holds_key) {
       if (!proof.mac) {
         result.reason = "this node is closed, and you sent no proof of a cluster key: give both nodes the same one";
       } else if (parameters_.cluster_key.empty() ||
                  !cluster_proof_fits(parameters_.cluster_key, transcript_, prover, *proof.mac)) {
         result.reason = "the cluster keys differ: give both nodes the same one";
       } else {
-        result.authorised = true;
+        holds_key = true;
       }
     }
+    result.authorised =
+        parameters_.access != nullptr ? parameters_.access->admits(parameters_.remote_peer, holds_key) : holds_key;
+    if (result.authorised) {
+      result.reason.clear();
+    } else if (holds_key) {
+      result.reason = "this node's cluster file grants you nothing: add your peer id to a grant";
+    }
+    outcome_.peer_holds_key = holds_key;
     if (result.authorised) {
       base::random_bytes(result.session.emplace());
       outcome_.session_for_peer = *result.session;

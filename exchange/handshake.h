@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "base/task.h"
+#include "exchange/access_control.h"
 #include "exchange/cluster_auth.h"
 #include "exchange/exchange.h"
 #include "libp2p/core/stream.h"
@@ -19,6 +20,8 @@ struct HelloParameters {
   base::ConstBytes cluster_key;  // empty: none
   /// Serve this peer without a proof: the node is open, or trusts it by its id.
   bool trusted = false;
+  /// Who is of any use by the cluster file; null: whoever has the key or is trusted.
+  const AccessControl* access = nullptr;
   wire::Hello hello;  // without nonce
 };
 
@@ -26,6 +29,8 @@ struct HelloOutcome {
   wire::Hello theirs;
   /// The peer may ask this node, and is believed.
   bool peer_authorised = false;
+  /// The peer has proved the cluster key, or is trusted as if it had.
+  bool peer_holds_key = false;
   wire::SessionId session_for_peer{};
   /// This node may ask the peer.
   bool we_are_authorised = false;

@@ -1,6 +1,7 @@
 #include "exchange/session.h"
 
 #include "base/log.h"
+#include "exchange/access_control.h"
 #include "exchange/announcer.h"
 #include "exchange/dispatcher.h"
 #include "exchange/exchange_error.h"
@@ -60,6 +61,7 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
   parameters.cluster_key = config.cluster_key;
   parameters.trusted = config.open || std::find(config.trusted_peers.begin(), config.trusted_peers.end(), peer()) !=
                                           config.trusted_peers.end();
+  parameters.access = config.access.get();
   parameters.hello.versions = {wire::kVersion};
   parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces | wire::kCounts;
   if (config.direct_server != nullptr) parameters.hello.capabilities |= wire::kDirect;
@@ -78,19 +80,30 @@ void Session::on_hello(HelloOutcome outcome) {
   said_hello_ = true;
   theirs_ = std::move(outcome.theirs);
   peer_authorised_ = outcome.peer_authorised;
+  peer_holds_key_ = outcome.peer_holds_key;
   session_for_peer_ = outcome.session_for_peer;
   session_from_peer_ = outcome.session_from_peer;
   up_ = outcome.peer_authorised && outcome.we_are_authorised;
   if (up_) {
-    for (auto& message : snapshot_announcements(context_->local.snapshot(kSnapshotKeysMax))) {
-      announce(std::move(message));
-    }
+    std::vector<LocalBlocks::Held> held = context_->local.snapshot(kSnapshotKeysMax);
+    std::erase_if(held, [this](const auto& each) { return !may(Right::kRead, each.fingerprint); });
+    for (auto& message : snapshot_announcements(std::move(held))) announce(std::move(message));
     lanes_.open_first();
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
              printable(outcome.reason));
   }
+}
+
+bool Session::may(Right right, const Fingerprint& space) const {
+  const AccessControl* access = context_->config.access.get();
+  return access == nullptr || access->may(peer(), peer_holds_key_, right, space);
+}
+
+bool Session::may_everywhere(Right right) const {
+  const AccessControl* access = context_->config.access.get();
+  return access == nullptr || access->may_everywhere(peer(), peer_holds_key_, right);
 }
 
 base::Task<> Session::write_loop() {
@@ -170,6 +183,7 @@ KvPeer Session::describe() const {
   known.epoch = theirs_.epoch;
   known.bytes_per_second = static_cast<std::uint64_t>(lanes_.rate());
   known.round_trip = round_trip();
+  known.payload_bytes = fetches_.bytes_received() + gets_.bytes_sent();
   return known;
 }
 

@@ -74,6 +74,10 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   std::uint64_t epoch_of_peer() const { return theirs_.epoch; }
   base::Task<base::Result<DirectTicket>> ask_direct_ticket(base::TimePoint deadline);
 
+  /// Whether the peer may do this with blocks of that model and tenant.
+  bool may(Right right, const Fingerprint& space) const;
+  bool may_everywhere(Right right) const;
+
   // SessionLink
   const multiformats::PeerId& peer() const override { return connection_->remote_peer(); }
   void send(std::uint64_t id, wire::Body body) override;
@@ -112,6 +116,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   bool said_hello_ = false;
   bool up_ = false;
   bool peer_authorised_ = false;
+  bool peer_holds_key_ = false;
   wire::SessionId session_for_peer_{};
   wire::SessionId session_from_peer_{};
   wire::Hello theirs_;

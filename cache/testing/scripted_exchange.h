@@ -58,6 +58,7 @@ class ScriptedExchange final : public Exchange {
   std::uint64_t epoch() const override { return 1; }
   std::vector<KvPeer> peers() const override;
   void on_peer(std::function<void(const KvPeer&)>) override {}
+  void policy_changed(const std::function<bool(const multiformats::PeerId&)>&) override {}
   base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
                                                 base::TimePoint deadline) override;
   std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink, base::TimePoint deadline) override;

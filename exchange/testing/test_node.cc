@@ -38,6 +38,7 @@ TestNode::TestNode(const base::Executor& executor, base::Clock& clock, std::uint
   config.frame_bytes_max = options.frame_bytes_max;
   config.data_connections_max = options.data_connections_max;
   host.speaks_data = options.data_connections_max > 0;
+  config.access = options.access;
   config.direct_server = options.direct_server;
   config.direct_client = options.direct_client;
   exchange = Exchange::create(executor, clock, host, staging, blocks, index, std::move(config));

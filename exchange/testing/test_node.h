@@ -1,6 +1,7 @@
 // A node with an exchange, on fake hosts and a clock that the test moves.
 #pragma once
 
+#include "exchange/access_control.h"
 #include "exchange/exchange.h"
 #include "exchange/testing/fake_blocks.h"
 #include "exchange/testing/fake_network.h"
@@ -46,6 +47,8 @@ struct TestNodeOptions {
   std::size_t frame_bytes_max = 8192;
   /// Data connections that this node opens to a peer; 0: it does not speak them.
   std::size_t data_connections_max = 0;
+  /// By a cluster file; null: none.
+  std::shared_ptr<AccessControl> access = nullptr;
   DirectServer* direct_server = nullptr;
   DirectClient* direct_client = nullptr;
 };
