@@ -2,8 +2,12 @@
 
 namespace kvp2p {
 
-EmbeddedCore::EmbeddedCore(CacheManager& manager, Codec codec, std::function<void(CoreStats&)> more_counters)
-    : manager_(manager), codec_(codec), more_counters_(std::move(more_counters)) {}
+EmbeddedCore::EmbeddedCore(CacheManager& manager, Codec codec, base::Bytes tenant_salt,
+                           std::function<void(CoreStats&)> more_counters)
+    : manager_(manager),
+      codec_(codec),
+      tenant_salt_(std::move(tenant_salt)),
+      more_counters_(std::move(more_counters)) {}
 
 namespace {
 

@@ -12,9 +12,11 @@ namespace kvp2p {
 class EmbeddedCore final : public KvCore {
  public:
   /// The manager outlives the core. `more_counters` adds the network side's to stats().
-  EmbeddedCore(CacheManager& manager, Codec codec, std::function<void(CoreStats&)> more_counters);
+  EmbeddedCore(CacheManager& manager, Codec codec, base::Bytes tenant_salt,
+               std::function<void(CoreStats&)> more_counters);
 
   Codec codec() const override { return codec_; }
+  base::Bytes tenant_salt() const override { return tenant_salt_; }
 
   base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) override;
   void unregister_region(RegionId region) override;
@@ -61,6 +63,7 @@ class EmbeddedCore final : public KvCore {
  private:
   CacheManager& manager_;
   const Codec codec_;
+  const base::Bytes tenant_salt_;
   std::function<void(CoreStats&)> more_counters_;
 };
 

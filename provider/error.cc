@@ -20,6 +20,15 @@ const char* text_of(NodeError error) {
       return "64 nodes of this user run with this configuration folder: stop some, or use an ephemeral identity";
     case NodeError::kBadStaging:
       return "staging pool is out of bounds: 4 to 4096 slots of 64 KiB to 64 MiB, a whole number of 4 KiB pages each";
+    case NodeError::kBadListFile:
+      return "a file of peers cannot be read: the log says which, and what is wrong in it";
+    case NodeError::kBadClusterFile:
+      return "the cluster file cannot be read: the log says what is wrong in it";
+    case NodeError::kBadTenant:
+      return "a tenant is to be one of the cluster file that has a salt there, or is to have a salt file of 32 to 128 "
+             "hex digits that is its owner's alone";
+    case NodeError::kOpenWithClusterFile:
+      return "an open node serves anyone, a cluster file says who is served: only one of them";
     case NodeError::kConnectTimeout:
       return "no connection before the deadline: check the address and that the node runs";
     case NodeError::kNoHello:

@@ -5,6 +5,7 @@
 #include "multiformats/keys.h"
 
 #include <filesystem>
+#include <string>
 
 namespace kvp2p {
 
@@ -20,12 +21,16 @@ class HostKeyLock {
   ~HostKeyLock();
 
   const multiformats::PrivateKey& key() const { return key_; }
+  /// "" for the first, "-2" for the second: for names of other files that belong to this identity.
+  std::string suffix() const { return suffix_of(number_); }
 
  private:
-  HostKeyLock(int fd, multiformats::PrivateKey key) : fd_(fd), key_(std::move(key)) {}
+  HostKeyLock(int fd, multiformats::PrivateKey key, int number) : fd_(fd), key_(std::move(key)), number_(number) {}
+  static std::string suffix_of(int number) { return number == 1 ? "" : "-" + std::to_string(number); }
 
   int fd_;
   multiformats::PrivateKey key_;
+  int number_;
 };
 
 }  // namespace kvp2p

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "kv/prefix_match.h"
+#include "kv/tenant.h"
 #include "provider/kv_request_impl.h"
 
 #include <deque>
@@ -17,7 +18,7 @@ constexpr std::size_t kPrefetchesMax = 256;
 
 class Provider final : public KVCacheProvider {
  public:
-  explicit Provider(KvCore& core) : core_(core) {}
+  explicit Provider(KvCore& core) : core_(core), tenant_salt_(core.tenant_salt()) {}
 
   ~Provider() override {
     for (const MatchId match : prefetched_) core_.release(match);
@@ -53,7 +54,7 @@ class Provider final : public KVCacheProvider {
     for (const Slot slot : slots) {
       if (slot >= engine->slots) return KvError::kSlotOutOfRange;
     }
-    return std::make_unique<KVRequestImpl>(core_, *engine, keys_from_tokens(engine->fingerprint, tokens, extras),
+    return std::make_unique<KVRequestImpl>(core_, *engine, keys_of(*engine, tokens, std::move(extras)),
                                            matchable_blocks(tokens.size()), std::move(slots),
                                            [this](MatchId match) { take_over(match); });
   }
@@ -90,13 +91,19 @@ class Provider final : public KVCacheProvider {
     return engine_;
   }
 
+  std::vector<BlockKey> keys_of(const RegisteredEngine& engine, const std::vector<TokenId>& tokens,
+                                std::vector<Extras> extras) const {
+    extras = with_tenant_salt(std::move(extras), tokens.size() / kBlockTokens, tenant_salt_);
+    return keys_from_tokens(engine.fingerprint, tokens, extras);
+  }
+
   std::optional<MatchRequest> request_for(const std::vector<TokenId>& tokens, base::TimePoint deadline) const {
     const auto engine = registered();
     const std::size_t blocks = matchable_blocks(tokens.size());
     if (!engine || blocks == 0) return std::nullopt;
     MatchRequest request;
     request.fingerprint = engine->fingerprint;
-    request.keys = keys_from_tokens(engine->fingerprint, tokens);
+    request.keys = keys_of(*engine, tokens, {});
     request.keys.resize(blocks);
     request.shards = {engine->format};
     request.deadline = deadline;
@@ -113,6 +120,7 @@ class Provider final : public KVCacheProvider {
   }
 
   KvCore& core_;
+  const base::Bytes tenant_salt_;
   mutable std::mutex mutex_;
   std::optional<RegisteredEngine> engine_;
   std::deque<MatchId> prefetched_;

@@ -32,7 +32,12 @@ class KvCore {
   virtual base::Result<RegionId> register_region(const RegionMemory& memory, const LayoutDesc& layout) = 0;
   /// Waits until nothing reads or writes the region any more: peers that have it open have a second to close it.
   virtual void unregister_region(RegionId region) = 0;
-  /// Makes the model's fields known, so that a peer that differs can be told in which field.
+  /// The salt of the tenant whose blocks this node uses; empty: of none. register_model() has it in the fingerprint,
+  /// KVCacheProvider puts it into every block's key; callers of the core do so themselves (kv/tenant.h).
+  virtual base::Bytes tenant_salt() const { return {}; }
+
+  /// Makes the model's fields known, so that a peer that differs can be told in which field. Returns the fingerprint
+  /// that names its blocks from now on: with a tenant, that of the tenant's space.
   virtual Fingerprint register_model(const ModelSpec& spec) = 0;
 
   // Match ------------------------------------------------------------------------------------------------------------

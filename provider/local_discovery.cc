@@ -14,10 +14,12 @@ constexpr int kYieldSteps = 10;
 }  // namespace
 
 struct LocalDiscovery::State {
-  State(const base::Executor& e, base::Clock& c, libp2p::Host& h) : executor(e), clock(c), host(h) {}
+  State(const base::Executor& e, base::Clock& c, libp2p::Host& h, OnPeer call)
+      : executor(e), clock(c), host(h), heard(std::move(call)) {}
   base::Executor executor;
   base::Clock& clock;
   libp2p::Host& host;
+  OnPeer heard;
   std::unique_ptr<libp2p::mdns::MdnsService> service;
   /// When a peer may be dialled again.
   std::map<multiformats::PeerId, base::TimePoint> not_before;
@@ -31,11 +33,12 @@ struct LocalDiscovery::State {
   }
 };
 
-LocalDiscovery::LocalDiscovery(const base::Executor& executor, base::Clock& clock, libp2p::Host& host)
-    : state_(std::make_shared<State>(executor, clock, host)) {}
+LocalDiscovery::LocalDiscovery(const base::Executor& executor, base::Clock& clock, libp2p::Host& host, OnPeer heard)
+    : state_(std::make_shared<State>(executor, clock, host, std::move(heard))) {}
 
-void LocalDiscovery::start() {
+void LocalDiscovery::start(const std::optional<libp2p::pnet::PreSharedKey>& network_key) {
   libp2p::mdns::MdnsConfig config;
+  if (network_key) config.service = network_key->mdns_service();
   config.peer_id = state_->host.peer_id();
   config.addresses = [host = &state_->host] { return host->addresses(); };
   std::weak_ptr<State> weak = state_;
@@ -60,7 +63,9 @@ std::size_t LocalDiscovery::running() const { return state_->dials; }
 
 void LocalDiscovery::on_peer(const std::shared_ptr<State>& state, multiformats::PeerId peer,
                              std::vector<multiformats::Multiaddr> addresses) {
-  if (state->stopping || state->is_connected(peer) || state->dials >= kDiscoveryDialsMax) return;
+  if (state->stopping) return;
+  state->heard(peer, addresses);
+  if (state->is_connected(peer) || state->dials >= kDiscoveryDialsMax) return;
   const base::TimePoint now = state->clock.now();
   auto known = state->not_before.find(peer);
   if (known != state->not_before.end() && now < known->second) return;

@@ -5,8 +5,11 @@
 #include "libp2p/discovery/mdns/mdns_service.h"
 #include "libp2p/host/host.h"
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace kvp2p {
 
@@ -18,9 +21,13 @@ inline constexpr base::Duration kDiscoveryRetryTime = std::chrono::minutes(1);
 /// Node thread only.
 class LocalDiscovery {
  public:
-  LocalDiscovery(const base::Executor& executor, base::Clock& clock, libp2p::Host& host);
+  /// Whom it hears of, whether dialled or not.
+  using OnPeer = std::function<void(const multiformats::PeerId&, const std::vector<multiformats::Multiaddr>&)>;
 
-  void start();
+  LocalDiscovery(const base::Executor& executor, base::Clock& clock, libp2p::Host& host, OnPeer heard);
+
+  /// In a private network, of its own nodes.
+  void start(const std::optional<libp2p::pnet::PreSharedKey>& network_key);
   /// Asks again now: somebody waits for peers.
   void query_now();
   /// Idempotent; the host may be closed afterwards.

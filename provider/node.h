@@ -4,6 +4,7 @@
 #include "base/result.h"
 #include "events/kv_event_publisher.h"
 #include "kv/codec.h"
+#include "libp2p/connection_manager/peer_values.h"
 #include "libp2p/host/host.h"
 #include "provider/kv_core.h"
 
@@ -14,6 +15,9 @@
 #include <vector>
 
 namespace kvp2p {
+
+/// Whom a node is a rendezvous point for: nobody, the KV peers that it has authorised, or anyone who connects.
+enum class RendezvousService { kOff, kCluster, kAnyone };
 
 /// Nodes of one user on one machine that keep a host key each.
 inline constexpr int kHostKeysMax = 64;
@@ -39,6 +43,29 @@ struct NodeConfig {
   std::vector<multiformats::Multiaddr> bootstrap_peers;
   /// Whom to have to do with at all; everybody by default.
   libp2p::ConnectionGate gate = {};
+  /// Files that are read again when they change (provider/peer_list.h); empty: none. Of peers to keep connected to, one
+  /// multiaddr a line; of whom alone to have to do with, and of whom not, one peer id or range of addresses a line, on
+  /// top of `gate`.
+  std::filesystem::path peer_file = {};
+  std::filesystem::path allow_file = {};
+  std::filesystem::path deny_file = {};
+  /// Who may read, write and announce for which model and tenant (docs/cluster.md); empty: whoever has the cluster key
+  /// may everything. Read again when it changes. The peers that it names need no cluster key.
+  std::filesystem::path cluster_file = {};
+  /// Whose blocks this node's engine uses: a tenant of the cluster file; or, without one, whoever has the salt in this
+  /// file. Both empty: nobody's in particular.
+  std::string tenant = {};
+  std::filesystem::path tenant_salt_file = {};
+  /// Peers that were known are kept in config_dir/known-peers.txt, beside the host key, and gone back to at the next
+  /// start. An ephemeral node keeps nothing.
+  bool keep_peers = true;
+  /// Named peers that are rendezvous points are told of this node and asked for others, under this name; empty: not.
+  std::string rendezvous_name = "kv-cache-p2p";
+  /// Whom this node is such a point for.
+  RendezvousService rendezvous_service = RendezvousService::kCluster;
+  /// Above so many connections those of least use are closed, down to so many. Those that are named and those with
+  /// traffic stay.
+  libp2p::Watermarks connection_marks = {};
   /// Peers that may ask without the cluster key.
   std::vector<multiformats::PeerId> trusted_peers;
   /// 64 hex digits, or empty: the key file in config_dir, made at first start.
@@ -69,6 +96,8 @@ struct NodeConfig {
   bool direct = true;
   /// What secures connections, in the order in which it is proposed; empty: libp2p::default_securities().
   std::vector<std::string> securities = {};
+  /// The key of a private network (libp2p::HostConfig::network_key). mDNS then finds nodes of this network alone.
+  std::optional<libp2p::pnet::PreSharedKey> network_key = std::nullopt;
   /// What this node stores and drops, told as vLLM tells it (docs/events.md); off without an endpoint.
   KvEventsConfig kv_events = {};
 };
@@ -100,6 +129,9 @@ class Node {
     std::uint64_t bytes_per_second = 0;
   };
   virtual std::vector<PeerSummary> peers() const = 0;
+
+  /// Looks at the files that the configuration names now, rather than within a second.
+  virtual void reload() = 0;
 
   /// Says goodbye and stops; later calls fail. Idempotent.
   virtual void stop() = 0;

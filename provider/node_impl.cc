@@ -66,9 +66,10 @@ base::Result<> NodeImpl::set_up(NodeConfig config) {
   spdlog::default_logger_raw();
   auto key = take_identity(config);
   if (!key) return key.error();
+  if (auto cluster = set_up_cluster(config); !cluster) return cluster;
   if (auto memory = set_up_memory(config); !memory) return memory;
   auto network = set_up_network(config, *key);
-  core_ = std::make_unique<EmbeddedCore>(*manager_, config.codec,
+  core_ = std::make_unique<EmbeddedCore>(*manager_, config.codec, tenant_salt_,
                                          [this](CoreStats& stats) { add_exchange_counters(stats); });
   // Even if the network failed: what has begun is closed on the node thread.
   work_.emplace(io_.get_executor());
@@ -89,6 +90,20 @@ base::Result<multiformats::PrivateKey> NodeImpl::take_identity(const NodeConfig&
   return host_key_->key();
 }
 
+base::Result<> NodeImpl::set_up_cluster(const NodeConfig& config) {
+  if (!config.cluster_file.empty()) {
+    if (config.open) return NodeError::kOpenWithClusterFile;
+    auto cluster = ClusterWatch::load(config.cluster_file);
+    if (!cluster) return cluster.error();
+    cluster_ = std::move(*cluster);
+  }
+  if (config.tenant.empty() && config.tenant_salt_file.empty()) return {};
+  auto salt = tenant_salt(cluster_.get(), config.tenant, config.tenant_salt_file);
+  if (!salt) return salt.error();
+  tenant_salt_ = std::move(*salt);
+  return {};
+}
+
 base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   if (auto good = check_staging(config); !good) return good;
   auto connector = make_connector(DeviceChoice{config.device, config.gpu, config.peer_access});
@@ -106,6 +121,8 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   CacheConfig cache;
   cache.store_bytes_max = config.store_bytes_max;
   cache.fetch_policy = config.fetch_policy;
+  cache.tenant_salt = tenant_salt_;
+  if (cluster_) cache.on_model = [access = cluster_->access()](const Fingerprint& model) { access->add_model(model); };
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
                                             DirectPath{direct_server_.get(), direct_client_.get()});
   return {};
@@ -133,6 +150,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   if (cluster_key) exchange.cluster_key = std::move(*cluster_key);
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
+  if (cluster_) exchange.access = cluster_->access();
   exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
   exchange.direct_server = direct_server_.get();
   exchange.direct_client = direct_client_.get();
@@ -142,7 +160,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   }
   exchange.data_connections_max = std::min(config.data_connections_max, kDataConnectionsMax);
 
-  libp2p::HostConfig host{.key = std::move(key)};
+  libp2p::HostConfig host{.key = key};
   host.external_addresses = config.external_addresses;
   host.stream_turn_bytes = kStreamTurnBytes;
   host.gate = config.gate;
@@ -150,6 +168,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   // Ours and the peer's, and a few ordinary ones.
   host.connections_per_peer_max = std::max(host.connections_per_peer_max, 2 * exchange.data_connections_max + 8);
   if (!config.securities.empty()) host.securities = config.securities;
+  host.network_key = config.network_key;
   host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
   peer_id_ = host_->peer_id();
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,
@@ -165,13 +184,29 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
       return listening.error();
     }
   }
-  bootstrap_ = std::make_unique<Bootstrap>(io_.get_executor(), clock_, *host_);
-  bootstrap_->start(config.bootstrap_peers);
-  if (config.mdns) {
-    discovery_ = std::make_unique<LocalDiscovery>(io_.get_executor(), clock_, *host_);
-    discovery_->start();
+  keeper_ = std::make_unique<PeerKeeper>(io_.get_executor(), clock_, *host_, keeper_config(config, key),
+                                         [this] { return exchange_->peers(); });
+  if (cluster_) cluster_->start(clock_, *exchange_);
+  return keeper_->start();
+}
+
+PeerKeeperConfig NodeImpl::keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const {
+  PeerKeeperConfig keeper;
+  keeper.bootstrap_peers = config.bootstrap_peers;
+  keeper.peer_file = config.peer_file;
+  keeper.allow_file = config.allow_file;
+  keeper.deny_file = config.deny_file;
+  keeper.gate = config.gate;
+  keeper.mdns = config.mdns;
+  keeper.network_key = config.network_key;
+  keeper.marks = config.connection_marks;
+  if (!config.rendezvous_name.empty()) keeper.key = key;
+  keeper.rendezvous_name = config.rendezvous_name;
+  keeper.rendezvous_service = config.rendezvous_service;
+  if (config.keep_peers && host_key_) {
+    keeper.known_peers_file = *config_dir_of(config) / ("known-peers" + host_key_->suffix() + ".txt");
   }
-  return {};
+  return keeper;
 }
 
 base::Result<> NodeImpl::set_up_events(const NodeConfig& config) {
@@ -251,10 +286,17 @@ void NodeImpl::on_peers_changed() {
   peers_changed_.notify_all();
 }
 
+void NodeImpl::reload() {
+  run_on_node([this] {
+    if (keeper_) keeper_->reload();
+    if (cluster_) cluster_->reload();
+  });
+}
+
 bool NodeImpl::wait_for_peers(std::size_t count, base::Duration timeout) {
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   boost::asio::post(io_, [this] {
-    if (discovery_) discovery_->query_now();
+    if (keeper_) keeper_->query_now();
   });
   for (;;) {
     run_on_node([this] { on_peers_changed(); });
@@ -366,8 +408,8 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
 }
 
 base::Task<> NodeImpl::shut_down() {
-  if (bootstrap_) bootstrap_->stop();
-  if (discovery_) discovery_->stop();
+  if (keeper_) keeper_->stop();
+  if (cluster_) cluster_->stop();
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
@@ -376,7 +418,7 @@ base::Task<> NodeImpl::shut_down() {
   if (direct_client_) co_await direct_client_->close();
   if (direct_server_) co_await direct_server_->close();
   // Their coroutines hold connections, which must not outlive the host.
-  while (connects_ + (bootstrap_ ? bootstrap_->running() : 0) + (discovery_ ? discovery_->running() : 0) > 0) {
+  while (connects_ + (keeper_ ? keeper_->running() : 0) > 0) {
     co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
   }
   work_.reset();

@@ -9,11 +9,11 @@
 #include "gpu/connector.h"
 #include "gpu/staging_pool.h"
 #include "index/block_index.h"
-#include "provider/bootstrap.h"
+#include "provider/cluster_watch.h"
 #include "provider/embedded_core.h"
 #include "provider/host_key_lock.h"
-#include "provider/local_discovery.h"
 #include "provider/node.h"
+#include "provider/peer_keeper.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -44,6 +44,7 @@ class NodeImpl final : public Node {
   bool wait_for_peers(std::size_t count, base::Duration timeout) override;
   bool wait_for_direct_paths(base::Duration timeout) override;
   std::vector<PeerSummary> peers() const override;
+  void reload() override;
   void stop() override;
 
   // For tests: the node thread and what runs on it.
@@ -54,10 +55,13 @@ class NodeImpl final : public Node {
   struct Connecting;
 
   base::Result<multiformats::PrivateKey> take_identity(const NodeConfig& config);
+  /// The cluster file and the tenant.
+  base::Result<> set_up_cluster(const NodeConfig& config);
   base::Result<> set_up_memory(const NodeConfig& config);
   void set_up_direct(const NodeConfig& config);
   base::Result<> set_up_events(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
+  PeerKeeperConfig keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const;
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> shut_down();
@@ -89,8 +93,10 @@ class NodeImpl final : public Node {
   std::unique_ptr<EmbeddedCore> core_;
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<Exchange> exchange_;
-  std::unique_ptr<Bootstrap> bootstrap_;
-  std::unique_ptr<LocalDiscovery> discovery_;
+  std::unique_ptr<PeerKeeper> keeper_;
+  /// Null: no cluster file.
+  std::unique_ptr<ClusterWatch> cluster_;
+  base::Bytes tenant_salt_;
   std::size_t connects_ = 0;  // coroutines under way; node thread
   std::thread thread_;
 

@@ -1,6 +1,7 @@
 #include "provider/node.h"
 
 #include "gpu/error.h"
+#include "libp2p/core/error.h"
 #include "multiformats/errors.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
@@ -174,6 +175,20 @@ TEST(NodeTest, AnotherClusterKeyIsNoPeer) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error(), NodeError::kNoHello);
   EXPECT_TRUE(node->peers().empty());
+}
+
+TEST(NodeTest, NodesOfAPrivateNetworkShareItsKey) {
+  NodeConfig config = testing::test_node_config();
+  config.network_key = libp2p::pnet::PreSharedKey({1, 2, 3});
+  auto node = Node::start(config).value();
+  auto member = Node::start(config).value();
+  testing::connect(*node, *member);
+  auto stranger = testing::start_test_node();
+  EXPECT_FALSE(stranger->connect(node->addresses().front(), 10s));
+  config.network_key = libp2p::pnet::PreSharedKey({4, 5, 6});
+  auto of_another = Node::start(config).value();
+  EXPECT_EQ(of_another->connect(node->addresses().front(), 10s).error(), libp2p::Error::kNotInPrivateNetwork);
+  EXPECT_EQ(node->peers().size(), 1u);
 }
 
 TEST(NodeTest, BootstrapPeerIsDialledAgainWhenItComesBack) {

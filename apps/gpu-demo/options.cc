@@ -1,5 +1,6 @@
 #include "apps/gpu-demo/options.h"
 
+#include "libp2p/protocols/rendezvous/message.h"
 #include "multiformats/multiaddr.h"
 
 #include <CLI/CLI.hpp>
@@ -47,6 +48,16 @@ std::string mistake_in(const Options& options) {
   const std::string& key = options.cluster_key;
   if (!key.empty() && (key.size() != 64 || !std::all_of(key.begin(), key.end(), is_hex))) {
     return "--cluster-key: not 64 hex digits; make one with: openssl rand -hex 32";
+  }
+  for (const std::string& peer : options.bootstrap) {
+    const auto address = multiformats::Multiaddr::from_text(peer);
+    if (!address) return "--bootstrap: " + peer + ": " + address.error().message();
+  }
+  if (options.rendezvous_name.size() > libp2p::rendezvous::kNamespaceBytesMax) {
+    return "--rendezvous-name: more than " + std::to_string(libp2p::rendezvous::kNamespaceBytesMax) + " bytes";
+  }
+  if (options.connections_low > options.connections_high) {
+    return "--connections-low: more than --connections-high";
   }
   for (const std::string& peer : options.peers) {
     const auto address = multiformats::Multiaddr::from_text(peer);
@@ -143,6 +154,62 @@ int parse_options(int argc, char** argv, Options& options) {
                  "where the host key and the cluster key are kept; default: ~/.config/kv-cache-p2p")
       ->group(more);
   app.add_flag("--ephemeral-identity", options.ephemeral_identity, "a new host key for this run only")->group(more);
+  app.add_option("--network-key-file", options.network_key_file,
+                 "key of a private libp2p network (a swarm.key): connects to nodes that have it, and to no others")
+      ->check(CLI::ExistingFile)
+      ->group(more);
+  app.add_option("--bootstrap", options.bootstrap,
+                 "multiaddr of a node to stay connected to and to find others by; may be repeated")
+      ->group(more);
+  app.add_option("--peer-file", options.peer_file,
+                 "file of such addresses, one a line, # begins a comment; read again when it changes, or on SIGHUP")
+      ->check(CLI::ExistingFile)
+      ->group(more);
+  app.add_option("--allow-file", options.allow_file,
+                 "file of peer ids and ranges of addresses (10.0.0.0/8), one a line: nobody else is talked to; read "
+                 "again when it changes, or on SIGHUP")
+      ->check(CLI::ExistingFile)
+      ->group(more);
+  app.add_option("--deny-file", options.deny_file, "the same of whom not to talk to")
+      ->check(CLI::ExistingFile)
+      ->group(more);
+  app.add_option("--rendezvous-name", options.rendezvous_name,
+                 "what this node registers as at bootstrap nodes, which tell of others that do; empty: it does not")
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--rendezvous", options.rendezvous_service,
+                 "whom this node tells of others that registered: cluster (who may read from it), anyone or off")
+      ->transform(
+          CLI::CheckedTransformer(std::map<std::string, RendezvousService>{{"off", RendezvousService::kOff},
+                                                                           {"cluster", RendezvousService::kCluster},
+                                                                           {"anyone", RendezvousService::kAnyone}}))
+      ->default_str("cluster")
+      ->group(more);
+  app.add_option("--cluster-file", options.cluster_file,
+                 "who may read, write and announce for which model and tenant (docs/cluster.md); read again when it "
+                 "changes, or on SIGHUP")
+      ->check(CLI::ExistingFile)
+      ->group(more);
+  auto* tenant = app.add_option("--tenant", options.tenant,
+                                "whose blocks these are: a tenant of the cluster file, with its salt there")
+                     ->group(more);
+  app.add_option("--tenant-salt-file", options.tenant_salt_file,
+                 "the same without a cluster file: only nodes with the same salt (32 to 128 hex digits) find them")
+      ->check(CLI::ExistingFile)
+      ->excludes(tenant)
+      ->group(more);
+  app.add_flag("!--forget-peers", options.keep_peers,
+               "do not keep the peers that were found, to go back to them at the next start")
+      ->group(more);
+  app.add_option("--connections-high", options.connections_high,
+                 "above so many connections those of least use are closed")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1000}))
+      ->capture_default_str()
+      ->group(more);
+  app.add_option("--connections-low", options.connections_low, "and so many are left")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{1000}))
+      ->capture_default_str()
+      ->group(more);
   app.add_option("--store-mib", options.store_mib, "bound of the local store")
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 20))
       ->capture_default_str()

@@ -40,6 +40,19 @@ struct Options {
   std::string listen_ip;
   std::string config_dir;
   bool ephemeral_identity = false;
+  std::string network_key_file;  // of a private network; empty: none
+  std::vector<std::string> bootstrap;
+  std::string peer_file;
+  std::string allow_file;
+  std::string deny_file;
+  bool keep_peers = true;
+  std::string rendezvous_name = NodeConfig().rendezvous_name;
+  RendezvousService rendezvous_service = RendezvousService::kCluster;
+  std::string cluster_file;
+  std::string tenant;
+  std::string tenant_salt_file;
+  std::size_t connections_high = libp2p::Watermarks().high;
+  std::size_t connections_low = libp2p::Watermarks().low;
   std::size_t store_mib = 1024;
   unsigned network_threads = default_network_threads();
   std::size_t data_connections = NodeConfig().data_connections_max;

@@ -79,6 +79,7 @@ Session::Session(const Options& options, const Reporter& reporter, StopSignal& s
 
 Session::~Session() {
   stop_.on_signal({});
+  stop_.on_reload({});
   if (node_) node_->stop();
 }
 
@@ -133,6 +134,23 @@ std::optional<int> Session::start_node() {
     auto address = Multiaddr::from_text("/ip4/" + options_.external_ip + "/tcp/" + std::to_string(options_.port));
     if (address) config.external_addresses.push_back(*address);
   }
+  if (!options_.network_key_file.empty()) {
+    const auto key = libp2p::pnet::load_key_file(options_.network_key_file);
+    if (!key) return fail("--network-key-file: " + options_.network_key_file + ": " + key.error().message());
+    config.network_key = *key;
+  }
+  for (const std::string& peer : options_.bootstrap) config.bootstrap_peers.push_back(*Multiaddr::from_text(peer));
+  config.peer_file = options_.peer_file;
+  config.allow_file = options_.allow_file;
+  config.deny_file = options_.deny_file;
+  config.keep_peers = options_.keep_peers;
+  config.rendezvous_name = options_.rendezvous_name;
+  config.rendezvous_service = options_.rendezvous_service;
+  config.cluster_file = options_.cluster_file;
+  config.tenant = options_.tenant;
+  config.tenant_salt_file = options_.tenant_salt_file;
+  config.connection_marks.high = options_.connections_high;
+  config.connection_marks.low = options_.connections_low;
   config.cluster_key = options_.cluster_key;
   config.open = options_.open;
   config.mdns = !options_.no_mdns;
@@ -155,6 +173,9 @@ std::optional<int> Session::start_node() {
     node->stop();
     _exit(130);
   });
+  if (!(options_.peer_file + options_.allow_file + options_.deny_file + options_.cluster_file).empty()) {
+    stop_.on_reload([node = node_.get()] { node->reload(); });
+  }
 
   std::vector<std::string> addresses;
   std::string sentence = "node " + node_->peer_id().to_text() + ", " + node_->device_description() +
