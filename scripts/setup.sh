@@ -10,7 +10,7 @@ packages=(
   nlohmann-json3-dev libc-ares-dev libcli11-dev libgtest-dev libgmock-dev libopenblas-dev
   libzmq3-dev cppzmq-dev
   clang-16 clang-format-16 clang-tidy-16 libclang-rt-16-dev
-  iproute2 openssl procps python3 python3-venv
+  iproute2 nftables openssl procps python3 python3-venv
 )
 
 [ "$(dpkg --print-architecture 2>/dev/null)" != amd64 ] || packages+=(libipsec-mb-dev)

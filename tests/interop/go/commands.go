@@ -48,6 +48,9 @@ func init() {
 		"kad_find_providers": {2, (*peerProgram).kadFindProviders},
 		"kad_put":            {2, (*peerProgram).kadPut},
 		"kad_get":            {1, (*peerProgram).kadGet},
+		"reserve":            {1, (*peerProgram).reserve},
+		"path":               {1, (*peerProgram).path},
+		"probe":              {1, (*peerProgram).probe},
 		"close":              {0, (*peerProgram).close},
 		"quit":               {0, (*peerProgram).quit},
 		"bench_connect":      {2, (*peerProgram).benchConnect},
@@ -136,7 +139,7 @@ func (p *peerProgram) ping(ctx context.Context, _ []string) (line, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx) // ends the pinging
+	ctx, cancel := context.WithCancel(overRelays(ctx)) // ends the pinging
 	defer cancel()
 	result := <-ping.Ping(ctx, p.host, connection.RemotePeer())
 	if result.Error != nil {

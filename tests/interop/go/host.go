@@ -19,7 +19,7 @@ import (
 const rsaBits = 2048
 
 // A host that speaks TCP, TLS or noise or both, and yamux, and nothing else.
-func newHost(keyType, muxer, securityName, networkKey string) (host.Host, error) {
+func newHost(keyType, muxer, securityName, networkKey string, reach reachOptions) (host.Host, error) {
 	key, err := newKey(keyType)
 	if err != nil {
 		return nil, err
@@ -44,8 +44,8 @@ func newHost(keyType, muxer, securityName, networkKey string) (host.Host, error)
 		libp2p.ResourceManager(&network.NullResourceManager{}),
 		libp2p.ConnectionManager(connmgr.NullConnMgr{}),
 		// Nothing that talks to peers without being told to.
-		libp2p.DisableRelay(),
-		libp2p.DisableIdentifyAddressDiscovery(),
+		reach.options(),
+		reach.addressDiscovery(),
 		libp2p.DisableMetrics(),
 	)
 }

@@ -20,14 +20,27 @@ func main() {
 	networkKey := flag.String("network-key", "", "64 hex digits: the key of a private network")
 	kadProtocol := flag.String("kad", "", "speak Kademlia under this name")
 	kadClient := flag.Bool("kad-client", false, "as a client of it")
+	reach := reachOptions{}
+	flag.BoolVar(&reach.relay, "relay", false, "use relays")
+	flag.StringVar(&reach.server, "relay-server", "", "be a relay: limited or unlimited")
+	flag.BoolVar(&reach.punch, "punch", false, "turn relayed connections into direct ones")
+	useAutonat := flag.Bool("autonat", false, "ask for AutoNAT v2, and serve it")
 	flag.Parse()
 
-	h, err := newHost(*key, *muxer, *security, *networkKey)
+	h, err := newHost(*key, *muxer, *security, *networkKey, reach)
 	if err != nil {
 		printLine(line{"event": "unsupported", "message": err.Error()})
 		return
 	}
+	if err := reach.serve(h); err != nil {
+		panic(err)
+	}
 	p := newPeer(h)
+	if *useAutonat {
+		if p.autonat, err = newAutonat(h); err != nil {
+			panic(err)
+		}
+	}
 	if *useMdns {
 		p.mdns = mdns.NewMdnsService(h, "", found{})
 	}

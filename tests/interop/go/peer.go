@@ -15,6 +15,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/sec"
 	"github.com/libp2p/go-libp2p/p2p/discovery/mdns"
+	"github.com/libp2p/go-libp2p/p2p/protocol/autonatv2"
 	"github.com/multiformats/go-multistream"
 )
 
@@ -24,8 +25,9 @@ type peerProgram struct {
 	host        host.Host
 	mdns        mdns.Service // nil without --mdns
 	mdnsStarted bool
-	pubsub      *pubsubProgram // nil without --pubsub
-	kad         *dht.IpfsDHT   // nil without --kad
+	pubsub      *pubsubProgram     // nil without --pubsub
+	kad         *dht.IpfsDHT       // nil without --kad
+	autonat     *autonatv2.AutoNAT // nil without --autonat
 
 	lock       sync.Mutex
 	connection network.Conn // the latest
@@ -110,7 +112,7 @@ func (p *peerProgram) open(ctx context.Context, id protocol.ID) (network.Stream,
 	if err != nil {
 		return nil, err
 	}
-	return p.host.NewStream(network.WithNoDial(ctx, "connected already"), connection.RemotePeer(), id)
+	return p.host.NewStream(network.WithNoDial(overRelays(ctx), "connected already"), connection.RemotePeer(), id)
 }
 
 // Carries a command out and prints the reply.

@@ -7,6 +7,7 @@ import { muxerBy, STREAMS_MAX } from './host.mjs'
 import { kadCommands } from './kad.mjs'
 import { DIGEST, ECHO, LATE, MUTE, RESET, serveDigestAs } from './protocols.mjs'
 import { pubsubCommands } from './pubsub.mjs'
+import { reachCommands } from './reach.mjs'
 import { readDigest, readToEnd, reader, send, sendRandom } from './streams.mjs'
 
 const DIAL_TIMEOUT_MS = 10_000
@@ -18,6 +19,7 @@ export const commands = {
   ...benchCommands,
   ...pubsubCommands,
   ...kadCommands,
+  ...reachCommands,
   flood,
 
   async listen (peer, address) {

@@ -12,13 +12,15 @@ import { kadService } from './kad.mjs'
 import { Unsupported } from './output.mjs'
 import { pubsubService } from './pubsub.mjs'
 import { protectorOf } from './pnet.mjs'
+import { reachServices, reachTransports } from './reach.mjs'
 
 const KEY_TYPES = { ed25519: 'Ed25519', secp256k1: 'secp256k1', rsa: 'RSA' }
 const RSA_BITS = 2048
 const MDNS_INTERVAL_MS = 1000
 
 /// Streams of one protocol on one connection, each way; 32 inbound and 64 outbound ones otherwise.
-export const STREAMS_MAX = { maxInboundStreams: 1000, maxOutboundStreams: 1000 }
+/// They may go over relays too.
+export const STREAMS_MAX = { maxInboundStreams: 1000, maxOutboundStreams: 1000, runOnLimitedConnection: true }
 
 // How the muxer was agreed on, by the remote address of the connection.
 const muxerByAddress = new Map()
@@ -42,14 +44,14 @@ function noting (security, offersMuxer) {
   }
 }
 
-export async function createHost ({ key, muxer, security, useMdns, usePubsub, networkKey, kad, isKadClient }) {
+export async function createHost ({ key, muxer, security, useMdns, usePubsub, networkKey, kad, isKadClient, reach }) {
   if (key === 'ecdsa') throw new Unsupported('js-libp2p makes no peer ids of ECDSA keys')
   if (!Object.hasOwn(KEY_TYPES, key)) throw new Unsupported(`no host key of type "${key}"`)
   if (!Object.hasOwn(SECURITIES, security)) throw new Unsupported(`no security protocol "${security}"`)
   return createLibp2p({
     privateKey: await generateKeyPair(KEY_TYPES[key], key === 'rsa' ? RSA_BITS : undefined),
     addresses: { listen: [] },
-    transports: [tcp()],
+    transports: [tcp(), ...reachTransports(reach)],
     connectionEncrypters: SECURITIES[security].map((each) => noting(each, muxer === 'handshake')),
     streamMuxers: [yamux()],
     ...protectorOf(networkKey),
@@ -58,7 +60,8 @@ export async function createHost ({ key, muxer, security, useMdns, usePubsub, ne
       identifyPush: identifyPush(),
       ping: ping(),
       ...(usePubsub ? { pubsub: pubsubService() } : {}),
-      ...(kad != null ? { kad: kadService(kad, isKadClient) } : {})
+      ...(kad != null ? { kad: kadService(kad, isKadClient) } : {}),
+      ...reachServices(reach)
     },
     peerDiscovery: useMdns ? [mdns({ interval: MDNS_INTERVAL_MS })] : [],
     connectionManager: {

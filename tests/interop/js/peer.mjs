@@ -17,7 +17,10 @@ const { values: options } = parseArgs({
     pubsub: { type: 'boolean', default: false },
     'network-key': { type: 'string', default: '' },
     kad: { type: 'string' },
-    'kad-client': { type: 'boolean', default: false }
+    'kad-client': { type: 'boolean', default: false },
+    relay: { type: 'boolean', default: false },
+    'relay-server': { type: 'string', default: '' },
+    punch: { type: 'boolean', default: false }
   }
 })
 
@@ -30,7 +33,8 @@ async function start () {
     usePubsub: options.pubsub,
     networkKey: options['network-key'],
     kad: options.kad,
-    isKadClient: options['kad-client']
+    isKadClient: options['kad-client'],
+    reach: { relay: options.relay, server: options['relay-server'], punch: options.punch }
   })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {

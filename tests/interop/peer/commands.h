@@ -42,6 +42,10 @@ base::Task<Reply> kad_provide(Peer& peer, Arguments arguments);
 base::Task<Reply> kad_find_providers(Peer& peer, Arguments arguments);
 base::Task<Reply> kad_put(Peer& peer, Arguments arguments);
 base::Task<Reply> kad_get(Peer& peer, Arguments arguments);
+// reach.cc
+base::Task<Reply> reserve(Peer& peer, Arguments arguments);
+base::Task<Reply> path(Peer& peer, Arguments arguments);
+base::Task<Reply> probe(Peer& peer, Arguments arguments);
 // bench.cc
 base::Task<Reply> perf(Peer& peer, Arguments arguments);
 base::Task<Reply> bench_connect(Peer& peer, Arguments arguments);

@@ -20,6 +20,7 @@ struct Options {
   bool pubsub = false;
   std::string network_key;
   KadOptions kad = {};
+  ReachOptions reach;
   std::string log_level = "warn";
 };
 
@@ -68,6 +69,8 @@ void run(const Options& options) {
   Peer peer(io.get_executor(), clock, std::move(host), on_listening);
   if (options.pubsub) peer.start_pubsub(key);
   if (!options.kad.protocol.empty()) peer.start_kad(options.kad);
+  const ReachOptions& reach = options.reach;
+  if (reach.relay || reach.punch || reach.autonat || !reach.relay_server.empty()) peer.start_reach(key, reach);
   base::spawn(io.get_executor(), run_and_close(peer, mdns));
   base::run_event_loop(io);
 }
@@ -88,6 +91,11 @@ int main(int argc, char** argv) {
   app.add_option("--network-key", options.network_key, "64 hex digits: the key of a private network");
   app.add_option("--kad", options.kad.protocol, "speak Kademlia under this name");
   app.add_flag("--kad-client", options.kad.is_client, "as a client");
+  app.add_flag("--relay", options.reach.relay, "use relays");
+  app.add_option("--relay-server", options.reach.relay_server, "be a relay")
+      ->check(CLI::IsMember({"limited", "unlimited"}));
+  app.add_flag("--punch", options.reach.punch, "turn relayed connections into direct ones");
+  app.add_flag("--autonat", options.reach.autonat, "ask for AutoNAT v2, and serve it");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   if (!base::set_up_logging(options.log_level)) return 2;

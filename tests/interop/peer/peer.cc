@@ -76,7 +76,9 @@ base::Task<> Peer::run() {
   pubsub_.reset();
   if (kad_) co_await kad_->close();
   kad_.reset();
+  if (reach_) co_await reach_->close();
   co_await host_->close();
+  reach_.reset();
 }
 
 base::Task<std::optional<std::string>> Peer::read_line() {

@@ -5,6 +5,7 @@
 #include "libp2p/host/host.h"
 #include "tests/interop/peer/kad.h"
 #include "tests/interop/peer/pubsub.h"
+#include "tests/interop/peer/reach.h"
 #include "tests/interop/peer/reply.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -31,6 +32,10 @@ class Peer {
   }
   /// Speaks Kademlia from now on.
   void start_kad(const KadOptions& options) { kad_ = make_kad(executor_, clock_, *host_, options); }
+  /// Uses relays, or is one.
+  void start_reach(const multiformats::PrivateKey& key, const ReachOptions& options) {
+    reach_ = std::make_unique<Reach>(executor_, clock_, *host_, key, options);
+  }
   /// Carries out commands until the input ends or says quit, then closes the host.
   base::Task<> run();
 
@@ -43,6 +48,7 @@ class Peer {
   /// Null if it has not been started.
   Pubsub* pubsub() { return pubsub_.get(); }
   libp2p::kad::Kademlia* kad() { return kad_.get(); }
+  Reach* reach() { return reach_.get(); }
 
   /// The latest connection, whoever dialled it; null if there is none.
   const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
@@ -68,6 +74,7 @@ class Peer {
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<Pubsub> pubsub_;
   std::unique_ptr<libp2p::kad::Kademlia> kad_;
+  std::unique_ptr<Reach> reach_;
   std::function<void()> on_listening_;
   std::shared_ptr<libp2p::Connection> connection_;
   std::size_t connections_ = 0;

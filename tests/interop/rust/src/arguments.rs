@@ -25,6 +25,21 @@ pub struct Arguments {
     /// Of a private network: 64 hex digits.
     pub network_key: Option<String>,
     pub kad: Option<kad::Options>,
+    pub reach: Reach,
+}
+
+/// What is done about relays.
+#[derive(Clone, Copy, Default)]
+pub struct Reach {
+    pub relay: bool,
+    pub server: Option<RelayServer>,
+    pub punch: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+pub enum RelayServer {
+    Limited,
+    Unlimited,
 }
 
 /// An argument that is not known or cannot be met is "unsupported".
@@ -36,6 +51,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut network_key = None;
     let mut kad_protocol = None;
     let mut kad_client = false;
+    let mut reach = Reach::default();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--key" => key_type = words.next().unwrap_or_default(),
@@ -54,11 +70,20 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
             "--network-key" => network_key = words.next(),
             "--kad" => kad_protocol = Some(StreamProtocol::try_from_owned(words.next().unwrap_or_default())?),
             "--kad-client" => kad_client = true,
+            "--relay" => reach.relay = true,
+            "--relay-server" => {
+                reach.server = match words.next().as_deref() {
+                    Some("limited") => Some(RelayServer::Limited),
+                    Some("unlimited") => Some(RelayServer::Unlimited),
+                    other => return Err(Failure::new("unsupported", format!("no relay {other:?}"))),
+                }
+            }
+            "--punch" => reach.punch = true,
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
     let kad = kad_protocol.map(|protocol| kad::Options { protocol, is_client: kad_client });
-    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key, kad })
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key, kad, reach })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

@@ -12,6 +12,7 @@ mod perf;
 mod pnet;
 mod protocols;
 mod pubsub;
+mod reach;
 mod streams;
 mod swarm;
 mod transfer;

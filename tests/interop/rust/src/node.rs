@@ -52,6 +52,8 @@ enum Request {
 struct Known {
     latest: Option<Connection>,
     identified: HashMap<PeerId, identify::Info>,
+    /// Those that are open, and whether a relay carries them.
+    open: HashMap<ConnectionId, (Connection, bool)>,
 }
 
 /// What commands hold of the node.
@@ -134,6 +136,16 @@ impl Node {
     /// The newest one, whoever dialled it.
     pub fn connection(&self) -> Result<Connection> {
         self.known.lock().unwrap().latest.clone().ok_or_else(|| Failure::other("not connected"))
+    }
+
+    /// Whether there are direct and relayed connections to the peer. A direct one is the newest from now on.
+    pub fn paths(&self, peer: PeerId) -> (bool, bool) {
+        let mut known = self.known.lock().unwrap();
+        let to_peer: Vec<_> = known.open.values().filter(|(each, _)| each.peer == peer).cloned().collect();
+        if let Some((direct, _)) = to_peer.iter().find(|(_, relayed)| !relayed) {
+            known.latest = Some(direct.clone());
+        }
+        (to_peer.iter().any(|(_, relayed)| !relayed), to_peer.iter().any(|(_, relayed)| *relayed))
     }
 
     /// Waits for the first; gives the newest.
@@ -223,12 +235,18 @@ impl Driver {
 
     fn take_in(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
-            SwarmEvent::NewListenAddr { listener_id, .. } => self.end_listen(listener_id, Ok(())),
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                // A relay tells those who reserve of these.
+                if self.swarm.behaviour().relay.is_enabled() {
+                    self.swarm.add_external_address(address);
+                }
+                self.end_listen(listener_id, Ok(()));
+            }
             SwarmEvent::ListenerClosed { listener_id, reason: Err(error), .. } => {
                 self.end_listen(listener_id, Err(error.into()));
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                self.connected(connection_id, peer_id, endpoint.is_listener());
+                self.connected(connection_id, peer_id, endpoint.is_listener(), endpoint.is_relayed());
             }
             SwarmEvent::ConnectionClosed { peer_id, connection_id, .. } => self.disconnected(connection_id, peer_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -256,10 +274,13 @@ impl Driver {
         }
     }
 
-    fn connected(&mut self, id: ConnectionId, peer: PeerId, inbound: bool) {
+    fn connected(&mut self, id: ConnectionId, peer: PeerId, inbound: bool, relayed: bool) {
         let Some(opener) = self.swarm.behaviour().streams.opener(id) else { return };
         let connection = Connection { id, peer, opener };
-        self.node.known.lock().unwrap().latest = Some(connection.clone());
+        let mut known = self.node.known.lock().unwrap();
+        known.latest = Some(connection.clone());
+        known.open.insert(id, (connection.clone(), relayed));
+        drop(known);
         // Not before: the next command may come as soon as the event is out.
         output::event("connected", json!({ "peer": peer.to_string(), "inbound": inbound, "muxer_by": MUXER_BY }));
         if let Some(reply) = self.dials.remove(&id) {
@@ -270,6 +291,7 @@ impl Driver {
     fn disconnected(&mut self, id: ConnectionId, peer: PeerId) {
         let mut known = self.node.known.lock().unwrap();
         known.latest.take_if(|latest| latest.id == id);
+        known.open.remove(&id);
         if !self.swarm.is_connected(&peer) {
             known.identified.remove(&peer);
         }

@@ -5,11 +5,11 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, Swarm};
-use libp2p::{gossipsub, identify, mdns, noise, ping, tcp, tls, yamux, SwarmBuilder};
+use libp2p::{dcutr, gossipsub, identify, mdns, noise, ping, relay, tcp, tls, yamux, SwarmBuilder};
 
-use crate::arguments::{Arguments, Security};
+use crate::arguments::{Arguments, Reach, Security};
 use crate::failure::{Failure, Result};
-use crate::{kad, pnet, pubsub, streams};
+use crate::{kad, pnet, pubsub, reach, streams};
 
 /// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
 const STREAMS_MAX: usize = 4096;
@@ -24,6 +24,10 @@ pub struct Behaviour {
     pub pubsub: Toggle<gossipsub::Behaviour>,
     pub kad: Toggle<kad::Behaviour>,
     pub streams: streams::Behaviour,
+    /// Serves nobody who is not told of a relay.
+    relay_client: relay::client::Behaviour,
+    pub relay: Toggle<relay::Behaviour>,
+    dcutr: Toggle<dcutr::Behaviour>,
 }
 
 impl Behaviour {
@@ -32,7 +36,10 @@ impl Behaviour {
         with_mdns: bool,
         pubsub: Option<gossipsub::Behaviour>,
         kad: Option<kad::Behaviour>,
+        relay_client: relay::client::Behaviour,
+        reach: Reach,
     ) -> std::io::Result<Self> {
+        let peer = key.public().to_peer_id();
         let identify = identify::Config::new_with_signed_peer_record("ipfs/0.1.0".to_string(), key)
             .with_push_listen_addr_updates(true)
             .with_interval(NEVER);
@@ -48,12 +55,15 @@ impl Behaviour {
             pubsub: pubsub.into(),
             kad: kad.into(),
             streams: streams::Behaviour::default(),
+            relay_client,
+            relay: reach.server.map(|server| reach::server(peer, server)).into(),
+            dcutr: reach.punch.then(|| dcutr::Behaviour::new(peer)).into(),
         })
     }
 }
 
 pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
-    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key, kad } = arguments;
+    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key, kad, reach } = arguments;
     let pubsub = if with_pubsub { Some(pubsub::make(&key)?) } else { None };
     let kad = kad.map(|options| kad::make(key.public().to_peer_id(), options));
     let muxer = || {
@@ -65,14 +75,15 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
     // Each choice makes a builder of another type.
     macro_rules! swarm {
         ($security:expr) => {
-            finish!(builder.with_tcp(tcp::Config::default(), $security, muxer)?)
+            finish!(builder.with_tcp(tcp::Config::default(), $security, muxer)?, $security)
         };
     }
     macro_rules! finish {
-        ($builder:expr) => {
+        ($builder:expr, $security:expr) => {
             $builder
                 .with_dns()?
-                .with_behaviour(|key| Ok(Behaviour::new(key, with_mdns, pubsub, kad)?))
+                .with_relay_client($security, muxer)?
+                .with_behaviour(|key, relays| Ok(Behaviour::new(key, with_mdns, pubsub, kad, relays, reach)?))
                 .map_err(Failure::other)?
                 .with_swarm_config(|config| {
                     config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
@@ -81,7 +92,8 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
         };
     }
     if let Some(key) = network_key {
-        return Ok(finish!(builder.with_other_transport(|identity| pnet::transport(identity, &key, security, muxer()))?));
+        let builder = builder.with_other_transport(|identity| pnet::transport(identity, &key, security, muxer()))?;
+        return Ok(finish!(builder, noise::Config::new));
     }
     Ok(match security {
         Security::Tls => swarm!(tls::Config::new),
