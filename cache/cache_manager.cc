@@ -18,7 +18,7 @@ constexpr std::size_t kStatsPeersMax = 16;
 CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConnector& connector,
                            std::shared_ptr<StagingPool> serving_staging, BlockIndex& index, CacheConfig config,
                            DirectPath direct)
-    : workers_(std::make_shared<WorkerPool>(config.workers)) {
+    : workers_(std::make_shared<WorkerPool>(config.workers)), on_model_(std::move(config.on_model)) {
   context_.executor = executor;
   context_.clock = &clock;
   context_.connector = &connector;
@@ -103,7 +103,10 @@ void CacheManager::unregister_region(RegionId region) {
 Fingerprint CacheManager::register_model(const ModelSpec& spec) {
   ModelFields fields = spec.fields();
   const Fingerprint fingerprint = fingerprint_of(fields);
-  post([this, fingerprint, fields = std::move(fields)]() mutable { models_.add(fingerprint, std::move(fields)); });
+  post([this, fingerprint, fields = std::move(fields)]() mutable {
+    models_.add(fingerprint, std::move(fields));
+    if (on_model_) on_model_(fingerprint);
+  });
   return fingerprint;
 }
 

@@ -19,6 +19,7 @@
 #include "cache/worker_pool.h"
 
 #include <atomic>
+#include <functional>
 #include <map>
 
 namespace kvp2p {
@@ -39,6 +40,8 @@ struct CacheConfig {
   unsigned workers = 0;
   FetchLimits fetch_limits = {};
   FetchPolicy fetch_policy = FetchPolicy::kAuto;
+  /// Told of each model that is registered, on the node thread. May be empty.
+  std::function<void(const Fingerprint& model)> on_model = {};
 };
 
 /// The calls of KvCore (provider/kv_core.h says what they promise): thread-safe. The others: node thread.
@@ -109,6 +112,7 @@ class CacheManager {
   // Shared with the states, which connector threads may hold for longer.
   const std::shared_ptr<CompletionQueue> completions_ = std::make_shared<CompletionQueue>();
   std::shared_ptr<WorkerPool> workers_;
+  const std::function<void(const Fingerprint& model)> on_model_;
   ModelRegistry models_;
   CacheContext context_;
   std::unique_ptr<LocalBlockSet> local_;

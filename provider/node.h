@@ -15,6 +15,10 @@
 
 namespace kvp2p {
 
+/// Whether a node takes part in the distributed hash table by which nodes of the same models find each other
+/// (provider/dht_discovery.h): not, as one that only asks, as one that answers too, or that once it can be reached.
+enum class DhtMode : std::uint8_t { kOff, kClient, kServer, kAutomatic };
+
 /// Nodes of one user on one machine that keep a host key each.
 inline constexpr int kHostKeysMax = 64;
 
@@ -45,6 +49,8 @@ struct NodeConfig {
   std::string cluster_key;
   bool open = false;
   bool mdns = true;
+  /// Begins with the bootstrap peers and whoever else connects.
+  DhtMode dht = DhtMode::kOff;
   /// Bounds of the local host-memory tier and of the staging pool.
   std::size_t store_bytes_max = std::size_t{1} << 30;
   std::size_t staging_slot_bytes = std::size_t{4} << 20;

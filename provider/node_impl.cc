@@ -106,6 +106,9 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   CacheConfig cache;
   cache.store_bytes_max = config.store_bytes_max;
   cache.fetch_policy = config.fetch_policy;
+  cache.on_model = [this](const Fingerprint& model) {
+    if (dht_) dht_->add_model(model);
+  };
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
                                             DirectPath{direct_server_.get(), direct_client_.get()});
   return {};
@@ -131,6 +134,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   // An open node needs no key, but uses one that is there.
   if (!cluster_key && !config.open) return cluster_key.error();
   if (cluster_key) exchange.cluster_key = std::move(*cluster_key);
+  const base::Bytes shared_key = exchange.cluster_key;
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
   exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
@@ -171,6 +175,18 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
     discovery_ = std::make_unique<LocalDiscovery>(io_.get_executor(), clock_, *host_);
     discovery_->start();
   }
+  return set_up_dht(config, shared_key);
+}
+
+base::Result<> NodeImpl::set_up_dht(const NodeConfig& config, const base::Bytes& cluster_key) {
+  using libp2p::kad::Mode;
+  if (config.dht == DhtMode::kOff) return {};
+  DhtDiscoveryConfig dht{.bootstrap_peers = config.bootstrap_peers, .cluster_key = cluster_key};
+  if (config.dht == DhtMode::kClient) dht.mode = Mode::kClient;
+  if (config.dht == DhtMode::kServer) dht.mode = Mode::kServer;
+  auto started = DhtDiscovery::start(io_.get_executor(), clock_, *host_, dht);
+  if (!started) return started.error();
+  dht_ = std::move(*started);
   return {};
 }
 
@@ -368,9 +384,11 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
 base::Task<> NodeImpl::shut_down() {
   if (bootstrap_) bootstrap_->stop();
   if (discovery_) discovery_->stop();
+  if (dht_) dht_->stop();
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
+  if (dht_) co_await dht_->close();
   // Copies under way still read peers' memory through the client.
   while (manager_->holds_peer_regions()) co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
   if (direct_client_) co_await direct_client_->close();

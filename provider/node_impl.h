@@ -10,6 +10,7 @@
 #include "gpu/staging_pool.h"
 #include "index/block_index.h"
 #include "provider/bootstrap.h"
+#include "provider/dht_discovery.h"
 #include "provider/embedded_core.h"
 #include "provider/host_key_lock.h"
 #include "provider/local_discovery.h"
@@ -58,6 +59,7 @@ class NodeImpl final : public Node {
   void set_up_direct(const NodeConfig& config);
   base::Result<> set_up_events(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
+  base::Result<> set_up_dht(const NodeConfig& config, const base::Bytes& cluster_key);
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> shut_down();
@@ -91,6 +93,8 @@ class NodeImpl final : public Node {
   std::unique_ptr<Exchange> exchange_;
   std::unique_ptr<Bootstrap> bootstrap_;
   std::unique_ptr<LocalDiscovery> discovery_;
+  /// Null: off.
+  std::unique_ptr<DhtDiscovery> dht_;
   std::size_t connects_ = 0;  // coroutines under way; node thread
   std::thread thread_;
 
