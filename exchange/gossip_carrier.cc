@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "libp2p/core/scoped_deadline.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace kvp2p {
@@ -27,6 +28,11 @@ libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
       break;
   }
   return Validation::kIgnore;
+}
+
+bool is_connected(const libp2p::Host& host, const multiformats::PeerId& peer) {
+  const auto peers = host.peers();
+  return std::ranges::find(peers, peer) != peers.end();
 }
 
 }  // namespace
@@ -85,6 +91,10 @@ base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask(std::shared_ptr<
                                                                 base::Bytes question, base::TimePoint deadline) {
   std::vector<multiformats::Multiaddr> addresses;
   if (self->config.addresses_of) addresses = self->config.addresses_of(holder);
+  if (addresses.empty() && self->config.find_addresses && !is_connected(self->host, holder)) {
+    base::Task<std::vector<multiformats::Multiaddr>> found = self->config.find_addresses(holder);
+    addresses = co_await std::move(found);
+  }
   auto connection = co_await self->host.connect(holder, std::move(addresses));
   if (!connection) co_return connection.error();
   std::vector<std::string> protocols = {std::string(kMissedBlocksProtocol)};

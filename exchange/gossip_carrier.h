@@ -23,6 +23,8 @@ struct GossipCarrierConfig {
   std::function<bool(const multiformats::PeerId& asker)> may_ask;
   /// Where a holder that there is no connection to can be dialled; none if nobody knows. May be empty.
   std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& holder)> addresses_of = {};
+  /// Looks for them, where nobody knows: in a DHT, say. It outlives what the carrier has been asked for. May be empty.
+  std::function<base::Task<std::vector<multiformats::Multiaddr>>(multiformats::PeerId holder)> find_addresses = {};
 };
 
 /// Node thread only. Destroy it after the Announcements that use it have stopped; clock, host and gossipsub outlive
