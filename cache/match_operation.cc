@@ -161,7 +161,13 @@ void MatchOperation::judge_promise(const Question& question, std::size_t from,
                                   [](const FoundBlock& block) { return !block.present; });
     found = static_cast<std::size_t>(gap - answer->blocks.begin());
   }
-  context_.index->tested(question.peer, std::min(question.promised_end - from, wire::kKeysMax), found);
+  const std::size_t promised = std::min(question.promised_end - from, wire::kKeysMax);
+  // To say that it is there proves nothing: what it sends will.
+  if (found >= promised) return;
+  context_.index->tested(question.peer, promised, found);
+  if (found == 0 && context_.link->exchange != nullptr) {
+    context_.link->exchange->note(question.peer, Offence::kBrokenPromise);
+  }
 }
 
 void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAnswer answer) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "cache/transfer_fetch.h"
 #include "cache/worker_pool.h"
+#include "index/block_index.h"
 
 #include <boost/asio/post.hpp>
 
@@ -21,13 +22,13 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
       plan_(std::move(plan)),
       state_(std::move(state)),
       inbox_(std::make_shared<TransferInbox>(
-          TransferInbox::Target{context.connector, plan_.region, plan_.format, plan_.slots, plan_.ready.device},
-          state_)),
+          TransferInbox::Target{context.connector, plan_.region, plan_.format, plan_.slots}, state_)),
       schedule_(plan_.slots.size(), plan_.format.shard.layers(), plan_.format.layer_slice_bytes(),
                 context.fetch_limits),
       schedule_layer_(plan_.format.shard.layers()),
       leaves_(plan_.slots.size()),
       layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()),
+      brought_by_(plan_.slots.size(), kNobody),
       given_back_(plan_.slots.size(), 0),
       not_in_place_(plan_.slots.size(), 0) {
   for (std::uint32_t i = 0; i < plan_.layer_order.size(); ++i) schedule_layer_[plan_.layer_order[i]] = i;
@@ -42,7 +43,7 @@ void TransferOperation::start() {
   });
   if (!plan_.ready.host) {
     gate_open_ = true;
-    inbox_->open_gate();
+    if (plan_.ready.device == nullptr) inbox_->open_gate();
   } else {
     plan_.ready.host->when_signalled([weak = weak_from_this(), executor = context_.executor] {
       boost::asio::post(executor, [weak] {
@@ -75,6 +76,7 @@ void TransferOperation::end() {
     }
   }
   fetches_.clear();
+  judge_sources();
   const TransferStatus status = state_->status();
   if (status.good_blocks == blocks()) return;
   ++context_.counters.transfers_short;
@@ -138,7 +140,7 @@ void TransferOperation::pump_local() {
 
 void TransferOperation::process(std::shared_ptr<Delivery> delivery) {
   context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery] {
-    self->inbox_->process(delivery);
+    self->inbox_->process(*delivery);
     boost::asio::post(executor, [self, delivery] { self->on_processed(delivery); });
   });
 }
@@ -169,7 +171,8 @@ void TransferOperation::finish_write(Delivery& delivery) {
   const std::size_t count = delivery.slices.size();
   for (std::size_t i = 0; i < count; ++i) root_fits(delivery, i);
   if (delivery.answer == nullptr) context_.counters.bytes_from_local += count * plan_.format.layer_slice_bytes();
-  TransferInbox::finish(delivery);
+  delivery.is_written = false;
+  state_->end_write(delivery.layer, delivery.first, count, true);
 }
 
 void TransferOperation::want(std::uint32_t layer, std::size_t block) {
@@ -184,9 +187,15 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   auto& leaves = leaves_[block];
   leaves.resize(plan_.format.leaf_count());
   std::copy_n(delivery.leaves.begin() + index * heads, heads, leaves.begin() + delivery.layer * heads);
+  const std::size_t bringer = source_of(delivery.answer);
+  brought_by_[block] = brought_by_[block] == kNobody || brought_by_[block] == bringer ? bringer : kSeveral;
   if (--layers_to_come_[block] > 0) return true;
   const auto& root = delivery.answer->root_of_block(plan_.first_block + block);
-  if (!root || root_of(leaves) == *root) return true;
+  if (!root || root_of(leaves) == *root) {
+    if (root) proven_sources_.insert(bringer);
+    return true;
+  }
+  blame_for_wrong_block(block);
   ++context_.counters.frames_corrupt;
   const std::string source = name_of_source(delivery);
   if (log_first(delivery.answer, "another block")) {
@@ -194,6 +203,31 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   }
   fail_from(block, source + " sent another block than was looked up");
   return false;
+}
+
+void TransferOperation::blame(std::size_t number, Offence offence) {
+  if (context_.link->exchange == nullptr || !offending_sources_.insert(number).second) return;
+  const multiformats::PeerId& peer = answer_of(number)->lease->peer();
+  context_.index->tested(peer, 1, 0);
+  context_.link->exchange->note(peer, offence);
+}
+
+void TransferOperation::blame_for_wrong_block(std::size_t block) {
+  if (brought_by_[block] != kSeveral) return blame(brought_by_[block], Offence::kWrongBytes);
+  // One of those who have this version, and nobody can tell which: it weighs less, and the honest make up for it.
+  for (const std::size_t number : used_sources_) {
+    if ((*versions_[number])[block] != 0) blame(number, Offence::kRefusedGet);
+  }
+}
+
+void TransferOperation::judge_sources() {
+  if (context_.link->exchange == nullptr) return;
+  for (const std::size_t number : proven_sources_) {
+    if (offending_sources_.contains(number)) continue;
+    const multiformats::PeerId& peer = answer_of(number)->lease->peer();
+    context_.index->tested(peer, 1, 1);
+    context_.link->exchange->note_good(peer);
+  }
 }
 
 std::string TransferOperation::name_of_source(const Delivery& delivery) const {
@@ -214,6 +248,7 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
     return pump_peers();
   }
   for (std::size_t i = 0; i < count; ++i) want(delivery.layer, block + i);
+  blame(source_of(delivery.answer), Offence::kWrongBytes);
   give_up(source_of(delivery.answer), block, block + count, reason);
 }
 
@@ -223,7 +258,7 @@ bool TransferOperation::log_first(const PeerAnswer* answer, const char* what) {
 
 void TransferOperation::open_gate() {
   gate_open_ = true;
-  inbox_->open_gate();
+  if (plan_.ready.device == nullptr) inbox_->open_gate();
   std::deque<Gated> waiting;
   waiting.swap(gated_);
   for (const Gated& gated : waiting) scatter(gated.delivery, gated.first_index, gated.count);

@@ -104,6 +104,10 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// In place already; the blocks that do not fit their roots have failed.
   void finish_write(Delivery& delivery);
   bool root_fits(const Delivery& delivery, std::size_t index);
+  /// Tells the exchange and the index, once for each of a transfer's sources.
+  void blame(std::size_t source, Offence offence);
+  void blame_for_wrong_block(std::size_t block);
+  void judge_sources();
   void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
   bool log_first(const PeerAnswer* answer, const char* what);
@@ -131,6 +135,9 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
   std::vector<std::vector<ContentDigest>> leaves_;
   std::vector<std::uint32_t> layers_to_come_;
+  /// Whose leaves they are; one who brought all of a block that is wrong is to blame for it.
+  static constexpr std::size_t kNobody = SIZE_MAX, kSeveral = SIZE_MAX - 1;
+  std::vector<std::size_t> brought_by_;
   /// By source, of each block: which computation it has, as in FetchSchedule.
   std::vector<std::shared_ptr<const std::vector<std::uint32_t>>> versions_;
   /// Of blocks whose rest comes another way (transfer_compare.cc): [layer][block] that came in place, and how many of a
@@ -145,6 +152,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   std::vector<std::uint8_t> not_in_place_;
   std::vector<std::uint8_t> told_staged_;  // one a source
   std::set<std::size_t> used_sources_;
+  std::set<std::size_t> proven_sources_;  // who have brought a whole block
+  std::set<std::size_t> offending_sources_;
   bool sweeping_ = false;
   std::unique_ptr<base::Timer> late_timer_;
   /// The next local work: position in layer_order, block.

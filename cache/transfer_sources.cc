@@ -14,6 +14,12 @@ constexpr double kSuspectRateGuess = 1e7;
 /// A source is late after tens of milliseconds; so often it is looked at, while another could help.
 constexpr base::Duration kLateCheckTime = std::chrono::milliseconds(20);
 
+/// Whether the peer could have sent what it said it has; else it is slow, gone or busy.
+bool is_refusal(const base::Result<>& outcome) {
+  return outcome || outcome.error() == ExchangeError::kProtocolBroken ||
+         outcome.error() == ExchangeError::kLeaseUnknown || outcome.error() == ExchangeError::kBlockGone;
+}
+
 }  // namespace
 
 // Who is asked -------------------------------------------------------------------------------------------------------
@@ -241,6 +247,7 @@ void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint
   if (log_first(&fetch.answer(), "gone")) {
     LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
   }
+  blame(fetch.piece().source, Offence::kRefusedGet);
   give_up(fetch.piece().source, begin, begin + count, "peer " + peer + " does not have the block any more");
 }
 
@@ -258,6 +265,7 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
     failure_ = "peer " + peer.to_text() + ": " + why;
   }
   if (missing || !outcome) schedule_.exclude(fetch.piece().source);
+  if (missing && is_refusal(outcome)) blame(fetch.piece().source, Offence::kRefusedGet);
   take_samples();
   pump_peers();
   sweep_soon();

@@ -82,8 +82,11 @@ void Dispatcher::refuse_bad(std::uint64_t number, base::Error error) {
 
 bool Dispatcher::on(wire::Lookup& m) {
   NodeContext& context = *session_.context_;
+  const std::uint64_t share = kLookupKeysPerSecondAll / std::max<std::size_t>(1, context.sessions_up);
+  session_.lookup_tokens_.set_rate(std::clamp(share, kLookupKeysPerSecondMin, kLookupKeysPerSecond));
   if (!session_.lookup_tokens_.take(m.keys.size() + kLookupCost, context.clock.now())) {
     session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
+    session_.owner_.on_offence(session_.peer(), Offence::kFlood);
     return true;
   }
   ++context.stats.lookups_served;
@@ -141,6 +144,11 @@ bool Dispatcher::on(wire::Announce& m) {
   if (m.sequence <= session_.last_announced_) return true;
   session_.last_announced_ = m.sequence;
   ++context.stats.announcements_received;
+  if (!session_.announced_tokens_.take(m.stored.size() + m.evicted.size(), context.clock.now())) {
+    ++context.stats.announcements_dropped;
+    session_.owner_.on_offence(session_.peer(), Offence::kFlood);
+    return true;
+  }
   const std::uint64_t epoch = session_.theirs_.epoch;
   if (m.cleared) context.index.forget(session_.peer());
   if (!m.evicted.empty()) context.index.evicted(session_.peer(), epoch, m.evicted);

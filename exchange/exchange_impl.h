@@ -29,6 +29,9 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   base::Task<base::Result<std::size_t>> put(multiformats::PeerId peer, LookupRequest description,
                                             std::vector<PutBlock> blocks, base::TimePoint deadline) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void note(const multiformats::PeerId& peer, Offence offence) override;
+  void note_good(const multiformats::PeerId& peer) override;
+  bool is_banned(const multiformats::PeerId& peer) const override;
   void announce_stored(const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) override;
   void announce_evicted(const Fingerprint& fingerprint, const BlockKey& key) override;
   base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) override;
@@ -40,6 +43,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
 
   void on_session_up(const std::shared_ptr<Session>& session) override;
   void on_session_ended(const std::shared_ptr<Session>& session) override;
+  void on_offence(const multiformats::PeerId& peer, Offence offence) override { note(peer, offence); }
 
  private:
   /// What the host's callbacks hold: the host may outlive the exchange.
@@ -67,6 +71,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
                                            multiformats::PeerId peer);
   void end_superseded(const multiformats::PeerId& peer);
   bool has_superseded(const multiformats::PeerId& peer) const;
+  void drop(const multiformats::PeerId& peer);
   /// The one that a stream_open of this peer names.
   std::shared_ptr<Session> session_named(const multiformats::PeerId& peer, const wire::SessionId& id) const;
   /// Nothing: no session in which each may ask the other.

@@ -27,6 +27,11 @@ inline constexpr base::Duration kBusyRetry = std::chrono::milliseconds(50);
 /// Keys that one peer may look up a second, and in one burst; each lookup costs kLookupCost keys more.
 inline constexpr std::uint64_t kLookupKeysPerSecond = 2'000'000;
 inline constexpr std::uint64_t kLookupCost = 64;
+/// The same of all peers together, if each asks as much as it may: with many peers each may ask less, but this much.
+inline constexpr std::uint64_t kLookupKeysPerSecondAll = 4'000'000;
+inline constexpr std::uint64_t kLookupKeysPerSecondMin = 32'768;
+/// Keys that one peer may announce a second, and in one burst: its first announcements among them.
+inline constexpr std::uint64_t kAnnouncedKeysPerSecond = 131'072;
 /// Requests that this node has under way at one peer.
 inline constexpr std::size_t kRequestsSentMax = 1024;
 

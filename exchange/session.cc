@@ -27,7 +27,8 @@ Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
       fetches_(context_, *this, lanes_),
       gets_(context_, *this),
       puts_(context_, *this),
-      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()) {}
+      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()),
+      announced_tokens_(kAnnouncedKeysPerSecond, context_->clock.now()) {}
 
 Session::~Session() = default;
 

@@ -30,6 +30,7 @@ class SessionOwner {
   /// Hello has succeeded both ways: each may ask the other.
   virtual void on_session_up(const std::shared_ptr<Session>& session) = 0;
   virtual void on_session_ended(const std::shared_ptr<Session>& session) = 0;
+  virtual void on_offence(const multiformats::PeerId& peer, Offence offence) = 0;
 };
 
 /// Node thread only. Lives in a shared_ptr: its coroutines hold it.
@@ -54,6 +55,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   const std::shared_ptr<libp2p::Connection>& connection() const override { return connection_; }
   /// Hello has succeeded both ways.
   bool is_up() const { return up_ && !ended_; }
+  bool was_up() const { return up_; }
   /// Hello has been said, whatever came of it.
   bool has_said_hello() const { return said_hello_ && !ended_; }
   /// Whether a stream_open of this peer names this session.
@@ -128,6 +130,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   FetchServer gets_;
   PutServer puts_;
   TokenBucket lookup_tokens_;
+  TokenBucket announced_tokens_;
   MovingAverage round_trip_;
   std::vector<std::shared_ptr<Lane>> idle_streams_;  // for puts, as are these
   std::vector<std::shared_ptr<Lane>> own_streams_;

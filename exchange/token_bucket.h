@@ -13,6 +13,9 @@ class TokenBucket {
   TokenBucket(std::uint64_t tokens_per_second, base::TimePoint now)
       : per_second_(static_cast<double>(tokens_per_second)), tokens_(per_second_), last_(now) {}
 
+  /// From now on; what is saved up and more than a second's worth is lost.
+  void set_rate(std::uint64_t tokens_per_second) { per_second_ = static_cast<double>(tokens_per_second); }
+
   /// Takes `count` tokens; false, taking none, if there are not that many.
   /// REQUIRES: count <= tokens_per_second, or it is never granted.
   bool take(std::uint64_t count, base::TimePoint now) {

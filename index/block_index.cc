@@ -145,6 +145,12 @@ void BlockIndex::forget(const Source& source) {
   if (auto number = state_->find(source)) state_->forget(*number);
 }
 
+void BlockIndex::forget_all(const multiformats::PeerId& peer) {
+  for (std::uint32_t number = 0; number < state_->told.size(); ++number) {
+    if (state_->told[number].blocks && state_->told[number].source.peer == peer) state_->forget(number);
+  }
+}
+
 void BlockIndex::heard(const Source& source, base::TimePoint now) {
   if (auto number = state_->find(source)) state_->told[*number].heard = now;
 }

@@ -46,6 +46,8 @@ class BlockIndex {
   /// The peer is gone, or has cleared everything: of no topic.
   void forget(const multiformats::PeerId& peer) { forget(Source{peer}); }
   void forget(const Source& source);
+  /// Of all topics.
+  void forget_all(const multiformats::PeerId& peer);
 
   /// The source is alive, or has confirmed what is known of it.
   void heard(const Source& source, base::TimePoint now);
