@@ -84,12 +84,13 @@ struct TransferStatus {
 /// Where a transfer's time went. Stages overlap: their sum is more than the total.
 struct TransferReport {
   std::size_t bytes_from_peers = 0;
+  std::size_t wire_bytes_from_peers = 0;  // the same as they travelled: fewer where they were compressed
   std::size_t bytes_from_local = 0;
   std::size_t bytes_direct = 0;  // read in place out of a peer's memory
   base::Duration match{};        // look-ups, until the match was decided
   base::Duration network{};      // from asking until the last payload byte
   base::Duration deserialise{};  // decoding headers
-  base::Duration verify{};       // digests
+  base::Duration verify{};       // decompression, digests
   base::Duration scatter{};      // staging to engine memory (H2D)
   base::Duration direct{};       // from the first direct copy's start until the last one's check
   base::Duration total{};        // from get() until done

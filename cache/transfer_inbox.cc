@@ -2,6 +2,7 @@
 
 #include "base/side_threads.h"
 #include "codec/head_slice_codec.h"
+#include "exchange/frame_packer.h"
 
 #include <algorithm>
 
@@ -107,6 +108,7 @@ std::shared_ptr<Delivery> TransferInbox::accept(const Part& part, ReceivedFrame&
   delivery->claimed_in = shared_from_this();
   delivery->leaves = std::move(frame.leaves);
   delivery->frame.payload = frame.payload;
+  delivery->frame.packed_bytes = frame.packed_bytes;
   delivery->frame.staging = std::move(frame.staging);
   return delivery;
 }
@@ -124,15 +126,22 @@ void TransferInbox::process(const std::shared_ptr<Delivery>& delivery) {
   delivery->is_processed = true;
 }
 
+bool TransferInbox::unpack(Delivery& delivery) const {
+  const std::size_t packed_bytes = std::exchange(delivery.frame.packed_bytes, 0);
+  return packed_bytes == 0 || unpack_frame(delivery.frame.payload, packed_bytes, target_.format);
+}
+
 void TransferInbox::check(Delivery& delivery) const {
   const auto start = std::chrono::steady_clock::now();
   const ObjectFormat& format = target_.format;
   const std::span<const ContentDigest> leaves = delivery.leaves;
   const std::uint32_t heads = format.shard.heads();
   delivery.good.reserve(delivery.slices.size());
+  const bool is_unpacked = unpack(delivery);
   for (std::size_t i = 0; i < delivery.slices.size(); ++i) {
     const base::ConstBytes slice(delivery.slices[i], format.layer_slice_bytes());
-    delivery.good.push_back(delivery.slices[i] != nullptr &&
+    const bool is_there = is_unpacked && delivery.slices[i] != nullptr;
+    delivery.good.push_back(is_there &&
                             leaves_match(slice, format.head_slice_bytes(), leaves.subspan(i * heads, heads)) &&
                             is_sound(CodedShape::of(format), slice));
   }

@@ -27,7 +27,7 @@ struct Delivery final : FrameWork {
   std::vector<ContentDigest> leaves;        // a block's heads, block after block
   const PeerAnswer* answer = nullptr;       // null: from this node
   // What keeps `slices` valid.
-  ReceivedFrame frame;
+  ReceivedFrame frame;  // if packed, process() unpacks it first
   std::vector<std::shared_ptr<const BlockPin>> pins;
   std::function<void()> on_release;
 
@@ -89,8 +89,8 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   };
   /// Claims what is wanted of the frame. Null: it does not fit what was asked for.
   std::shared_ptr<Delivery> accept(const Part& part, ReceivedFrame& frame);
-  /// Checks digests; then, if all of it is good and may be written, copies it, or has a device do so: launching its
-  /// copy takes tens of microseconds, which the node thread does not have for each frame.
+  /// Unpacks, checks digests; then, if all of it is good and may be written, copies it, or has a device do so:
+  /// launching its copy takes tens of microseconds, which the node thread does not have for each frame.
   void process(const std::shared_ptr<Delivery>& delivery);
   /// Of one that is_written: its blocks' roots have been looked at too. REQUIRES: once.
   static void finish(Delivery& delivery);
@@ -104,6 +104,7 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   friend struct Delivery;
   class Worker;
   bool fits(const Part& part, const ReceivedFrame& frame) const;
+  bool unpack(Delivery& delivery) const;
   void check(Delivery& delivery) const;
   void write(const std::shared_ptr<Delivery>& delivery);
   /// False: it is not there.

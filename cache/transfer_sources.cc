@@ -209,11 +209,13 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
   auto delivery = std::static_pointer_cast<Delivery>(std::move(frame.work));
   if (ended_ || state_->ended()) return;
   const std::size_t bytes = frame.payload.size();
+  const std::size_t wire_bytes = frame.wire_bytes();
   if (!delivery) delivery = inbox_->accept(part_of(fetch.piece()), frame);
   if (!delivery) return on_fetch_end(fetch, ExchangeError::kProtocolBroken);
   context_.counters.bytes_from_peers += bytes;
   state_->update_report([&](TransferReport& report) {
     report.bytes_from_peers += bytes;
+    report.wire_bytes_from_peers += wire_bytes;
     report.network = std::chrono::steady_clock::now() - fetch_started_;
   });
   if (fetch.piece().hedge_of != 0) context_.counters.hedge_bytes += bytes;

@@ -6,7 +6,7 @@
 
 namespace kvp2p {
 
-WorkerPool::WorkerPool(unsigned threads) {
+WorkerPool::WorkerPool(unsigned threads, const char* name) : name_(name) {
   if (threads == 0) threads = std::clamp(std::thread::hardware_concurrency() / 2, 1u, 8u);
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
@@ -29,7 +29,7 @@ void WorkerPool::post(std::function<void()> job) {
 }
 
 void WorkerPool::run() {
-  base::name_this_thread("worker");
+  base::name_this_thread(name_);
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });

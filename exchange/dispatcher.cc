@@ -178,6 +178,8 @@ bool Dispatcher::on(wire::Stats&) {
                      {"fetches_failed", stats.fetches_failed},
                      {"bytes_received", stats.bytes_received},
                      {"bytes_sent", stats.bytes_sent},
+                     {"wire_bytes_received", stats.wire_bytes_received},
+                     {"wire_bytes_sent", stats.wire_bytes_sent},
                      {"announcements_sent", stats.announcements_sent},
                      {"announcements_received", stats.announcements_received}};
   session_.send(id_, std::move(answer));

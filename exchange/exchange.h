@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "exchange/local_blocks.h"
+#include "exchange/pack_mode.h"
 #include "gpu/staging_pool.h"
 #include "libp2p/host/host.h"
 
@@ -26,6 +27,16 @@ class BlockIndex;
 class DirectClient;
 class DirectServer;
 
+struct PackConfig {
+  PackMode mode = PackMode::kOff;
+  /// Where packed frames wait to be sent. A frame that finds no room in it goes as it is.
+  std::shared_ptr<StagingPool> room;
+  /// Runs a call on another thread, soon; outlives the exchange. Bounded by `room`.
+  std::function<void(std::function<void()>)> run_aside;
+
+  bool packs() const { return mode != PackMode::kOff && room != nullptr && run_aside != nullptr; }
+};
+
 struct ExchangeConfig {
   /// Shared secret of the nodes that may read from and announce to each other. REQUIRES: 32 bytes, unless open.
   base::Bytes cluster_key;
@@ -46,6 +57,7 @@ struct ExchangeConfig {
   base::NetworkThreads* network_threads = nullptr;
   /// Data connections to one peer that we open; 0: none.
   std::size_t data_connections_max = 8;
+  PackConfig pack;
 };
 
 struct ReceivedFrame;
@@ -82,13 +94,16 @@ struct FetchRequest {
   std::shared_ptr<FrameWorker> worker;
 };
 
-/// One layer of some neighbouring blocks. Not verified yet: the receiver checks `leaves` against the payload.
+/// One layer of some neighbouring blocks. Not verified yet: the receiver unpacks the payload, where that is needed, and
+/// checks `leaves` against it.
 struct ReceivedFrame {
   std::uint32_t layer = 0;
   std::uint32_t first_block = 0;
   std::uint32_t blocks = 0;
   StagingLease staging;
-  base::MutableBytes payload;  // inside staging
+  base::MutableBytes payload;    // inside staging
+  std::size_t packed_bytes = 0;  // not 0: the payload is to be made of its first bytes by unpack_frame()
+  std::size_t wire_bytes() const { return packed_bytes > 0 ? packed_bytes : payload.size(); }
   std::vector<ContentDigest> leaves;
   std::shared_ptr<FrameWork> work;  // null: the worker has left it, or there is none
 };
@@ -124,7 +139,10 @@ struct KvPeer {
 struct ExchangeStats {
   std::uint64_t lookups_sent = 0, lookups_served = 0, lookups_refused = 0;
   std::uint64_t fetches = 0, fetches_failed = 0;
+  /// Payload, as it was before it was packed.
   std::uint64_t bytes_received = 0, bytes_sent = 0;
+  /// The same as it went over the network.
+  std::uint64_t wire_bytes_received = 0, wire_bytes_sent = 0;
   /// Of bytes_received.
   std::uint64_t bytes_over_data_connections = 0;
   /// Opened by this node; and how many of them, or of streams, died or stalled while they were of use.

@@ -55,7 +55,7 @@ base::Error problem_of(const FetchRequest& request, const StagingPool& staging) 
 
 FetchClient::FetchClient(std::shared_ptr<NodeContext> context, SessionLink& link, LaneSet& lanes)
     : context_(std::move(context)),
-      shared_{0, context_->config.bytes_in_flight_max, 0, nullptr, link, lanes},
+      shared_{0, context_->config.bytes_in_flight_max, 0, nullptr, link, lanes, PackChoice(context_->config.pack.mode)},
       registry_(context_->executor, [this] { deliver(); }),
       stalls_(context_->clock, link.peer(), [this] { return is_owed(); }) {
   shared_.freed = [this] {
@@ -109,6 +109,7 @@ void FetchClient::deliver() {
     context_->stats.deserialise_time += frame.decode_time;
     if (!is_broken) context_->stats.bytes_received += frame.bytes;
     if (!is_broken) bytes_received_ += frame.bytes;
+    if (!is_broken) context_->stats.wire_bytes_received += frame.wire_bytes;
     if (!is_broken && frame.is_over_data_connection) context_->stats.bytes_over_data_connections += frame.bytes;
     auto task = find(frame.request);
     if (!task) continue;

@@ -6,12 +6,13 @@
 
 namespace kvp2p {
 
-FetchFrames::FetchFrames(const FetchRequest& request, std::size_t room_bytes)
+FetchFrames::FetchFrames(const FetchRequest& request, std::size_t room_bytes, bool may_be_packed)
     : first_block_(request.first_block),
       blocks_(request.blocks),
       heads_(request.head_end - request.head_begin),
       slice_bytes_(request.format.head_slice_bytes() * heads_),
       room_bytes_(room_bytes),
+      may_be_packed_(may_be_packed),
       worker_(request.worker),
       layer_index_(kLayersMax, -1),
       seen_(request.layers.size() * request.blocks),
@@ -73,6 +74,7 @@ bool FetchFrames::fits(const wire::FrameHeader& header) const {
     return false;
   }
   if (header.length > room_bytes_ || granted_ == 0) return false;  // beyond its credit
+  if (header.packed > 0 && !may_be_packed_) return false;
   const auto first = seen_.begin() + static_cast<std::ptrdiff_t>(first_slice(header));
   return std::none_of(first, first + header.blocks, [](bool seen) { return seen; });
 }

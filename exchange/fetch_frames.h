@@ -15,7 +15,8 @@ struct ArrivedFrame {
   std::uint32_t lane = 0;
   bool is_over_data_connection = false;
   std::uint64_t request = 0;
-  std::size_t bytes = 0;
+  std::size_t bytes = 0;       // of payload
+  std::size_t wire_bytes = 0;  // the same as it came
   base::Duration decode_time{};
   ReceivedFrame frame;
 };
@@ -24,7 +25,7 @@ struct ArrivedFrame {
 class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
  public:
   /// REQUIRES: the request is consistent.
-  FetchFrames(const FetchRequest& request, std::size_t room_bytes);
+  FetchFrames(const FetchRequest& request, std::size_t room_bytes, bool may_be_packed);
 
   /// Of one layer of one block, the heads asked for.
   std::size_t slice_bytes() const { return slice_bytes_; }
@@ -61,6 +62,7 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
   const std::uint32_t heads_;
   const std::size_t slice_bytes_;
   const std::size_t room_bytes_;
+  const bool may_be_packed_;
   const std::shared_ptr<FrameWorker> worker_;
   std::vector<std::int32_t> layer_index_;  // by layer: its place in the request's layers, or -1; never changes
 

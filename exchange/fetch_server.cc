@@ -248,9 +248,17 @@ void FetchServer::advance(const Job& job) {
   send_end(*job);
 }
 
+// Packed, it waits in memory that others want, too.
+bool FetchServer::may_wait_packed(const GetJob& job, const GetChunk& chunk) const {
+  const PackConfig& pack = context_->config.pack;
+  if (!job.get.may_pack || !pack.packs()) return true;
+  return (job.ahead + 1) * chunk_bytes(job, chunk) <= pack.room->slots() * pack.room->slot_bytes() / kPackRoomShare;
+}
+
 bool FetchServer::may_read(GetJob& job, const GetChunk& chunk) const {
   if (job.over() || job.lanes.empty() || job.credit == 0) return false;
   if (job.ahead >= kReadsPerGet + kOutboxFrames * job.lanes.size()) return false;
+  if (job.ahead > 0 && !may_wait_packed(job, chunk)) return false;
   return bytes_in_flight_ == 0 || bytes_in_flight_ + chunk_bytes(job, chunk) <= context_->config.bytes_in_flight_max;
 }
 
@@ -282,9 +290,11 @@ void FetchServer::start_reads(const Job& job) {
 base::Task<> FetchServer::run_reads(Job job, GetChunk chunk, [[maybe_unused]] std::shared_ptr<void> keep) {
   for (std::optional<GetChunk> next = chunk; next; next = next_chunk(*job)) {
     auto read = co_await read_chunk(*job, *next);
+    PackedFrame packed;
+    if (read && !job->over() && job->get.may_pack) packed = co_await pack_frame(context_, *read, job->get.format);
     --job->reading;
     if (read && !job->over()) {
-      make_ready(job, *next, std::move(*read));
+      make_ready(job, *next, std::move(*read), std::move(packed));
       send_ready(*job);
       continue;
     }
@@ -328,7 +338,7 @@ void FetchServer::on_read_failed(GetJob& job, const GetChunk& chunk, base::Error
 
 // Sending ------------------------------------------------------------------------------------------------------------
 
-void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead read) {
+void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead read, PackedFrame packed) {
   const auto began = std::chrono::steady_clock::now();
   wire::FrameHeader header;
   header.first_block = chunk.first_block;
@@ -337,6 +347,7 @@ void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead re
   header.layers = 1;
   header.length = static_cast<std::uint32_t>(chunk_bytes(*job, chunk));
   header.leaves = std::move(read.leaves);
+  header.packed = static_cast<std::uint32_t>(packed.bytes);
   wire::Message message;
   message.id = job->id;
   message.body = std::move(header);
@@ -346,9 +357,15 @@ void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead re
   frame->header = wire::encode_framed(message);
   frame->parts.reserve(1 + read.parts.size());
   frame->parts.emplace_back(frame->header);
-  frame->parts.insert(frame->parts.end(), read.parts.begin(), read.parts.end());
-  frame->owner = std::move(read.owner);
-  frame->payload_bytes = chunk_bytes(*job, chunk);
+  if (packed.bytes > 0) {
+    frame->parts.emplace_back(packed.staging.bytes().first(packed.bytes));
+    frame->payload_bytes = packed.bytes;
+    frame->owner = std::make_shared<StagingLease>(std::move(packed.staging));
+  } else {
+    frame->parts.insert(frame->parts.end(), read.parts.begin(), read.parts.end());
+    frame->payload_bytes = chunk_bytes(*job, chunk);
+    frame->owner = std::move(read.owner);
+  }
   context_->stats.serialise_time += std::chrono::steady_clock::now() - began;
   job->ready.push_back(std::move(frame));
 }
@@ -416,16 +433,22 @@ void FetchServer::send_end(GetJob& job) {
 
 void FetchServer::on_written(LaneOutbox& lane) {
   for (auto& frame : lane.take_done()) {
-    if (frame->written) context_->stats.bytes_sent += frame->payload_bytes;
-    if (frame->written) bytes_sent_ += frame->payload_bytes;
+    const auto& sent = static_cast<const Frame&>(*frame);
+    if (sent.written) {
+      const std::size_t bytes = chunk_bytes(*sent.job, sent.chunk);
+      context_->stats.bytes_sent += bytes;
+      context_->stats.wire_bytes_sent += sent.payload_bytes;
+      bytes_sent_ += bytes;
+    }
     forget(*frame);
   }
   advance_all();
 }
 
 void FetchServer::forget(OutgoingFrame& frame) {
-  --static_cast<Frame&>(frame).job->ahead;
-  bytes_in_flight_ -= frame.payload_bytes;
+  const auto& gone = static_cast<const Frame&>(frame);
+  --gone.job->ahead;
+  bytes_in_flight_ -= chunk_bytes(*gone.job, gone.chunk);
 }
 
 }  // namespace kvp2p

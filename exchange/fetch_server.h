@@ -1,6 +1,7 @@
 // Serves one peer's gets: reads blocks layer by layer and sends them as frames, within the credit that the peer grants.
 #pragma once
 
+#include "exchange/frame_packer.h"
 #include "exchange/get_job.h"
 #include "exchange/node_context.h"
 #include "exchange/session_link.h"
@@ -45,13 +46,14 @@ class FetchServer {
   void advance(const Job& job);
   void advance_all();
   void find_lanes(GetJob& job);
+  bool may_wait_packed(const GetJob& job, const GetChunk& chunk) const;
   bool may_read(GetJob& job, const GetChunk& chunk) const;
   std::optional<GetChunk> next_chunk(GetJob& job);
   void start_reads(const Job& job);
   base::Task<> run_reads(Job job, GetChunk chunk, std::shared_ptr<void> keep);
   base::Task<base::Result<SliceRead>> read_chunk(GetJob& job, GetChunk chunk);
   void on_read_failed(GetJob& job, const GetChunk& chunk, base::Error error);
-  void make_ready(const Job& job, const GetChunk& chunk, SliceRead read);
+  void make_ready(const Job& job, const GetChunk& chunk, SliceRead read, PackedFrame packed);
   void send_ready(GetJob& job);
   void rebalance(GetJob& job);
   void give(GetJob& job, LaneOutbox& lane, std::unique_ptr<OutgoingFrame> frame);

@@ -33,7 +33,8 @@ FetchTask::FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, Fet
       shared_(shared) {
   slice_bytes_ = request_.format.head_slice_bytes() * (request_.head_end - request_.head_begin);
   lanes_wanted_ = std::max<std::size_t>(1, shared_.lanes.wanted_for(bytes_wanted()));
-  frames_ = std::make_shared<FetchFrames>(request_, room_bytes());
+  may_be_packed_ = shared_.link.packs() && shared_.pack.next(bytes_wanted());
+  frames_ = std::make_shared<FetchFrames>(request_, room_bytes(), may_be_packed_);
 }
 
 FetchTask::~FetchTask() = default;
@@ -70,6 +71,7 @@ void FetchTask::ask() {
   get.frame_bytes_max = frame_bytes_max();
   get.streams = streams_;
   get.time_ms = to_wire_ms(deadline_ - context_->clock.now());
+  get.may_pack = may_be_packed_;
   frames_->grant(frames_->not_granted());
   shared_.link.send(id_, std::move(get));
 }
@@ -207,7 +209,7 @@ void FetchTask::deliver(ArrivedFrame arrived) {
   --leases_;
   shared_.bytes -= frames_->room_bytes();
   bytes_received_ += arrived.bytes;
-  shared_.lanes.on_bytes(arrived.bytes);
+  shared_.lanes.on_bytes(arrived.wire_bytes);
   // The sink may cancel from inside: then everything below finds it ended.
   sink_->on_frame(std::move(arrived.frame));
   refill();
@@ -301,6 +303,7 @@ void FetchTask::end(base::Result<> outcome) {
   const bool timeout = !outcome && outcome.error() == ExchangeError::kTimeout;
   if (outcome) {
     shared_.lanes.on_fetched(bytes_received_, context_->clock.now() - began_);
+    shared_.pack.record(may_be_packed_, bytes_received_, context_->clock.now() - began_);
   } else {
     ++context_->stats.fetches_failed;
     if (timeout) {

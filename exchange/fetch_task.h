@@ -6,6 +6,7 @@
 #include "exchange/fetch_frames.h"
 #include "exchange/lane_set.h"
 #include "exchange/node_context.h"
+#include "exchange/pack_choice.h"
 #include "exchange/session_link.h"
 #include "wire/messages.h"
 
@@ -32,6 +33,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
     std::function<void()> freed;  // a fetch uses less than before: others may want it
     SessionLink& link;
     LaneSet& lanes;
+    PackChoice pack;
     std::uint64_t timeouts_logged = 0;
   };
 
@@ -101,6 +103,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
 
   std::size_t slice_bytes_ = 0;  // one layer of one block, the heads asked for
   std::size_t lanes_wanted_ = 1;
+  bool may_be_packed_ = false;
   std::shared_ptr<FetchFrames> frames_;
   std::size_t leases_ = 0;  // of room and of frames being read
   std::size_t frames_received_ = 0;

@@ -54,7 +54,7 @@ class Receiver {
     if (!message) return message.error();
     auto* frame = std::get_if<wire::FrameHeader>(&message->body);
     if (frame == nullptr) return ExchangeError::kProtocolBroken;
-    payload_bytes = frame->length;
+    payload_bytes = frame->wire_bytes();
     return target_.place(lane_, {message->id, std::move(*frame), std::chrono::steady_clock::now() - began});
   }
 

@@ -17,7 +17,7 @@ namespace kvp2p {
 class FramePlace {
  public:
   virtual ~FramePlace() = default;
-  /// Exactly the header's length; or nothing: nobody wants it any more, it is read and dropped.
+  /// Exactly the header's wire_bytes(); or nothing: nobody wants it any more, it is read and dropped.
   virtual base::MutableBytes payload() = 0;
   /// The payload is there.
   virtual void complete() = 0;

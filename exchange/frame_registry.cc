@@ -21,14 +21,15 @@ class FrameRegistry::Place final : public FramePlace {
     if (!complete_) fetch_->give_back(header_, std::move(staging_));
   }
 
-  base::MutableBytes payload() override { return staging_.bytes().first(header_.length); }
+  base::MutableBytes payload() override { return staging_.bytes().first(header_.wire_bytes()); }
   void complete() override {
     complete_ = true;
     ReceivedFrame& frame = arrived_.frame;
     frame.layer = header_.layer;
     frame.first_block = header_.first_block;
     frame.blocks = header_.blocks;
-    frame.payload = payload();
+    frame.payload = staging_.bytes().first(header_.length);
+    frame.packed_bytes = header_.packed;
     frame.staging = std::move(staging_);
     frame.leaves = std::move(header_.leaves);
     if (FrameWorker* worker = fetch_->worker()) frame.work = worker->work(frame);
@@ -108,8 +109,13 @@ base::Result<std::unique_ptr<FramePlace>> FrameRegistry::place(const Lane& lane,
     std::lock_guard lock(mutex_);
     if (take_remains(header)) return std::unique_ptr<FramePlace>(new NoPlace);
   }
-  ArrivedFrame arrived{lane.number(),       lane.is_data_connection(), header.request,
-                       header.frame.length, header.decode_time,        {}};
+  ArrivedFrame arrived{lane.number(),
+                       lane.is_data_connection(),
+                       header.request,
+                       header.frame.length,
+                       header.frame.wire_bytes(),
+                       header.decode_time,
+                       {}};
   if (!staging) {
     push({std::move(arrived), true});
     return staging.error();

@@ -18,8 +18,8 @@ struct OutgoingFrame {
   base::Bytes header;
   /// The header, then the payload.
   std::vector<base::ConstBytes> parts;
-  std::shared_ptr<void> owner;  // keeps the payload valid
-  std::size_t payload_bytes = 0;
+  std::shared_ptr<void> owner;    // keeps the payload valid
+  std::size_t payload_bytes = 0;  // as they are sent
   /// Of it all parts were written to the stream.
   bool written = false;
   virtual ~OutgoingFrame() = default;

@@ -84,6 +84,15 @@ inline constexpr std::size_t kFetchPoolShare = 2;
 /// this.
 inline constexpr std::size_t kFramesPerLane = 4;
 inline constexpr std::size_t kFrameBytesMin = 128u << 10;
+/// The part of PackConfig::room that one get's frames, read ahead and packed, take at most; all gets together leave
+/// half of it free, for what is read to be sent.
+inline constexpr std::size_t kPackRoomShare = 4;
+/// PackMode::kAuto: a peer that brings so many bytes a second as they are is never tried packed (several cores pack and
+/// unpack as much); of fetches of at least so many bytes, which are measured, one in so many goes the other way.
+inline constexpr double kPackBelow = 1e9;
+inline constexpr std::size_t kPackMeasureBytesMin = 4u << 20;
+inline constexpr std::size_t kPackTrial = 16;
+
 /// Fetches that have ended and of which the peer may still be sending.
 inline constexpr std::size_t kEndedFetchesMax = 256;
 

@@ -66,6 +66,7 @@ base::Task<base::Result<>> send_block(NodeContext& context, Lane& stream, std::u
     auto written = co_await stream.stream().write_gather(parts);
     if (!written) co_return written.error();
     context.stats.bytes_sent += layers * slice;
+    context.stats.wire_bytes_sent += layers * slice;
     done += layers;
   }
   co_return base::Result<>();

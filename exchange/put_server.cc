@@ -106,7 +106,7 @@ base::Result<std::unique_ptr<FramePlace>> PutServer::place(const Lane& lane, Rec
   const bool fits = !job->receiving && header.blocks == 1 && header.first_block == job->block &&
                     header.layer == shard.layer_begin + job->layers_done &&
                     job->layers_done + header.layers <= shard.layers() &&
-                    header.length == header.layers * job->format.layer_slice_bytes() &&
+                    header.length == header.layers * job->format.layer_slice_bytes() && header.packed == 0 &&
                     header.leaves.size() == std::size_t{header.layers} * shard.heads();
   if (!fits) {
     fail(request, wire::ErrorCode::kBadRequest, "a frame that does not follow the last one");
@@ -120,6 +120,7 @@ base::Result<std::unique_ptr<FramePlace>> PutServer::place(const Lane& lane, Rec
 void PutServer::received(Job& job, const wire::FrameHeader& header, base::ConstBytes payload) {
   job.receiving = false;
   context_->stats.bytes_received += payload.size();
+  context_->stats.wire_bytes_received += payload.size();
   if (job.ended) return;
   if (!leaves_match(payload, job.format.head_slice_bytes(), header.leaves)) {
     return fail(job.id, wire::ErrorCode::kCorrupt, "the payload does not fit its digests");

@@ -65,6 +65,7 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
   parameters.hello.versions = {wire::kVersion};
   parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces | wire::kCounts;
   if (config.direct_server != nullptr) parameters.hello.capabilities |= wire::kDirect;
+  if (config.pack.packs()) parameters.hello.capabilities |= wire::kPacks;
   parameters.hello.epoch = context_->epoch;
   parameters.hello.limits = {wire::kKeysMax, kGetsServedMax, context_->staging->slot_bytes(),
                              config.bytes_in_flight_max};

@@ -54,10 +54,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   boost::asio::io_context io;
   base::ManualClock clock;
-  TestNode node(io.get_executor(), clock, 1);
+  TestNode node(io.get_executor(), clock, 1, {.pack = PackMode::kOn});
   {
     for (std::uint32_t i = 0; i < 4; ++i) node.blocks.add(i);
     RawPeer peer(io, 2);
+    peer.capabilities |= wire::kPacks;
     Streams streams;
     peer.host.set_stream_handler(std::string(wire::kProtocolId), [&](auto, std::unique_ptr<libp2p::Stream> opened) {
       return streams.keep(std::move(opened));
@@ -90,5 +91,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   base::spawn(io.get_executor(), close(*node.exchange, closed));
   poll(io);
   if (!closed || node.staging->free_slots() != node.staging->slots()) std::abort();
+  if (node.pack_room->free_slots() != node.pack_room->slots()) std::abort();
   return 0;
 }

@@ -23,6 +23,8 @@ class SessionLink {
   virtual std::uint64_t next_id() = 0;
   /// The peer answers `counts`.
   virtual bool answers_counts() const = 0;
+  /// The peer packs frames of gets that allow it.
+  virtual bool packs() const = 0;
   /// What a coroutine of a part holds so that the session outlives it.
   virtual std::shared_ptr<void> keep_alive() = 0;
 

@@ -3,6 +3,7 @@
 
 #include "base/result.h"
 #include "events/kv_event_publisher.h"
+#include "exchange/pack_mode.h"
 #include "kv/codec.h"
 #include "libp2p/connection_manager/peer_values.h"
 #include "libp2p/host/host.h"
@@ -90,6 +91,9 @@ struct NodeConfig {
   /// What the provider's blocks are coded with, stored, announced, asked for and sent (docs/codecs.md). Anything but
   /// kNone loses precision, and is another identity: nodes share blocks with nodes that code alike, and with no others.
   Codec codec = Codec::kNone;
+  /// Whether what travels between this node and a peer is compressed on its way, without loss, where the peer's is not
+  /// off either. Takes cores for bandwidth: for slow links (docs/codecs.md).
+  PackMode compress = PackMode::kOff;
   /// Whether what peers have is fetched where computing it again is expected to be quicker.
   FetchPolicy fetch_policy = FetchPolicy::kAuto;
   /// Peers of this host and user read offered blocks in place, and this node theirs.

@@ -159,6 +159,10 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
     exchange.network_threads = network_threads_.get();
   }
   exchange.data_connections_max = std::min(config.data_connections_max, kDataConnectionsMax);
+  if (config.compress != PackMode::kOff) {
+    packers_ = std::make_unique<WorkerPool>(0, "packer");
+    exchange.pack = {config.compress, serving_staging_, [this](auto call) { packers_->post(std::move(call)); }};
+  }
 
   libp2p::HostConfig host{.key = key};
   host.external_addresses = config.external_addresses;
@@ -400,6 +404,8 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
                                                   {"fetches_failed", exchange.fetches_failed},
                                                   {"bytes_received", exchange.bytes_received},
                                                   {"bytes_sent", exchange.bytes_sent},
+                                                  {"wire_bytes_received", exchange.wire_bytes_received},
+                                                  {"wire_bytes_sent", exchange.wire_bytes_sent},
                                                   {"announcements_sent", exchange.announcements_sent},
                                                   {"announcements_received", exchange.announcements_received},
                                                   {"serialise_ns", nanoseconds(exchange.serialise_time)},

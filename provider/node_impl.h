@@ -3,6 +3,7 @@
 
 #include "base/network_threads.h"
 #include "cache/cache_manager.h"
+#include "cache/worker_pool.h"
 #include "direct/direct_client.h"
 #include "direct/direct_server.h"
 #include "exchange/exchange.h"
@@ -76,6 +77,8 @@ class NodeImpl final : public Node {
   std::optional<boost::asio::executor_work_guard<boost::asio::io_context::executor_type>> work_;
   /// Next, so that what is left on these threads goes before the node thread's executor, but after what uses them.
   std::unique_ptr<base::NetworkThreads> network_threads_;
+  /// Null: no frame is compressed. Threads of its own: who fetches much must not hold up what this node checks.
+  std::unique_ptr<WorkerPool> packers_;
   std::optional<HostKeyLock> host_key_;
   multiformats::PeerId peer_id_;
   std::unique_ptr<GpuConnector> connector_;

@@ -216,6 +216,14 @@ TEST(Codec, ContradictionsAreErrors) {
   EXPECT_FALSE(refused(frame));
   frame.offset = 1;
   EXPECT_TRUE(refused(frame));
+  frame.offset = 0;
+  frame.packed = frame.length - 1;
+  EXPECT_FALSE(refused(frame));
+  EXPECT_EQ(frame.wire_bytes(), frame.length - 1);
+  frame.packed = frame.length;
+  EXPECT_TRUE(refused(frame)) << "nothing is won";
+  frame.packed = UINT32_MAX;
+  EXPECT_TRUE(refused(frame));
 
   EXPECT_TRUE(with([](Get& g) { g.streams = {1, 2, 1}; }));
   EXPECT_TRUE(refused(Streams{}));

@@ -33,7 +33,7 @@ ModelFields model_fields() { return {{"architecture", "llama"}, {"kv_element", "
 
 Hello hello() {
   return {{1},
-          kCanServe | kCanTakePuts | kAnnounces | kDirect | kCounts,
+          kCanServe | kCanTakePuts | kAnnounces | kDirect | kCounts | kPacks,
           0x1122334455667788,
           {8192, 64, 1u << 20, 64u << 20},
           counting<Nonce>(0x80),
@@ -66,6 +66,7 @@ Get get() {
   m.frame_bytes_max = 1u << 20;
   m.streams = {1};
   m.time_ms = 2000;
+  m.may_pack = true;
   return m;
 }
 
@@ -96,7 +97,8 @@ std::vector<Message> example_messages() {
   add(5, StatsAnswer{{{"lookups_served", 12}, {"bytes_sent", 1u << 30}}});
   add(0, Release{lease()});
   add(0, StreamOpen{counting<SessionId>(0xc0), 1});
-  add(2, FrameHeader{0, 2, 1, 1, 0, 24'576, {digest(0), digest(1), digest(2), digest(3), digest(4), digest(5)}});
+  add(2,
+      FrameHeader{0, 2, 1, 1, 0, 24'576, {digest(0), digest(1), digest(2), digest(3), digest(4), digest(5)}, 17'000});
   add(6, DirectOpen{});
   add(6, DirectTicket{"kv-cache-p2p-000102030405060708090a0b0c0d0e0f", counting<Nonce>(0x40)});
   add(2, Streams{{2, 7}});

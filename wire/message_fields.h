@@ -105,6 +105,7 @@ void describe(V& v, Of<Get> auto& m) {
   v.number(9, m.frame_bytes_max, kFramePayloadBytesMax);
   v.numbers(10, m.streams, kStreamsPerGetMax, UINT32_MAX);
   v.number(11, m.time_ms, kTimeMsMax);
+  v.boolean(12, m.may_pack);
 }
 
 template <class V>
@@ -207,6 +208,7 @@ void describe(V& v, Of<FrameHeader> auto& m) {
   v.number(5, m.offset, kFramePayloadBytesMax);
   v.number(6, m.length, kFramePayloadBytesMax);
   v.digests(7, m.leaves, kFrameLeavesMax);
+  v.number(8, m.packed, kFramePayloadBytesMax);
 }
 
 template <class V>

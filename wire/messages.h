@@ -31,6 +31,8 @@ inline constexpr std::uint64_t kAnnounces = 4;
 inline constexpr std::uint64_t kDirect = 8;
 /// Answers counts.
 inline constexpr std::uint64_t kCounts = 16;
+/// Packs the frames of gets that allow it.
+inline constexpr std::uint64_t kPacks = 32;
 
 /// What the sender of a hello accepts.
 struct PeerLimits {
@@ -128,6 +130,8 @@ struct Get {
   std::vector<std::uint32_t> streams;
   /// How long the asker waits.
   std::uint32_t time_ms = 0;
+  /// Frames may come packed (codec/byte_planes.h). To peers with kPacks only.
+  bool may_pack = false;
   bool operator==(const Get&) const = default;
 };
 
@@ -250,7 +254,8 @@ struct StreamOpen {
 };
 
 /// Before each payload on a data stream. The envelope's id is the request's. Payload follows at once, `length` bytes in
-/// wire order: block after block, layer after layer; either one layer of many blocks or many layers of one block.
+/// wire order: block after block, layer after layer; either one layer of many blocks or many layers of one block. Or,
+/// if it is packed, `packed` bytes instead, of which the others are made.
 struct FrameHeader {
   std::uint32_t first_block = 0;
   std::uint32_t blocks = 0;
@@ -259,7 +264,11 @@ struct FrameHeader {
   /// Where the payload begins within what the header names; 0 in version 1.
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
-  std::vector<ContentDigest> leaves;
+  std::vector<ContentDigest> leaves;  // of what is not packed
+  /// Less than length; 0: not packed.
+  std::uint32_t packed = 0;
+  /// What follows the header.
+  std::uint32_t wire_bytes() const { return packed > 0 ? packed : length; }
   bool operator==(const FrameHeader&) const = default;
 };
 

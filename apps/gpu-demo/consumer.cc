@@ -27,6 +27,7 @@ void fill_prefill(ConsumerResult& result, const engine::PrefillReport& prefill, 
   result.scatter_ms = milliseconds_of(transfer.scatter);
   result.direct_ms = milliseconds_of(transfer.direct);
   result.bytes_direct = transfer.bytes_direct;
+  result.wire_bytes = transfer.wire_bytes_from_peers;
   result.path = transfer.path;
   result.decision = transfer.decision;
   result.total_ms = milliseconds_of(transfer.match + transfer.total);

@@ -56,6 +56,7 @@ std::vector<std::string> common_arguments(const Options& options, const std::str
   if (!options.direct) arguments.push_back("--no-direct");
   if (!options.peer_access) arguments.push_back("--no-peer-access");
   if (options.codec != "none") arguments.push_back("--codec=" + options.codec);
+  if (options.compress != "off") arguments.push_back("--compress=" + options.compress);
   if (options.chunk_tokens > 0) arguments.push_back("--chunk-tokens=" + std::to_string(options.chunk_tokens));
   if (!options.token_file.empty()) arguments.push_back("--token-file=" + options.token_file);
   if (options.prompt_tokens > 0) arguments.push_back("--prompt-tokens=" + std::to_string(options.prompt_tokens));
@@ -102,9 +103,9 @@ void print_table(const Options& options, const json& listening, const json& publ
   std::fputs(format_stages(
                  {{"GPU -> pinned (D2H)", published.value("gather_ms", 0.0), published.value("bytes", std::size_t{0})},
                   staged_row("Pinned -> libp2p serialise", milliseconds_from(producer_stats, "serialise_ns"), staged),
-                  staged_row("Network transfer", result.network_ms, staged),
+                  network_row(result, staged),
                   staged_row("libp2p -> pinned deserialise", result.deserialise_ms, staged),
-                  staged_row("Check digests", result.verify_ms, staged),
+                  verify_row(result, staged),
                   staged_row("Pinned -> GPU (H2D)", result.scatter_ms, staged),
                   direct_row(result),
                   {"Total P2P transfer", result.total_ms, bytes},

@@ -135,6 +135,13 @@ int parse_options(int argc, char** argv, Options& options) {
       ->check(CLI::IsMember({"none", "fp8", "int8", "int4"}))
       ->capture_default_str()
       ->group(more);
+  app.add_option(
+         "--compress", options.compress,
+         "what travels over the network is compressed, without loss, if both nodes will: off, on, or auto, where "
+         "that brings more a second than without. For slow links; takes cores")
+      ->check(CLI::IsMember({"off", "on", "auto"}))
+      ->capture_default_str()
+      ->group(more);
   app.add_flag("!--no-direct", options.direct,
                "never read a peer's memory in place, and let none read ours, though it be on this host")
       ->group(more);

@@ -22,6 +22,7 @@ struct Options {
   std::size_t prompt_tokens = 0;  // 0: all of the token file, or kSyntheticPromptTokens
   std::string device = "auto";    // auto, host, cuda
   std::string codec = "none";     // what shared blocks are coded with: none, fp8, int8, int4
+  std::string compress = "off";   // what travels: off, on, auto, see PackMode
   bool direct = true;             // same-host peers read in place
   bool peer_access = true;        // one GPU reads another's memory
   std::string fetch = "always";   // always, auto: see FetchPolicy

@@ -13,6 +13,7 @@ nlohmann::json to_json(const ConsumerResult& r) {
           {"reason", r.reason},
           {"bytes_fetched", r.bytes_fetched},
           {"bytes_direct", r.bytes_direct},
+          {"wire_bytes", r.wire_bytes},
           {"path", r.path},
           {"decision", r.decision},
           {"match_ms", r.match_ms},
@@ -42,6 +43,7 @@ ConsumerResult consumer_result_from_json(const nlohmann::json& json) {
   r.reason = json.at("reason");
   r.bytes_fetched = json.at("bytes_fetched");
   r.bytes_direct = json.at("bytes_direct");
+  r.wire_bytes = json.at("wire_bytes");
   r.path = json.at("path");
   r.decision = json.at("decision");
   r.match_ms = json.at("match_ms");

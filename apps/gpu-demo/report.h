@@ -26,6 +26,8 @@ struct ConsumerResult {
   std::size_t bytes_fetched = 0;
   /// Of them, read in place out of a peer's memory; the others went through staging and a stream.
   std::size_t bytes_direct = 0;
+  /// What those others were on the network: fewer where they were compressed.
+  std::size_t wire_bytes = 0;
   /// How they came, with the reason where it was not the direct path: TransferReport::path.
   std::string path;
   /// Whether to fetch or to compute, and why: TransferReport::decision.

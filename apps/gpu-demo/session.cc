@@ -162,6 +162,7 @@ std::optional<int> Session::start_node() {
   config.network_threads = options_.network_threads;
   config.data_connections_max = options_.data_connections;
   config.codec = codec_from_name(options_.codec).value_or(Codec::kNone);
+  config.compress = pack_mode_from_name(options_.compress).value_or(PackMode::kOff);
   config.fetch_policy = options_.fetch == "auto" ? FetchPolicy::kAuto : FetchPolicy::kAlways;
   config.kv_events = options_.kv_events;
   auto node = Node::start(std::move(config));

@@ -33,13 +33,23 @@ StageRow staged_row(std::string name, std::optional<double> milliseconds, std::s
   return {std::move(name), milliseconds, bytes, bytes == 0};
 }
 
+StageRow network_row(const ConsumerResult& result, std::size_t staged) {
+  return staged_row(result.wire_bytes < staged ? "Network transfer, compressed" : "Network transfer", result.network_ms,
+                    result.wire_bytes);
+}
+
+StageRow verify_row(const ConsumerResult& result, std::size_t staged) {
+  return staged_row(result.wire_bytes < staged ? "Decompress, check digests" : "Check digests", result.verify_ms,
+                    staged);
+}
+
 std::vector<StageRow> consumer_rows(const ConsumerResult& result, bool gpu_memory) {
   const std::size_t staged = result.bytes_fetched - std::min(result.bytes_direct, result.bytes_fetched);
   return {{"Match (look-up at peers)", result.match_ms},
           direct_row(result),
-          staged_row("Network transfer", result.network_ms, staged),
+          network_row(result, staged),
           staged_row("libp2p -> staging deserialise", result.deserialise_ms, staged),
-          staged_row("Check digests", result.verify_ms, staged),
+          verify_row(result, staged),
           staged_row(gpu_memory ? "Pinned -> GPU (H2D)" : "Staging -> engine (H2D)", result.scatter_ms, staged),
           {"Total P2P transfer", result.total_ms, result.bytes_fetched}};
 }

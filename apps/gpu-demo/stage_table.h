@@ -24,6 +24,9 @@ std::vector<StageRow> consumer_rows(const ConsumerResult& result, bool gpu_memor
 /// The row of the direct path, and one of the staged path: `bytes` on the way where any went it.
 StageRow direct_row(const ConsumerResult& result);
 StageRow staged_row(std::string name, std::optional<double> milliseconds, std::size_t bytes);
+/// Rows of what `staged` bytes went through, and whether they were compressed on their way.
+StageRow network_row(const ConsumerResult& result, std::size_t staged);
+StageRow verify_row(const ConsumerResult& result, std::size_t staged);
 /// Of a result that was verified: "output and KV equal a run with the cache off".
 std::string verdict_of(const ConsumerResult& result);
 

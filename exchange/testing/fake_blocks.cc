@@ -28,9 +28,10 @@ BlockKey test_key(std::uint32_t number) {
 base::Bytes test_block(const BlockKey& key, const ObjectFormat& format) {
   base::Bytes bytes(format.block_bytes());
   std::uint32_t state = base::load_be32(key.bytes.data()) * 2654435761u + 1;
-  for (auto& byte : bytes) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     state = state * 1664525u + 1013904223u;
-    byte = static_cast<std::uint8_t>(state >> 24);
+    bytes[i] = static_cast<std::uint8_t>(state >> 24);
+    if (i % 2 == 1) bytes[i] = static_cast<std::uint8_t>((bytes[i] & 0x83) | 0x3c);
   }
   return bytes;
 }

@@ -13,7 +13,7 @@ namespace kvp2p::testing {
 ObjectFormat test_format();
 ModelFields test_model(std::string weights = "aa");
 BlockKey test_key(std::uint32_t number);
-/// Content of a block, by its key; every byte depends on the key and on its place.
+/// Content of a block, by its key; every byte depends on the key and on its place. Exponents repeat, as in real KV.
 base::Bytes test_block(const BlockKey& key, const ObjectFormat& format);
 
 class FakeBlocks final : public LocalBlocks {

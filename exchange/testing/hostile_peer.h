@@ -12,7 +12,8 @@ namespace kvp2p::testing {
 
 class HostilePeerTest : public ExchangeTest {
  protected:
-  explicit HostilePeerTest(std::uint64_t capabilities = wire::kCounts) : peer_(io_, 200), node_(add_node()) {
+  explicit HostilePeerTest(std::uint64_t capabilities = wire::kCounts, TestNodeOptions options = {})
+      : peer_(io_, 200), node_(add_node(std::move(options))) {
     peer_.capabilities = capabilities;
     for (std::uint32_t i = 0; i < 8; ++i) node_.blocks.add(i);
     peer_.host.dial(node_.host);

@@ -16,9 +16,9 @@ class LanesTest : public ExchangeTest {
     TestNode& asker;
     LookupAnswer answer;
   };
-  Pair add_pair(std::size_t asker_slots = 64, std::size_t data_connections = 4) {
-    auto& holder = add_node({.data_connections_max = 4});
-    auto& asker = add_node({.staging_slots = asker_slots, .data_connections_max = data_connections});
+  Pair add_pair(std::size_t asker_slots = 64, std::size_t data_connections = 4, PackMode pack = PackMode::kOff) {
+    auto& holder = add_node({.data_connections_max = 4, .pack = pack});
+    auto& asker = add_node({.staging_slots = asker_slots, .data_connections_max = data_connections, .pack = pack});
     asker.host.dial(holder.host);
     poll();
     for (std::uint32_t i = 0; i < kBlocks; ++i) holder.blocks.add(i);

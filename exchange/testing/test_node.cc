@@ -1,5 +1,7 @@
 #include "exchange/testing/test_node.h"
 
+#include "exchange/frame_packer.h"
+
 namespace kvp2p::testing {
 
 base::Bytes test_cluster_key() { return base::Bytes(32, 0x42); }
@@ -8,7 +10,9 @@ void CollectingSink::on_frame(ReceivedFrame frame) {
   EXPECT_FALSE(outcome) << "after the end";
   ++frames;
   layer_order.push_back(frame.layer);
-  if (!leaves_match(frame.payload, head_slice_bytes, frame.leaves)) ++bad_leaves;
+  if (frame.packed_bytes > 0) ++packed_frames;
+  const bool good = frame.packed_bytes == 0 || unpack_frame(frame.payload, frame.packed_bytes, test_format());
+  if (!good || !leaves_match(frame.payload, head_slice_bytes, frame.leaves)) ++bad_leaves;
   const std::size_t slice = frame.payload.size() / frame.blocks;
   for (std::uint32_t i = 0; i < frame.blocks; ++i) {
     slices[{frame.layer, frame.first_block + i}] = base::to_bytes(frame.payload.subspan(i * slice, slice));
@@ -31,6 +35,8 @@ TestNode::TestNode(const base::Executor& executor, base::Clock& clock, std::uint
     : host(executor, number), blocks(executor) {
   std::shared_ptr<std::uint8_t[]> memory(new std::uint8_t[options.slot_bytes * options.staging_slots]);
   staging = StagingPool::create(std::move(memory), options.slot_bytes, options.staging_slots);
+  memory.reset(new std::uint8_t[options.slot_bytes * options.pack_slots]);
+  pack_room = StagingPool::create(std::move(memory), options.slot_bytes, options.pack_slots);
   ExchangeConfig config;
   config.cluster_key = options.cluster_key;
   config.open = options.open;
@@ -41,7 +47,15 @@ TestNode::TestNode(const base::Executor& executor, base::Clock& clock, std::uint
   config.access = options.access;
   config.direct_server = options.direct_server;
   config.direct_client = options.direct_client;
+  config.pack = {options.pack, pack_room, [this](std::function<void()> call) {
+                   aside.push_back(std::move(call));
+                   if (!hold_up_aside) run_aside();
+                 }};
   exchange = Exchange::create(executor, clock, host, staging, blocks, index, std::move(config));
+}
+
+void TestNode::run_aside() {
+  for (auto& call : std::exchange(aside, {})) call();
 }
 
 ExchangeTest::~ExchangeTest() { close_all(); }
@@ -66,6 +80,8 @@ void ExchangeTest::close_all() {
   for (auto& node : nodes_) {
     if (!node->exchange) continue;
     node->blocks.let_reads_go_on();
+    node->hold_up_aside = false;
+    node->run_aside();
     auto closed = std::make_shared<bool>(false);
     auto close = [](Exchange& exchange, std::shared_ptr<bool> done) -> base::Task<> {
       co_await exchange.close();
@@ -75,6 +91,7 @@ void ExchangeTest::close_all() {
     poll();
     EXPECT_TRUE(*closed) << "a coroutine of the exchange did not end";
     EXPECT_EQ(node->staging->free_slots(), node->staging->slots()) << "a staging slot leaked";
+    EXPECT_EQ(node->pack_room->free_slots(), node->pack_room->slots()) << "a packed frame leaked";
   }
   for (auto& node : nodes_) {
     base::spawn(io_.get_executor(), node->host.close());

@@ -29,7 +29,8 @@ class CollectingSink final : public FetchSink {
   std::set<std::uint32_t> gone;
   std::optional<base::Result<>> outcome;
   std::size_t frames = 0;
-  std::size_t bad_leaves = 0;
+  std::size_t bad_leaves = 0;  // or frames that cannot be unpacked
+  std::size_t packed_frames = 0;
   std::size_t head_slice_bytes = test_format().head_slice_bytes();
   /// Called in each on_frame.
   std::function<void()> also;
@@ -51,6 +52,9 @@ struct TestNodeOptions {
   std::shared_ptr<AccessControl> access = nullptr;
   DirectServer* direct_server = nullptr;
   DirectClient* direct_client = nullptr;
+  PackMode pack = PackMode::kOff;
+  /// For packed frames; 0: none.
+  std::size_t pack_slots = 16;
 };
 
 struct TestNode {
@@ -61,6 +65,11 @@ struct TestNode {
   FakeBlocks blocks;
   BlockIndex index;
   std::shared_ptr<StagingPool> staging;
+  std::shared_ptr<StagingPool> pack_room;
+  /// What is to run beside the node thread; it runs at once, unless held up.
+  std::vector<std::function<void()>> aside;
+  bool hold_up_aside = false;
+  void run_aside();
   std::unique_ptr<Exchange> exchange;
 };
 

@@ -17,8 +17,8 @@ std::vector<std::uint8_t> slice_content(const BlockKey& key, std::uint32_t layer
       state = state * 6364136223846793005u + 1442695040888963407u;
       auto byte = static_cast<std::uint8_t>(state >> 56);
       // The exponent's upper bits, in any of the types: magnitudes around 1.
-      const bool highest = (i + 1) % element_bytes(format.element) == 0;
-      if (format.codec != Codec::kNone && highest) byte = static_cast<std::uint8_t>((byte & 0x83) | 0x3c);
+      const bool highest = element_bytes(format.element) > 1 && (i + 1) % element_bytes(format.element) == 0;
+      if (highest) byte = static_cast<std::uint8_t>((byte & 0x83) | 0x3c);
       slice.push_back(byte);
     }
   }

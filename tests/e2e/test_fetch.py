@@ -20,13 +20,14 @@ class Fetch(E2eTest):
         cls.tokens = models.real_tokens()[:PROMPT_TOKENS]
         assert len(cls.tokens) == PROMPT_TOKENS, "the model's text is too short"
         cls.dump = cls.path("producer-kv")
-        cls.nhd = cls.producer(cls.model, cls.tokens, direct=True, flags=["--layout=nhd", f"--kv-dump={cls.dump}"])
+        flags = ["--layout=nhd", f"--kv-dump={cls.dump}", "--compress=auto"]
+        cls.nhd = cls.producer(cls.model, cls.tokens, direct=True, flags=flags)
         cls.peer = address_of(cls.nhd)
 
-    def fetch(self, tokens, peers, fetched, layout="nhd", direct=False):
+    def fetch(self, tokens, peers, fetched, layout="nhd", direct=False, compress="off"):
         """Runs a consumer that is to fetch so many tokens; returns its result. Its fetched KV is the producer's."""
         dump = self.path("consumer-kv")
-        flags = [f"--layout={layout}", f"--kv-dump={dump}"]
+        flags = [f"--layout={layout}", f"--kv-dump={dump}", f"--compress={compress}"]
         consumer = self.consume(self.model, tokens, peers, direct=direct, flags=flags)
         result = self.check_result(consumer, fetched, len(tokens))
         blocks = fetched // BLOCK_TOKENS
@@ -60,6 +61,11 @@ class Fetch(E2eTest):
         result = self.fetch(self.tokens, [self.peer], fetched=512)
         self.assertRegex(result["path"], "^staged: .+")
         self.assertEqual(result["bytes_direct"], 0)
+        self.assertEqual(result["wire_bytes"], result["bytes_fetched"])
+
+    def test_compressed_on_its_way_it_is_the_same(self):
+        result = self.fetch(self.tokens, [self.peer], fetched=512, compress="on")
+        self.assertLess(result["wire_bytes"], result["bytes_fetched"])
 
 
 class FourProcesses(E2eTest):
