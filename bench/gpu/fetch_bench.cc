@@ -2,6 +2,7 @@
 // path, in GPU or host memory. Every byte is checked once in each configuration.
 #include "base/log.h"
 #include "bench/gpu/fetch_roles.h"
+#include "cache/benchmark_only.h"
 #include "gpu/connector_factory.h"
 
 #include <CLI/CLI.hpp>
@@ -54,7 +55,7 @@ int main(int argc, char** argv) {
   using namespace kvp2p::bench;
   FetchOptions options;
   std::string role = "measure", shape = "mib:64", device = "auto", order = "nhd", log_level = "error";
-  bool no_direct = false;
+  bool no_direct = false, without_digests = false;
   CLI::App app("Fetches KV from another process of this host, checks it, and times it", "fetch_bench");
   app.add_option("--role", role)->check(CLI::IsMember({"measure", "serve", "loop", "info"}))->capture_default_str();
   app.add_option("--shape", shape,
@@ -74,6 +75,7 @@ int main(int argc, char** argv) {
   app.add_option("--peer-gpu", options.peer_gpu, "the producer's, if another")->check(CLI::Range(0, 63));
   app.add_flag("--no-direct", no_direct, "the consumer takes the network path");
   app.add_flag("!--no-peer-access", options.node.peer_access, "the consumer reads no other GPU's memory");
+  app.add_flag("--without-digests", without_digests, "the consumer takes what comes unread: what checking costs");
   app.add_flag("--put", options.put, "the producer puts the blocks into its store; it offers them in place otherwise");
   app.add_option("--engine-blocks", options.node.engine_blocks,
                  "serve --put: blocks that the engine's memory has room for; so many are put at a time")
@@ -94,6 +96,7 @@ int main(int argc, char** argv) {
   app.add_option("--log-level", log_level)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   base::set_up_logging(log_level);
+  kvp2p::benchmark_only::trust_without_digests = without_digests;
 
   auto parsed = parse_shape(shape);
   if (!parsed) return std::cerr << "fetch_bench: no such shape: " << shape << "\n", 2;

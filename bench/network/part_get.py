@@ -19,6 +19,8 @@ def kv_pairs(connections, mib):
     shape = f"slice:{mib}"
     cases = [
         (f"KV get, TLS, {{}}, {STORE}", "get", Fetch(shape, STORE, connections=connections)),
+        (f"KV get, TLS, {{}}, {STORE}, digests not checked", None,
+         Fetch(shape, STORE, connections=connections, checks_digests=False)),
         (f"KV get, TLS, {{}}, {OFFERED}", None, Fetch(shape, OFFERED, connections=connections)),
     ]
     if connections in (CONNECTIONS[0], CONNECTIONS[-1]):
