@@ -14,6 +14,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <random>
 
 namespace {
@@ -23,6 +24,7 @@ using namespace kvp2p::bench;
 
 constexpr Codec kCodecs[] = {Codec::kInt8, Codec::kFp8, Codec::kInt4};
 constexpr int kRounds = 7;
+constexpr int kNotRun = 77;
 
 /// Wire order, bf16.
 struct Sample {
@@ -148,14 +150,19 @@ int main(int argc, char** argv) {
   app.add_option("--model", model, "model folder with tokens.txt")->capture_default_str();
   app.add_option("--prefix", prefix, "tokens whose KV is coded; the model goes on with the rest of the text")
       ->capture_default_str();
+  std::string dump;
+  app.add_option("--dump", dump, "write the model's KV as bf16 in wire order to this file, and measure nothing");
   CLI11_PARSE(app, argc, argv);
 
-  const Sample random = random_sample();
-  print_lossy(random);
-  print_lossless(random);
+  if (dump.empty()) {
+    const Sample random = random_sample();
+    print_lossy(random);
+    print_lossless(random);
+  }
   if (!std::filesystem::exists(model + "/.complete")) {
-    std::printf("\nreal KV: not run: %s is not there; scripts/model/fetch_model.sh makes it\n", model.c_str());
-    return 0;
+    std::printf("%snot run: %s is not there; scripts/model/fetch_model.sh makes it\n",
+                dump.empty() ? "\nreal KV: " : "", model.c_str());
+    return dump.empty() ? 0 : kNotRun;
   }
   engine::set_blas_threads(0);
   auto loaded = engine::load_model(model);
@@ -166,6 +173,11 @@ int main(int argc, char** argv) {
   }
   ModelKv kv(*loaded, *text, prefix);
   const Sample real{"KV of " + model, static_cast<std::uint32_t>(loaded->config.head_dim), to_bf16(kv.in_wire_order())};
+  if (!dump.empty()) {
+    std::ofstream file(dump, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(real.bytes.data()), static_cast<std::streamsize>(real.bytes.size()));
+    return file.good() ? 0 : (std::fprintf(stderr, "codec_bench: cannot write %s\n", dump.c_str()), 1);
+  }
   print_lossy(real);
   print_lossless(real);
   std::printf("\n%s: KV (f32) of the first %zu tokens of its tokens.txt coded, the other %zu taken in after it\n",

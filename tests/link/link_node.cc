@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
 #include <iostream>
 
 namespace {
@@ -26,6 +27,8 @@ struct Options {
   std::uint32_t mib = 64;
   std::uint32_t rounds = 1;
   double deadline_s = 120;
+  std::string kv;  // a file of bf16 KV; empty: fp32 words of noise
+  std::string compress = "off";
 };
 
 void print_event(const char* name, json fields) {
@@ -47,11 +50,27 @@ base::TimePoint in(double seconds) {
          std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(seconds));
 }
 
-/// What the nodes hold: Llama-3-8B's KV in fp32, 4 MiB a block, every word of it known from its place.
+/// A file's bytes, as words.
+std::vector<std::uint32_t> read_words(const std::string& path) {
+  std::ifstream file(path, std::ios::binary | std::ios::ate);
+  std::vector<std::uint32_t> words(file ? static_cast<std::size_t>(file.tellg()) / sizeof(std::uint32_t) : 0);
+  if (words.empty()) {
+    print_event("failed", {{"what", "--kv"}, {"reason", path + " cannot be read or is empty"}});
+    std::exit(1);
+  }
+  file.seekg(0);
+  file.read(reinterpret_cast<char*>(words.data()), static_cast<std::streamsize>(words.size() * sizeof words[0]));
+  return words;
+}
+
+/// What the nodes hold: Llama-3-8B's KV in fp32, 4 MiB a block, every word of it known from its place. Or the numbers
+/// of a file, again and again, as bf16 in rows of as many bytes.
 class Content {
  public:
-  explicit Content(std::uint32_t mib) : blocks_(mib / 4), words_(std::size_t{mib} << 18) {
-    layout_.format.head_dim = 128;
+  Content(std::uint32_t mib, const std::string& kv) : blocks_(mib / 4), words_(std::size_t{mib} << 18) {
+    if (!kv.empty()) file_ = read_words(kv);
+    layout_.format.element = kv.empty() ? ElementType::kF32 : ElementType::kBf16;
+    layout_.format.head_dim = kv.empty() ? 128 : 256;
     layout_.format.shard = {0, kLayers, 0, 8};
     layout_.head_stride = 128 * sizeof(float);
     layout_.token_stride = 8 * layout_.head_stride;
@@ -92,20 +111,22 @@ class Content {
  private:
   static constexpr std::uint32_t kLayers = 32;
 
-  static std::uint32_t word(std::size_t place) {
+  std::uint32_t word(std::size_t place) const {
+    if (!file_.empty()) return file_[place % file_.size()];
     std::uint64_t x = (place + 1) * 0x9e3779b97f4a7c15u;
     x ^= x >> 29;
     return static_cast<std::uint32_t>((x * 0xbf58476d1ce4e5b9u) >> 32);
   }
 
   std::uint32_t blocks_;
+  std::vector<std::uint32_t> file_;
   LayoutDesc layout_;
   std::vector<std::uint32_t> words_;
 };
 
 class LinkNode {
  public:
-  explicit LinkNode(const Options& options) : options_(options), content_(options.mib) {
+  explicit LinkNode(const Options& options) : options_(options), content_(options.mib, options.kv) {
     NodeConfig config;
     config.config_dir = options.config_dir;
     config.ephemeral_identity = true;
@@ -113,6 +134,7 @@ class LinkNode {
     config.mdns = false;
     config.device = "host";
     config.direct = false;
+    config.compress = pack_mode_from_name(options.compress).value_or(PackMode::kOff);
     config.store_bytes_max = content_.bytes() + (64u << 20);
     config.listen_addresses = {
         value_or_exit(multiformats::Multiaddr::from_text("/ip4/" + options.listen + "/tcp/0"), "--listen")};
@@ -125,6 +147,7 @@ class LinkNode {
     spec.layers = content_.layout().format.shard.layer_end;
     spec.kv_heads = content_.layout().format.shard.head_end;
     spec.head_dim = content_.layout().format.head_dim;
+    spec.kv_element = content_.layout().format.element;
     fingerprint_ = core.register_model(spec);
     keys_ = keys_from_tokens(fingerprint_, content_.tokens());
   }
@@ -190,6 +213,7 @@ class LinkNode {
     if (const auto report = core.transfer_report(*transfer)) {
       outcome["path"] = report->path;
       outcome["bytes_from_peers"] = report->bytes_from_peers;
+      outcome["wire_bytes"] = report->wire_bytes_from_peers;
     }
     core.release(*transfer);
   }
@@ -221,6 +245,9 @@ int main(int argc, char** argv) {
   app.add_option("--mib", options.mib, "a multiple of 4, the same at both ends")->check(CLI::Range(4, 4096));
   app.add_option("--rounds", options.rounds)->check(CLI::Range(1, 1000));
   app.add_option("--deadline-s", options.deadline_s, "of each fetch");
+  app.add_option("--kv", options.kv, "a file of bf16 numbers to serve, the same at both ends")
+      ->check(CLI::ExistingFile);
+  app.add_option("--compress", options.compress)->check(CLI::IsMember({"off", "on", "auto"}));
   app.add_option("--log", log_level);
   CLI11_PARSE(app, argc, argv);
   base::set_up_logging(log_level);
