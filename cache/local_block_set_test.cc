@@ -199,6 +199,8 @@ TEST_F(LocalBlockSetTest, ReadOfAnOfferWaitsForStagingAndGivesUpInTheEnd) {
   run_until([&] { return waiting->has_value(); });
   ASSERT_TRUE(**waiting);
   waiting->reset();
+  // The worker that ended the copy may hold on to the slot for a moment more.
+  run_until([&] { return staging_->free_slots() == 1; });
   all.push_back(*staging_->try_lease());
   auto busy = start_read(answer.lease, 0, 4, 0);
   for (int i = 0; i < 60 && !busy->has_value(); ++i) advance(100ms);
