@@ -8,6 +8,7 @@
 #include "libp2p/connection_manager/peer_values.h"
 #include "libp2p/host/host.h"
 #include "provider/kv_core.h"
+#include "provider/reachability.h"
 
 #include <filesystem>
 #include <memory>
@@ -102,6 +103,8 @@ struct NodeConfig {
   std::vector<std::string> securities = {};
   /// The key of a private network (libp2p::HostConfig::network_key). mDNS then finds nodes of this network alone.
   std::optional<libp2p::pnet::PreSharedKey> network_key = std::nullopt;
+  /// How it is reached from outside its network (docs/reachability.md).
+  ReachabilityConfig reachability = {};
   /// What this node stores and drops, told as vLLM tells it (docs/events.md); off without an endpoint.
   KvEventsConfig kv_events = {};
 };

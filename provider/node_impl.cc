@@ -173,7 +173,10 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   host.connections_per_peer_max = std::max(host.connections_per_peer_max, 2 * exchange.data_connections_max + 8);
   if (!config.securities.empty()) host.securities = config.securities;
   host.network_key = config.network_key;
-  host_ = libp2p::Host::create(io_.get_executor(), clock_, std::move(host));
+  host_ = libp2p::Host::create(io_.get_executor(), clock_, host);
+  auto reachability = Reachability::create(io_.get_executor(), clock_, *host_, host, config.reachability);
+  if (!reachability) return reachability.error();
+  reachability_ = std::move(*reachability);
   peer_id_ = host_->peer_id();
   exchange_ = Exchange::create(io_.get_executor(), clock_, *host_, staging_, manager_->local_blocks(), *index_,
                                std::move(exchange));
@@ -188,6 +191,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
       return listening.error();
     }
   }
+  if (auto relays = reachability_->start(config.reachability.relays); !relays) return relays;
   keeper_ = std::make_unique<PeerKeeper>(io_.get_executor(), clock_, *host_, keeper_config(config, key),
                                          [this] { return exchange_->peers(); });
   if (cluster_) cluster_->start(clock_, *exchange_);
@@ -419,6 +423,7 @@ base::Task<> NodeImpl::shut_down() {
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
+  if (reachability_) co_await reachability_->close();
   // Copies under way still read peers' memory through the client.
   while (manager_->holds_peer_regions()) co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
   if (direct_client_) co_await direct_client_->close();

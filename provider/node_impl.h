@@ -96,6 +96,7 @@ class NodeImpl final : public Node {
   std::unique_ptr<EmbeddedCore> core_;
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<Exchange> exchange_;
+  std::unique_ptr<Reachability> reachability_;
   std::unique_ptr<PeerKeeper> keeper_;
   /// Null: no cluster file.
   std::unique_ptr<ClusterWatch> cluster_;

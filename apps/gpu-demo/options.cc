@@ -100,6 +100,9 @@ int parse_options(int argc, char** argv, Options& options) {
       ->capture_default_str();
   app.add_option("--external-ip", options.external_ip, "an address to announce besides those of the interfaces")
       ->check(CLI::ValidIPV4);
+  app.add_option("--relay", options.relays,
+                 "multiaddr of a relay, ending in /p2p/<peer id>, through which this node may be reached from outside "
+                 "its network; may be repeated");
   app.add_option(
       "--cluster-key", options.cluster_key,
       "64 hex digits shared by the nodes that may read from each other; default: the key file in --config-dir");
@@ -107,6 +110,15 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_flag("--json", options.json, "print events as JSON lines on standard output");
 
   const std::string more = "More";
+  app.add_option("--relay-server", options.relay_server,
+                 "relay connections of others: limited (enough to agree on a direct one), or unlimited (payload too)")
+      ->check(CLI::IsMember({"limited", "unlimited"}))
+      ->group(more);
+  app.add_flag("!--no-hole-punching", options.hole_punching, "leave relayed connections as they are")->group(more);
+  app.add_flag("!--no-autonat", options.autonat, "do not ask peers which addresses of this node they can reach")
+      ->group(more);
+  app.add_flag("--autonat-server", options.autonat_server, "tell peers which of their addresses can be reached")
+      ->group(more);
   app.add_option("--layout", options.layout, "layout of this engine's KV cache: nhd or hnd")
       ->check(CLI::IsMember({"nhd", "hnd"}))
       ->capture_default_str()

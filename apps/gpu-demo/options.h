@@ -27,6 +27,11 @@ struct Options {
   bool peer_access = true;        // one GPU reads another's memory
   std::string fetch = "always";   // always, auto: see FetchPolicy
   std::string external_ip;
+  std::vector<std::string> relays;
+  std::string relay_server;  // "limited", "unlimited"; empty: no relay
+  bool hole_punching = true;
+  bool autonat = true;
+  bool autonat_server = false;
   std::string cluster_key;
   bool open = false;
   bool json = false;

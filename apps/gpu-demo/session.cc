@@ -151,6 +151,19 @@ std::optional<int> Session::start_node() {
   config.tenant_salt_file = options_.tenant_salt_file;
   config.connection_marks.high = options_.connections_high;
   config.connection_marks.low = options_.connections_low;
+  for (const std::string& relay : options_.relays) {
+    auto address = Multiaddr::from_text(relay);
+    if (!address || !address->peer_id())
+      return fail("--relay: " + relay + " is no multiaddr that ends in /p2p/<peer id>");
+    config.reachability.relays.push_back(*address);
+  }
+  config.reachability.hole_punching = options_.hole_punching;
+  config.reachability.autonat = options_.autonat;
+  config.reachability.autonat_server = options_.autonat_server;
+  config.reachability.relay_server = !options_.relay_server.empty();
+  if (options_.relay_server == "unlimited") {
+    config.reachability.relay_limits = libp2p::relay::unlimited_circuits();
+  }
   config.cluster_key = options_.cluster_key;
   config.open = options_.open;
   config.mdns = !options_.no_mdns;
