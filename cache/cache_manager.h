@@ -43,6 +43,8 @@ struct CacheConfig {
   base::Bytes tenant_salt = {};
   /// Told of each model that is registered, by its own fingerprint, on the node thread. May be empty.
   std::function<void(const Fingerprint& model)> on_model = {};
+  /// Told of the first block of each prompt that is matched, on the node thread. May be empty.
+  std::function<void(const BlockKey& first, PrefixAt at)> on_prefix = {};
 };
 
 /// The calls of KvCore (provider/kv_core.h says what they promise): thread-safe. The others: node thread.

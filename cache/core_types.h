@@ -111,6 +111,9 @@ struct PutReport {
 
 enum class Priority : std::uint8_t { kLow, kNormal, kHigh };
 
+/// Where a prompt's first block was when a match began: in this node, at a peer as far as the index knows, or nowhere.
+enum class PrefixAt : std::uint8_t { kHere, kAtPeers, kNowhere };
+
 struct PutRequest {
   Fingerprint fingerprint;
   std::vector<BlockKey> keys;

@@ -32,6 +32,7 @@ void MatchOperation::start() {
   context_.counters.blocks_asked += state_->request().keys.size();
   look_here();
   const std::size_t here = local_end();
+  tell_prefix(here);
   if (here < state_->request().keys.size() && context_.link->exchange != nullptr) ask_peers(here);
   std::weak_ptr<MatchOperation> weak = weak_from_this();
   deadline_ = context_.clock->call_at(state_->request().deadline, [weak] {
@@ -69,6 +70,13 @@ std::size_t MatchOperation::local_end() const {
     end = std::min(end, static_cast<std::size_t>(gap - shard->local.begin()));
   }
   return end;
+}
+
+void MatchOperation::tell_prefix(std::size_t here) const {
+  const auto& keys = state_->request().keys;
+  if (!context_.on_prefix || keys.empty()) return;
+  const bool is_indexed = here == 0 && !context_.index->holders(std::span(keys).first(1), 0, 1).empty();
+  context_.on_prefix(keys.front(), here > 0 ? PrefixAt::kHere : is_indexed ? PrefixAt::kAtPeers : PrefixAt::kNowhere);
 }
 
 void MatchOperation::ask_peers(std::size_t from) {

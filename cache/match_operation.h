@@ -45,6 +45,8 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
 
   void look_here();
   std::size_t local_end() const;
+  /// `here`: leading blocks that are in this node.
+  void tell_prefix(std::size_t here) const;
   void ask_peers(std::size_t from);
   void ask(const multiformats::PeerId& peer, std::size_t promised_end);
   base::TimePoint patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const;

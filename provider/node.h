@@ -21,6 +21,10 @@ namespace kvp2p {
 /// Whom a node is a rendezvous point for: nobody, the KV peers that it has authorised, or anyone who connects.
 enum class RendezvousService { kOff, kCluster, kAnyone };
 
+/// Whether a node takes part in the distributed hash table by which nodes of the same models find each other
+/// (provider/dht_discovery.h): not, as one that only asks, as one that answers too, or that once it can be reached.
+enum class DhtMode : std::uint8_t { kOff, kClient, kServer, kAutomatic };
+
 /// Nodes of one user on one machine that keep a host key each.
 inline constexpr int kHostKeysMax = 64;
 
@@ -74,6 +78,8 @@ struct NodeConfig {
   std::string cluster_key;
   bool open = false;
   bool mdns = true;
+  /// Begins with the bootstrap peers and whoever else connects.
+  DhtMode dht = DhtMode::kOff;
   /// Bounds of the local host-memory tier and of the staging pool.
   std::size_t store_bytes_max = std::size_t{1} << 30;
   std::size_t staging_slot_bytes = std::size_t{4} << 20;

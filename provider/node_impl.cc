@@ -122,7 +122,13 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   cache.store_bytes_max = config.store_bytes_max;
   cache.fetch_policy = config.fetch_policy;
   cache.tenant_salt = tenant_salt_;
-  if (cluster_) cache.on_model = [access = cluster_->access()](const Fingerprint& model) { access->add_model(model); };
+  cache.on_model = [this](const Fingerprint& model) {
+    if (cluster_) cluster_->access()->add_model(model);
+    if (dht_) dht_->add_model(model);
+  };
+  cache.on_prefix = [this](const BlockKey& first, PrefixAt at) {
+    if (dht_) dht_->prefix_asked(first, at);
+  };
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
                                             DirectPath{direct_server_.get(), direct_client_.get()});
   return {};
@@ -148,6 +154,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   // An open node needs no key, but uses one that is there.
   if (!cluster_key && !config.open) return cluster_key.error();
   if (cluster_key) exchange.cluster_key = std::move(*cluster_key);
+  const base::Bytes shared_key = exchange.cluster_key;
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
   if (cluster_) exchange.access = cluster_->access();
@@ -195,7 +202,8 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   keeper_ = std::make_unique<PeerKeeper>(io_.get_executor(), clock_, *host_, keeper_config(config, key),
                                          [this] { return exchange_->peers(); });
   if (cluster_) cluster_->start(clock_, *exchange_);
-  return keeper_->start();
+  if (auto keeping = keeper_->start(); !keeping) return keeping;
+  return set_up_dht(config, shared_key);
 }
 
 PeerKeeperConfig NodeImpl::keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const {
@@ -217,25 +225,45 @@ PeerKeeperConfig NodeImpl::keeper_config(const NodeConfig& config, const multifo
   return keeper;
 }
 
+base::Result<> NodeImpl::set_up_dht(const NodeConfig& config, const base::Bytes& cluster_key) {
+  using libp2p::kad::Mode;
+  if (config.dht == DhtMode::kOff) return {};
+  DhtDiscoveryConfig dht{.bootstrap_peers = config.bootstrap_peers, .cluster_key = cluster_key};
+  if (config.dht == DhtMode::kClient) dht.mode = Mode::kClient;
+  if (config.dht == DhtMode::kServer) dht.mode = Mode::kServer;
+  auto started = DhtDiscovery::start(io_.get_executor(), clock_, *host_, dht);
+  if (!started) return started.error();
+  dht_ = std::move(*started);
+  tell_changes_to([to = dht_.get()](const BlockKey& key) { to->block_stored(key); },
+                  [to = dht_.get()](const BlockKey& key) { to->block_dropped(key); });
+  return {};
+}
+
 base::Result<> NodeImpl::set_up_events(const NodeConfig& config) {
   if (config.kv_events.endpoint.empty()) return {};
   auto events = KvEventPublisher::start(config.kv_events);
   if (!events) return events.error();
   events_ = std::move(*events);
   LOG_INFO("KV events at {}", events_->endpoint());
-  // Beside the peers, who are told of the same changes.
+  tell_changes_to([to = events_.get()](const BlockKey& key) { to->stored(key); },
+                  [to = events_.get()](const BlockKey& key) { to->removed(key); });
+  return {};
+}
+
+/// Beside the peers, who are told of the same changes.
+void NodeImpl::tell_changes_to(std::function<void(const BlockKey&)> stored,
+                               std::function<void(const BlockKey&)> dropped) {
   auto& local = manager_->local_blocks();
-  local.on_stored = [told = std::move(local.on_stored), to = events_.get()](
+  local.on_stored = [told = std::move(local.on_stored), stored = std::move(stored)](
                         const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) {
     told(fingerprint, format, key);
-    to->stored(key);
+    stored(key);
   };
-  local.on_evicted = [told = std::move(local.on_evicted), to = events_.get()](const Fingerprint& fingerprint,
-                                                                              const BlockKey& key) {
+  local.on_evicted = [told = std::move(local.on_evicted), dropped = std::move(dropped)](const Fingerprint& fingerprint,
+                                                                                        const BlockKey& key) {
     told(fingerprint, key);
-    to->removed(key);
+    dropped(key);
   };
-  return {};
 }
 
 bool NodeImpl::run_on_node(std::function<void()> call, base::Duration patience) const {
@@ -419,11 +447,13 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
 
 base::Task<> NodeImpl::shut_down() {
   if (keeper_) keeper_->stop();
+  if (dht_) dht_->stop();
   if (cluster_) cluster_->stop();
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
   if (reachability_) co_await reachability_->close();
+  if (dht_) co_await dht_->close();
   // Copies under way still read peers' memory through the client.
   while (manager_->holds_peer_regions()) co_await base::sleep_for(clock_, std::chrono::milliseconds(1));
   if (direct_client_) co_await direct_client_->close();

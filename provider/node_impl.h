@@ -11,6 +11,7 @@
 #include "gpu/staging_pool.h"
 #include "index/block_index.h"
 #include "provider/cluster_watch.h"
+#include "provider/dht_discovery.h"
 #include "provider/embedded_core.h"
 #include "provider/host_key_lock.h"
 #include "provider/node.h"
@@ -62,7 +63,9 @@ class NodeImpl final : public Node {
   void set_up_direct(const NodeConfig& config);
   base::Result<> set_up_events(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
+  void tell_changes_to(std::function<void(const BlockKey&)> stored, std::function<void(const BlockKey&)> dropped);
   PeerKeeperConfig keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const;
+  base::Result<> set_up_dht(const NodeConfig& config, const base::Bytes& cluster_key);
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> shut_down();
@@ -101,6 +104,8 @@ class NodeImpl final : public Node {
   /// Null: no cluster file.
   std::unique_ptr<ClusterWatch> cluster_;
   base::Bytes tenant_salt_;
+  /// Null: off.
+  std::unique_ptr<DhtDiscovery> dht_;
   std::size_t connects_ = 0;  // coroutines under way; node thread
   std::thread thread_;
 

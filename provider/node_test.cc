@@ -206,6 +206,20 @@ TEST(NodeTest, BootstrapPeerIsDialledAgainWhenItComesBack) {
   EXPECT_TRUE((*back)->wait_for_peers(1, 30s));
 }
 
+TEST(NodeTest, NodesOfOneModelFindEachOtherByOneAddressAndTheDht) {
+  constexpr std::size_t kNodes = 5;
+  std::vector<std::unique_ptr<Node>> nodes;
+  for (std::size_t i = 0; i < kNodes; ++i) {
+    NodeConfig config = testing::test_node_config();
+    config.dht = DhtMode::kServer;
+    config.rendezvous_name.clear();
+    if (i > 0) config.bootstrap_peers = {nodes[0]->addresses().front()};
+    nodes.push_back(Node::start(std::move(config)).value());
+  }
+  for (auto& node : nodes) node->core().register_model(testing::test_model(testing::Shape{}));
+  for (auto& node : nodes) EXPECT_TRUE(node->wait_for_peers(kNodes - 1, 60s));
+}
+
 TEST(NodeTest, ManyStartAndStop) {
   for (int i = 0; i < 10; ++i) {
     auto a = testing::start_test_node(), b = testing::start_test_node();

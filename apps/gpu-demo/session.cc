@@ -164,6 +164,9 @@ std::optional<int> Session::start_node() {
   if (options_.relay_server == "unlimited") {
     config.reachability.relay_limits = libp2p::relay::unlimited_circuits();
   }
+  if (options_.dht == "client") config.dht = DhtMode::kClient;
+  if (options_.dht == "server") config.dht = DhtMode::kServer;
+  if (options_.dht == "auto") config.dht = DhtMode::kAutomatic;
   config.cluster_key = options_.cluster_key;
   config.open = options_.open;
   config.mdns = !options_.no_mdns;
