@@ -81,6 +81,8 @@ struct CacheContext {
   FetchPolicy fetch_policy = FetchPolicy::kAuto;
   /// A peer has answered after its match was decided.
   std::function<void(const ShardMatch&)> on_late_answer;
+  /// CacheConfig::reach.
+  std::function<base::Task<bool>(multiformats::PeerId, base::TimePoint)> reach;
   /// CacheConfig::on_prefix.
   std::function<void(const BlockKey&, PrefixAt)> on_prefix;
   LogOnce logged;

@@ -28,6 +28,7 @@ CacheManager::CacheManager(base::Executor executor, base::Clock& clock, GpuConne
   context_.workers = workers_.get();
   context_.models = &models_;
   context_.index = &index;
+  context_.reach = std::move(config.reach);
   context_.on_prefix = std::move(config.on_prefix);
   context_.direct = direct;
   context_.fetch_limits = config.fetch_limits;

@@ -43,6 +43,9 @@ struct CacheConfig {
   base::Bytes tenant_salt = {};
   /// Told of each model that is registered, by its own fingerprint, on the node thread. May be empty.
   std::function<void(const Fingerprint& model)> on_model = {};
+  /// Connects to a peer that the index names and there is no session with; false: it cannot be asked. On the node
+  /// thread. May be empty: then such peers are not asked.
+  std::function<base::Task<bool>(multiformats::PeerId peer, base::TimePoint deadline)> reach = {};
   /// Told of the first block of each prompt that is matched, on the node thread. May be empty.
   std::function<void(const BlockKey& first, PrefixAt at)> on_prefix = {};
 };

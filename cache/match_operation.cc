@@ -19,6 +19,9 @@ constexpr base::Duration kPatienceMin = std::chrono::milliseconds(50);
 constexpr base::Duration kPatienceDefault = std::chrono::milliseconds(300);
 constexpr base::Duration kPatienceMax = std::chrono::seconds(1);
 
+/// Peers that are first to be connected to, for one match.
+constexpr std::size_t kFarPeersMax = 4;
+
 /// A peer whose memory is open here counts for no less than this beside others.
 constexpr std::uint64_t kDirectBytesPerSecond = 100'000'000'000;
 
@@ -83,9 +86,12 @@ void MatchOperation::ask_peers(std::size_t from) {
   std::set<multiformats::PeerId> connected;
   for (const KvPeer& peer : context_.link->exchange->peers()) connected.insert(peer.id);
   std::set<multiformats::PeerId> indexed;
+  std::size_t far = 0;
   for (const auto& holder : context_.index->holders(state_->request().keys, from, kIndexedPeersMax)) {
     indexed.insert(holder.peer);
-    if (connected.contains(holder.peer)) ask(holder.peer, from + holder.blocks);
+    const bool is_far = !connected.contains(holder.peer);
+    if (is_far && (!context_.reach || far++ >= kFarPeersMax)) continue;
+    ask(holder.peer, from + holder.blocks, is_far);
   }
   std::size_t unknown = 0;
   for (const auto& peer : connected) {
@@ -99,7 +105,7 @@ void MatchOperation::ask_peers(std::size_t from) {
   }
 }
 
-void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t promised_end) {
+void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t promised_end, bool is_far) {
   for (std::size_t shard = 0; shard < shards_.size(); ++shard) {
     Question question;
     question.peer = peer;
@@ -107,7 +113,9 @@ void MatchOperation::ask(const multiformats::PeerId& peer, std::size_t promised_
     question.into = shards_[shard];
     if (promised_end > 0) ++shards_[shard]->answers_expected;
     question.promised_end = promised_end;
+    question.is_far = is_far;
     question.patience_end = patience_end(peer, promised_end);
+    if (is_far) question.patience_end = std::min(question.patience_end, context_.clock->now() + kPatienceMax);
     questions_.push_back(question);
   }
 }
@@ -137,11 +145,17 @@ LookupRequest MatchOperation::make_lookup(std::size_t shard, std::size_t from) c
 
 base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, std::size_t number, std::size_t from) {
   const multiformats::PeerId peer = self->questions_[number].peer;
+  const base::TimePoint deadline = self->state_->request().deadline;
+  base::Result<LookupAnswer> answer = ExchangeError::kNotConnected;
+  // A variable: GCC 12 destroys a temporary of a condition too late.
+  bool is_there = true;
+  if (self->questions_[number].is_far) is_there = co_await self->context_.reach(peer, deadline);
   Exchange* exchange = self->context_.link->exchange;
   if (exchange == nullptr) co_return;
-  LookupRequest lookup = self->make_lookup(self->questions_[number].shard, from);
-  const base::TimePoint deadline = self->state_->request().deadline;
-  auto answer = co_await exchange->lookup(peer, std::move(lookup), deadline);
+  if (is_there) {
+    LookupRequest lookup = self->make_lookup(self->questions_[number].shard, from);
+    answer = co_await exchange->lookup(peer, std::move(lookup), deadline);
+  }
   Question& question = self->questions_[number];
   question.answered = true;
   const auto shard = question.into.lock();
@@ -151,7 +165,7 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
     self->context_.suspects.remove(peer);
     self->take_answer(number, from, std::move(*answer));
   } else {
-    if (answer.error() == ExchangeError::kTimeout) self->context_.suspects.add(peer);
+    if (answer.error() == ExchangeError::kTimeout || question.is_far) self->context_.suspects.add(peer);
     self->note_reason(peer, answer.error().message());
   }
   // Transfers that have begun with what others answered.
@@ -161,8 +175,10 @@ base::Task<> MatchOperation::run_question(std::shared_ptr<MatchOperation> self, 
 
 void MatchOperation::judge_promise(const Question& question, std::size_t from,
                                    const base::Result<LookupAnswer>& answer) {
-  // Who is busy or cut off may have what it promised; who lets us wait counts as one who has nothing.
-  if (question.promised_end <= from || (!answer && answer.error() != ExchangeError::kTimeout)) return;
+  // Who is busy or cut off may have what it promised; who lets us wait, or cannot be reached, counts as one who has
+  // nothing.
+  const bool is_silent = !answer && (answer.error() == ExchangeError::kTimeout || question.is_far);
+  if (question.promised_end <= from || (!answer && !is_silent)) return;
   std::size_t found = 0;
   if (answer) {
     const auto gap = std::find_if(answer->blocks.begin(), answer->blocks.end(),

@@ -40,6 +40,8 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
     /// End of the blocks that the index promises; 0 if it knows nothing.
     std::size_t promised_end = 0;
     base::TimePoint patience_end{};
+    /// There is no session with it yet.
+    bool is_far = false;
     bool answered = false;
   };
 
@@ -48,7 +50,7 @@ class MatchOperation : public std::enable_shared_from_this<MatchOperation> {
   /// `here`: leading blocks that are in this node.
   void tell_prefix(std::size_t here) const;
   void ask_peers(std::size_t from);
-  void ask(const multiformats::PeerId& peer, std::size_t promised_end);
+  void ask(const multiformats::PeerId& peer, std::size_t promised_end, bool is_far = false);
   base::TimePoint patience_end(const multiformats::PeerId& peer, std::size_t promised_end) const;
   LookupRequest make_lookup(std::size_t shard, std::size_t from) const;
   static base::Task<> run_question(std::shared_ptr<MatchOperation> self, std::size_t question, std::size_t from);

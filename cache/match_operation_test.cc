@@ -93,6 +93,32 @@ TEST_F(MatchOperationTest, ThoseWhoPromiseFalselyMakeWayForWhoHasTheBlocks) {
   EXPECT_LE(exchange_->lookups - before, kIndexedPeersMax + kUnknownPeersMax);
 }
 
+TEST_F(MatchOperationTest, HolderThatThereIsNoSessionWithIsReached) {
+  const auto far = testing::new_peer_id();
+  far_peers_[far].keys = {keys_.begin(), keys_.end()};
+  index_.stored(far, 1, keys_);
+  EXPECT_EQ(status_of(start_match()).blocks, kBlocks);
+}
+
+TEST_F(MatchOperationTest, HoldersThatCannotBeReachedDoNotHoldUpAMatchAndComeLastAfterwards) {
+  for (std::size_t i = 0; i < 3 * kIndexedPeersMax; ++i) index_.stored(testing::new_peer_id(), 1, keys_);
+  add_peer(0, 3);
+  EXPECT_EQ(status_of(start_match()).blocks, 3u);
+  EXPECT_EQ(index_.holders(keys_, 0, 100).size(), 3 * kIndexedPeersMax + 1);
+}
+
+TEST_F(MatchOperationTest, TellsWhereAPromptsFirstBlockIs) {
+  const auto match_once = [&] { manager_->release(start_match()); };
+  match_once();
+  add_peer(0, 3);
+  match_once();
+  put_blocks(0, 1);
+  match_once();
+  const std::vector<std::pair<BlockKey, PrefixAt>> told = {
+      {keys_[0], PrefixAt::kNowhere}, {keys_[0], PrefixAt::kAtPeers}, {keys_[0], PrefixAt::kHere}};
+  EXPECT_EQ(prefixes_, told);
+}
+
 TEST_F(MatchOperationTest, SilentPeerThatPromisedIsWaitedForUntilTheDeadline) {
   exchange_->scripts[add_peer(0, kBlocks)].silent = true;
   const MatchId match = start_match();

@@ -71,5 +71,32 @@ TEST_F(ClusterAuth, TheProofIsTheDocumentsOne) {
             "d00cdf004e5f94e5ee4c7d84cdd1765ede13812d4c33adc77eed3bf9044513d9");
 }
 
+TEST(AnnouncementProofTest, ItIsGoodForTheKeyTheOriginTheModelAndThePayloadAlone) {
+  const base::Bytes key(kClusterKeyBytes, 1), other_key(kClusterKeyBytes, 2);
+  const multiformats::PeerId origin = peer(1), other = peer(2);
+  const Fingerprint model{{7}}, other_model{{8}};
+  const base::Bytes payload = {1, 2, 3}, other_payload = {1, 2, 4};
+  const wire::Mac proof = announcement_proof(key, origin, model, payload);
+  EXPECT_TRUE(announcement_proof_fits(key, origin, model, payload, proof));
+  EXPECT_FALSE(announcement_proof_fits(other_key, origin, model, payload, proof));
+  EXPECT_FALSE(announcement_proof_fits(key, other, model, payload, proof));
+  EXPECT_FALSE(announcement_proof_fits(key, origin, other_model, payload, proof));
+  EXPECT_FALSE(announcement_proof_fits(key, origin, model, other_payload, proof));
+  EXPECT_FALSE(announcement_proof_fits(key, origin, model, payload, base::ConstBytes(proof).first(31)));
+  EXPECT_FALSE(announcement_proof_fits(key, origin, model, payload, {}));
+}
+
+TEST(GossipNamesTest, ClustersHaveTheirOwn) {
+  const base::Bytes key(kClusterKeyBytes, 1), other(kClusterKeyBytes, 2);
+  const Fingerprint model{{7}};
+  EXPECT_EQ(gossip_topic_name({}, model), model);
+  EXPECT_EQ(gossip_topic_name(key, model), gossip_topic_name(key, model));
+  EXPECT_NE(gossip_topic_name(key, model), gossip_topic_name(other, model));
+  EXPECT_NE(gossip_topic_name(key, model), model);
+  EXPECT_EQ(gossip_tag(key), gossip_tag(key));
+  EXPECT_NE(gossip_tag(key), gossip_tag(other));
+  EXPECT_NE(gossip_tag(key), gossip_tag({}));
+}
+
 }  // namespace
 }  // namespace kvp2p

@@ -2,13 +2,16 @@
 #pragma once
 
 #include "base/clock.h"
+#include "exchange/cluster_policy.h"
 #include "exchange/local_blocks.h"
 #include "exchange/pack_mode.h"
 #include "gpu/staging_pool.h"
 #include "libp2p/host/host.h"
+#include "wire/messages.h"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +53,9 @@ struct ExchangeConfig {
   std::size_t bytes_in_flight_max = 64u << 20;
   /// Payload of one data frame; at most the staging pool's slot.
   std::size_t frame_bytes_max = 1u << 20;
+  /// Peers that name the same tag hear of this node's blocks by gossip, and are not told again; none: this node does
+  /// not gossip.
+  std::optional<wire::GossipTag> gossip_tag = std::nullopt;
   /// The direct path between nodes of one host; null where it is off. They outlive the exchange.
   DirectServer* direct_server = nullptr;
   DirectClient* direct_client = nullptr;
@@ -167,6 +173,12 @@ class Exchange {
   /// Peers with which hello has succeeded.
   virtual std::vector<KvPeer> peers() const = 0;
   virtual void on_peer(std::function<void(const KvPeer&)> call) = 0;
+  /// Whether hello with the peer has succeeded; and whether it may, too, do this.
+  virtual bool has_session(const multiformats::PeerId& peer) const = 0;
+  virtual bool may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const = 0;
+  /// The same of one that there need be no session with, but which has proved in another way that it holds the cluster
+  /// key, or need not.
+  virtual bool key_holder_may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const = 0;
 
   virtual base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
                                                         base::TimePoint deadline) = 0;

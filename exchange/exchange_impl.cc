@@ -55,7 +55,7 @@ ExchangeImpl::ExchangeImpl(std::shared_ptr<NodeContext> context)
       announcer_(context_,
                  [this](const std::vector<wire::Announce>& messages) {
                    for (const auto& session : std::vector(sessions_)) {
-                     if (!session->is_up()) continue;
+                     if (!session->is_up() || session->hears_gossip()) continue;
                      for (const auto& message : messages) {
                        if (session->may(Right::kRead, message.fingerprint)) session->announce(message);
                      }
@@ -316,6 +316,16 @@ void ExchangeImpl::announce_stored(const Fingerprint& fingerprint, const ObjectF
 
 void ExchangeImpl::announce_evicted(const Fingerprint& fingerprint, const BlockKey& key) {
   announcer_.evicted(fingerprint, key);
+}
+
+bool ExchangeImpl::may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const {
+  const auto session = session_with(peer);
+  return session && session->may(right, space);
+}
+
+bool ExchangeImpl::key_holder_may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const {
+  const AccessControl* access = context_->config.access.get();
+  return access == nullptr || access->may(peer, true, right, space);
 }
 
 base::Task<base::Result<base::Duration>> ExchangeImpl::ping(multiformats::PeerId peer, base::TimePoint deadline) {

@@ -23,6 +23,9 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   std::uint64_t epoch() const override { return context_->epoch; }
   std::vector<KvPeer> peers() const override;
   void on_peer(std::function<void(const KvPeer&)> call) override { on_peer_.push_back(std::move(call)); }
+  bool has_session(const multiformats::PeerId& peer) const override { return session_with(peer) != nullptr; }
+  bool may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const override;
+  bool key_holder_may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const override;
   base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
                                                 base::TimePoint deadline) override;
   std::unique_ptr<Fetch> fetch(FetchRequest request, FetchSink& sink, base::TimePoint deadline) override;

@@ -1,9 +1,11 @@
 #include "exchange/gossip_carrier.h"
 
 #include "base/log.h"
+#include "exchange/cluster_auth.h"
 #include "exchange/exchange_error.h"
 #include "libp2p/core/scoped_deadline.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace kvp2p {
@@ -14,8 +16,10 @@ namespace {
 constexpr std::size_t kQuestionBytesMax = 2048;
 /// Of one question, from the stream's beginning to the answer's end.
 constexpr base::Duration kAnswerTime = std::chrono::seconds(10);
-/// Questions of all peers that are being read or answered.
+/// Questions of all peers that are being read or answered; as many may wait for their askers' hello, for so long.
 constexpr std::size_t kQuestionsMax = 64;
+constexpr base::Duration kHelloTime = std::chrono::seconds(2);
+constexpr base::Duration kHelloLook = std::chrono::milliseconds(20);
 
 libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
   using libp2p::gossipsub::Validation;
@@ -30,6 +34,11 @@ libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
   return Validation::kIgnore;
 }
 
+bool is_connected(const libp2p::Host& host, const multiformats::PeerId& peer) {
+  const auto peers = host.peers();
+  return std::ranges::find(peers, peer) != peers.end();
+}
+
 }  // namespace
 
 struct GossipCarrier::State {
@@ -39,12 +48,19 @@ struct GossipCarrier::State {
   const GossipCarrierConfig config;
   Announcements* announcements = nullptr;  // null: stopped, or not attached yet
   std::unordered_map<Fingerprint, libp2p::gossipsub::Subscription> followed = {};
-  std::size_t questions = 0;
+  std::size_t questions = 0, waiting = 0;
 
   bool may_announce(const multiformats::PeerId& author, const Fingerprint& model) const {
     return config.may_announce(author) && (!config.may_announce_about || config.may_announce_about(author, model));
   }
 
+  std::string topic_of(const Fingerprint& model) const {
+    return blocks_topic(gossip_topic_name(config.cluster_key, model));
+  }
+  /// What has been announced; none: nobody with the key has.
+  std::optional<base::ConstBytes> proven(const libp2p::gossipsub::Message& message, const Fingerprint& model) const;
+
+  static base::Task<bool> wait_for_hello(std::shared_ptr<State> self, multiformats::PeerId asker);
   static base::Task<libp2p::gossipsub::Validation> validate(std::shared_ptr<State> self, Fingerprint model,
                                                             libp2p::gossipsub::MessagePtr message);
   static base::Task<> serve(std::shared_ptr<State> self, multiformats::PeerId asker,
@@ -53,18 +69,45 @@ struct GossipCarrier::State {
                                                    Fingerprint model, base::Bytes question, base::TimePoint deadline);
 };
 
+std::optional<base::ConstBytes> GossipCarrier::State::proven(const libp2p::gossipsub::Message& message,
+                                                             const Fingerprint& model) const {
+  const base::ConstBytes data = message.data;
+  if (config.cluster_key.empty()) return data;
+  if (data.size() < sizeof(wire::Mac)) return std::nullopt;
+  const base::ConstBytes payload = data.first(data.size() - sizeof(wire::Mac));
+  if (!announcement_proof_fits(config.cluster_key, message.from, model, payload, data.last(sizeof(wire::Mac)))) {
+    return std::nullopt;
+  }
+  return payload;
+}
+
 base::Task<libp2p::gossipsub::Validation> GossipCarrier::State::validate(std::shared_ptr<State> self, Fingerprint model,
                                                                          libp2p::gossipsub::MessagePtr message) {
   // What comes of gossip is applied here and not by a handler: whether it is passed on depends on what it says.
   if (self->announcements == nullptr || !self->may_announce(message->from, model)) {
     co_return libp2p::gossipsub::Validation::kIgnore;
   }
-  co_return validation_of(self->announcements->on_payload(message->from, model, message->data));
+  const auto payload = self->proven(*message, model);
+  if (!payload) co_return libp2p::gossipsub::Validation::kReject;
+  co_return validation_of(self->announcements->on_payload(message->from, model, *payload));
+}
+
+base::Task<bool> GossipCarrier::State::wait_for_hello(std::shared_ptr<State> self, multiformats::PeerId asker) {
+  if (self->config.may_ask(asker)) co_return true;
+  if (self->waiting >= kQuestionsMax) co_return false;
+  ++self->waiting;
+  const base::TimePoint end = self->clock.now() + kHelloTime;
+  while (!self->config.may_ask(asker) && self->clock.now() < end && self->announcements != nullptr) {
+    co_await base::sleep_for(self->clock, kHelloLook);
+  }
+  --self->waiting;
+  co_return self->announcements != nullptr && self->config.may_ask(asker);
 }
 
 base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiformats::PeerId asker,
                                          std::unique_ptr<libp2p::Stream> stream) {
-  if (self->questions >= kQuestionsMax || !self->config.may_ask(asker)) co_return stream->reset();
+  const bool may = co_await wait_for_hello(self, asker);
+  if (!may || self->questions >= kQuestionsMax) co_return stream->reset();
   ++self->questions;
   libp2p::ScopedDeadline deadline(self->clock, self->clock.now() + kAnswerTime, [raw = stream.get()] { raw->reset(); });
   Fingerprint model;
@@ -92,6 +135,10 @@ base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask(std::shared_ptr<
                                                                 base::Bytes question, base::TimePoint deadline) {
   std::vector<multiformats::Multiaddr> addresses;
   if (self->config.addresses_of) addresses = self->config.addresses_of(holder);
+  if (addresses.empty() && self->config.find_addresses && !is_connected(self->host, holder)) {
+    base::Task<std::vector<multiformats::Multiaddr>> found = self->config.find_addresses(holder);
+    addresses = co_await std::move(found);
+  }
   auto connection = co_await self->host.connect(holder, std::move(addresses));
   if (!connection) co_return connection.error();
   std::vector<std::string> protocols = {std::string(kMissedBlocksProtocol)};
@@ -133,7 +180,7 @@ base::Result<> GossipCarrier::follow(const Fingerprint& model) {
     return State::validate(std::move(self), model, std::move(message));
   };
   const auto handler = [](const multiformats::PeerId&, const libp2p::gossipsub::MessagePtr&) {};
-  auto subscription = state_->gossipsub.subscribe(blocks_topic(model), validator, handler);
+  auto subscription = state_->gossipsub.subscribe(state_->topic_of(model), validator, handler);
   if (!subscription) return subscription.error();
   state_->followed.emplace(model, std::move(*subscription));
   return {};
@@ -149,7 +196,10 @@ void GossipCarrier::stop() {
 }
 
 void GossipCarrier::publish(const Fingerprint& model, base::Bytes payload) {
-  auto published = state_->gossipsub.publish(blocks_topic(model), payload);
+  if (const auto& key = state_->config.cluster_key; !key.empty()) {
+    base::append(payload, announcement_proof(key, state_->host.peer_id(), model, payload));
+  }
+  auto published = state_->gossipsub.publish(state_->topic_of(model), payload);
   if (!published) LOG_DEBUG("announcement not published: {}", published.error().message());
 }
 

@@ -17,9 +17,12 @@ namespace kvp2p {
 inline constexpr std::string_view kMissedBlocksProtocol = "/kv-cache-p2p/missed-blocks/1.0.0";
 
 struct GossipCarrierConfig {
+  /// Announcements are believed, and passed on, only with a proof of this key, whoever brings them; empty: without.
+  /// REQUIRES: kClusterKeyBytes, or none.
+  base::Bytes cluster_key = {};
   /// Whose announcements are believed; others' are neither taken nor passed on.
   std::function<bool(const multiformats::PeerId& author)> may_announce;
-  /// Whose questions are answered.
+  /// Whose questions are answered. Asked again for a moment: who comes to ask has just said hello.
   std::function<bool(const multiformats::PeerId& asker)> may_ask;
   /// Where a holder that there is no connection to can be dialled; none if nobody knows. May be empty.
   std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& holder)> addresses_of = {};
@@ -28,6 +31,8 @@ struct GossipCarrierConfig {
   using About = std::function<bool(const multiformats::PeerId& peer, const Fingerprint& model)>;
   About may_announce_about = {};
   About may_ask_about = {};
+  /// Looks for them, where nobody knows: in a DHT, say. It outlives what the carrier has been asked for. May be empty.
+  std::function<base::Task<std::vector<multiformats::Multiaddr>>(multiformats::PeerId holder)> find_addresses = {};
 };
 
 /// Node thread only. Destroy it after the Announcements that use it have stopped; clock, host and gossipsub outlive

@@ -1,6 +1,7 @@
 // Announcements over whole hosts and gossipsub, in memory.
 #include "exchange/gossip_carrier.h"
 
+#include "exchange/cluster_auth.h"
 #include "index/held_blocks.h"
 #include "libp2p/protocols/gossipsub/testing/pubsub_fixture.h"
 
@@ -13,6 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using multiformats::PeerId;
+
+const base::Bytes kKey(kClusterKeyBytes, 1);
 
 BlockKey key(std::uint32_t number) {
   BlockKey k;
@@ -32,7 +35,7 @@ class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
     std::unique_ptr<Announcements> announcements;
   };
 
-  Teller& add() {
+  Teller& add(const base::Bytes& cluster_key = {}) {
     Node& node = add_node();
     Teller& teller = *tellers_.emplace_back(std::make_unique<Teller>());
     const auto is_known = [&teller](const PeerId& peer) { return !teller.strangers.contains(peer); };
@@ -40,6 +43,7 @@ class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
       return model == model_ && !teller.without_rights.contains(peer);
     };
     GossipCarrierConfig carrier{.may_announce = is_known, .may_ask = is_known};
+    carrier.cluster_key = cluster_key;
     carrier.may_announce_about = carrier.may_ask_about = has_rights;
     teller.carrier = std::make_unique<GossipCarrier>(clock_, *node.host, *node.pubsub, std::move(carrier));
     AnnouncementsConfig config;
@@ -97,6 +101,59 @@ TEST_F(GossipCarrierTest, ABurstOfManyBlocksComesThroughWhole) {
   store(*tellers_[0], 0, 20'000);
   pass(200ms);
   EXPECT_EQ(known(1, 0), 20'000u);
+}
+
+TEST_F(GossipCarrierTest, HoldersOfTheClusterKeyBelieveEachOther) {
+  for (int i = 0; i < 3; ++i) add(kKey);
+  connect(*nodes_[0], *nodes_[1]);
+  connect(*nodes_[1], *nodes_[2]);
+  pass(2s);
+  // The largest messages there are, and the proof.
+  store(*tellers_[0], 0, 20'000);
+  pass(200ms);
+  EXPECT_EQ(known(1, 0), 20'000u);
+  EXPECT_EQ(known(2, 0), 20'000u);
+}
+
+TEST_F(GossipCarrierTest, ClustersHearNothingOfEachOther) {
+  add(kKey);
+  add(base::Bytes(kClusterKeyBytes, 2));
+  add();
+  connect(*nodes_[0], *nodes_[1]);
+  connect(*nodes_[1], *nodes_[2]);
+  connect(*nodes_[2], *nodes_[0]);
+  pass(2s);
+  for (std::size_t i = 0; i < 3; ++i) store(*tellers_[i], 0, 10);
+  pass(40s);
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t of = 0; of < 3; ++of) EXPECT_EQ(known(i, of), 0u) << i << " " << of;
+  }
+}
+
+// Somebody has heard the topic's name, but has not the key.
+TEST_F(GossipCarrierTest, WhoHasNotTheKeyIsNotBelievedAndLosesItsGoodName) {
+  add(kKey);
+  add(kKey);
+  Node& outsider = add_node();
+  connect(outsider, *nodes_[0]);
+  connect(*nodes_[0], *nodes_[1]);
+  const std::string topic = blocks_topic(gossip_topic_name(kKey, model_));
+  auto subscription = outsider.pubsub->subscribe(topic, {}, [](const PeerId&, const libp2p::gossipsub::MessagePtr&) {});
+  ASSERT_TRUE(subscription);
+  pass(2s);
+  const wire::BlocksChanged claim{.incarnation = {1, 1}, .sequence = 1, .stored = {prefix_of(key(1))}};
+  const base::Bytes payload = wire::encode_announcement(claim);
+  base::Bytes forged = payload;
+  base::append(forged, announcement_proof(base::Bytes(kClusterKeyBytes, 9), outsider.id(), model_, payload));
+  base::Bytes stolen = payload;  // another's proof of the same
+  base::append(stolen, announcement_proof(kKey, nodes_[1]->id(), model_, payload));
+  for (const base::Bytes& each : {payload, forged, stolen, base::Bytes(), base::Bytes(31, 1)}) {
+    EXPECT_TRUE(outsider.pubsub->publish(topic, each));
+  }
+  pass(1s);
+  EXPECT_EQ(known(0, 2), 0u);
+  EXPECT_EQ(known(1, 2), 0u);
+  EXPECT_LT(nodes_[0]->pubsub->score(outsider.id()), 0);
 }
 
 TEST_F(GossipCarrierTest, WhoComesLaterAsksForWhatItMissed) {

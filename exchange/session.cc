@@ -69,6 +69,7 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
   parameters.hello.epoch = context_->epoch;
   parameters.hello.limits = {wire::kKeysMax, kGetsServedMax, context_->staging->slot_bytes(),
                              config.bytes_in_flight_max};
+  parameters.hello.gossip = config.gossip_tag;
   parameters.hello.agent = "kv-cache-p2p/0.1.0";
   if (theirs) {
     wire::Hello first = std::move(*theirs);
@@ -86,15 +87,24 @@ void Session::on_hello(HelloOutcome outcome) {
   session_from_peer_ = outcome.session_from_peer;
   up_ = outcome.peer_authorised && outcome.we_are_authorised;
   if (up_) {
-    std::vector<LocalBlocks::Held> held = context_->local.snapshot(kSnapshotKeysMax);
-    std::erase_if(held, [this](const auto& each) { return !may(Right::kRead, each.fingerprint); });
-    for (auto& message : snapshot_announcements(std::move(held))) announce(std::move(message));
+    if (!hears_gossip()) announce_all();
     lanes_.open_first();
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
              printable(outcome.reason));
   }
+}
+
+void Session::announce_all() {
+  std::vector<LocalBlocks::Held> held = context_->local.snapshot(kSnapshotKeysMax);
+  std::erase_if(held, [this](const auto& each) { return !may(Right::kRead, each.fingerprint); });
+  for (auto& message : snapshot_announcements(std::move(held))) announce(std::move(message));
+}
+
+bool Session::hears_gossip() const {
+  const auto& ours = context_->config.gossip_tag;
+  return ours && theirs_.gossip == ours;
 }
 
 bool Session::may(Right right, const Fingerprint& space) const {

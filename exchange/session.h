@@ -66,6 +66,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
                                             base::TimePoint deadline);
   void release(const LeaseToken& lease);
   void announce(wire::Announce message);
+  void announce_all();
   base::Task<base::Result<base::Duration>> ping(base::TimePoint deadline) override;
   base::Task<base::Result<std::vector<std::pair<std::string, std::uint64_t>>>> stats(base::TimePoint deadline);
 
@@ -76,6 +77,8 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
 
   /// Whether the peer may do this with blocks of that model and tenant.
   bool may(Right right, const Fingerprint& space) const;
+  /// The peer learns by gossip what this node holds.
+  bool hears_gossip() const;
   bool may_everywhere(Right right) const;
 
   // SessionLink

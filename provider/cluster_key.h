@@ -3,13 +3,12 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "exchange/cluster_auth.h"
 
 #include <filesystem>
 #include <string_view>
 
 namespace kvp2p {
-
-inline constexpr std::size_t kClusterKeyBytes = 32;
 
 /// NodeError::kBadClusterKey unless it is 64 hex digits; white space around them is ignored.
 base::Result<base::Bytes> parse_cluster_key(std::string_view text);

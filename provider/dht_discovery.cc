@@ -106,6 +106,13 @@ void DhtDiscovery::block_dropped(const BlockKey& key) {
   state_->kad->stop_providing(dht_prefix_key(state_->cluster_key, key));
 }
 
+base::Task<std::vector<multiformats::Multiaddr>> DhtDiscovery::find_addresses(multiformats::PeerId peer) {
+  const auto state = state_;
+  auto found = co_await state->kad->find_peer(peer);
+  if (!found) co_return std::vector<multiformats::Multiaddr>();
+  co_return std::move(found->addresses);
+}
+
 const libp2p::kad::Kademlia& DhtDiscovery::kademlia() const { return *state_->kad; }
 
 void DhtDiscovery::stop() {

@@ -1,10 +1,12 @@
-// Finds nodes that have KV of the same models, and of the same prompts, by a distributed hash table, and connects to them.
+// Finds nodes that have KV of the same models, and of the same prompts, by a distributed hash table, and connects to
+// them.
 //
 // A node announces itself under each model that its engines have registered, and looks for others that did: often at
-// first, then less and less. It announces itself, too, under the first blocks of prompts that its engines have asked for
-// and it holds, and looks for those that no peer it knows has: where a model has more nodes than one connects to, that is
-// how the right ones are met. What it announces is a hash of the cluster key and the model's fingerprint or block's key,
-// so that nodes of different clusters in one DHT do not find each other, and nobody else learns who runs what.
+// first, then less and less. It announces itself, too, under the first blocks of prompts that its engines have asked
+// for and it holds, and looks for those that no peer it knows has: where a model has more nodes than one connects to,
+// that is how the right ones are met. What it announces is a hash of the cluster key and the model's fingerprint or
+// block's key, so that nodes of different clusters in one DHT do not find each other, and nobody else learns who runs
+// what.
 #pragma once
 
 #include "base/bytes.h"
@@ -61,6 +63,8 @@ class DhtDiscovery {
   /// Of any block, whether it is a first one or not.
   void block_stored(const BlockKey& key);
   void block_dropped(const BlockKey& key);
+  /// Where a peer is said to be; none if nobody knows.
+  base::Task<std::vector<multiformats::Multiaddr>> find_addresses(multiformats::PeerId peer);
   const libp2p::kad::Kademlia& kademlia() const;
   /// Idempotent; the host may be closed afterwards.
   void stop();

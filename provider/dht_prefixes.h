@@ -1,7 +1,7 @@
 // Which prompts a node tells of in the distributed hash table, and which it looks for there.
 //
-// A prompt stands under its first block: not under every block, of which there are millions. A node learns which blocks are
-// first ones from what its engines ask for.
+// A prompt stands under its first block: not under every block, of which there are millions. A node learns which blocks
+// are first ones from what its engines ask for.
 #pragma once
 
 #include "base/clock.h"

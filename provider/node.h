@@ -78,6 +78,10 @@ struct NodeConfig {
   std::string cluster_key;
   bool open = false;
   bool mdns = true;
+  /// Tell and hear by gossip which node holds which blocks, rather than from each peer over the connection with it: for
+  /// clusters of more nodes than one connects to. Nodes that do and nodes that do not understand each other. Every
+  /// holder of the cluster key can hear it, whatever a cluster file lets it read: of keys, 8 bytes each.
+  bool gossip = false;
   /// Begins with the bootstrap peers and whoever else connects.
   DhtMode dht = DhtMode::kOff;
   /// Bounds of the local host-memory tier and of the staging pool.

@@ -3,7 +3,9 @@
 #include "base/event_loop.h"
 #include "base/log.h"
 #include "base/thread_name.h"
+#include "exchange/cluster_auth.h"
 #include "gpu/connector_factory.h"
+#include "kv/tenant.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
 
@@ -125,7 +127,9 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
   cache.on_model = [this](const Fingerprint& model) {
     if (cluster_) cluster_->access()->add_model(model);
     if (dht_) dht_->add_model(model);
+    if (gossip_) gossip_->follow(tenant_fingerprint(model, tenant_salt_));
   };
+  if (config.gossip) cache.reach = [this](auto peer, auto deadline) { return reach(std::move(peer), deadline); };
   cache.on_prefix = [this](const BlockKey& first, PrefixAt at) {
     if (dht_) dht_->prefix_asked(first, at);
   };
@@ -155,6 +159,9 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   if (!cluster_key && !config.open) return cluster_key.error();
   if (cluster_key) exchange.cluster_key = std::move(*cluster_key);
   const base::Bytes shared_key = exchange.cluster_key;
+  // Who is open needs no proof of what others announce.
+  const base::Bytes gossip_key = config.open ? base::Bytes() : shared_key;
+  if (config.gossip) exchange.gossip_tag = gossip_tag(gossip_key);
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
   if (cluster_) exchange.access = cluster_->access();
@@ -189,6 +196,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
                                std::move(exchange));
   manager_->attach(*exchange_);
   if (auto events = set_up_events(config); !events) return events;
+  if (auto gossip = set_up_gossip(config, key, gossip_key); !gossip) return gossip;
   exchange_->on_peer([this](const KvPeer&) { on_peers_changed(); });
   host_->on_disconnected(
       [this](std::shared_ptr<libp2p::Connection>) { boost::asio::post(io_, [this] { on_peers_changed(); }); });
@@ -234,8 +242,8 @@ base::Result<> NodeImpl::set_up_dht(const NodeConfig& config, const base::Bytes&
   auto started = DhtDiscovery::start(io_.get_executor(), clock_, *host_, dht);
   if (!started) return started.error();
   dht_ = std::move(*started);
-  tell_changes_to([to = dht_.get()](const BlockKey& key) { to->block_stored(key); },
-                  [to = dht_.get()](const BlockKey& key) { to->block_dropped(key); });
+  tell_changes_to([to = dht_.get()](const Fingerprint&, const BlockKey& key) { to->block_stored(key); },
+                  [to = dht_.get()](const Fingerprint&, const BlockKey& key) { to->block_dropped(key); });
   return {};
 }
 
@@ -245,24 +253,36 @@ base::Result<> NodeImpl::set_up_events(const NodeConfig& config) {
   if (!events) return events.error();
   events_ = std::move(*events);
   LOG_INFO("KV events at {}", events_->endpoint());
-  tell_changes_to([to = events_.get()](const BlockKey& key) { to->stored(key); },
-                  [to = events_.get()](const BlockKey& key) { to->removed(key); });
+  tell_changes_to([to = events_.get()](const Fingerprint&, const BlockKey& key) { to->stored(key); },
+                  [to = events_.get()](const Fingerprint&, const BlockKey& key) { to->removed(key); });
+  return {};
+}
+
+base::Result<> NodeImpl::set_up_gossip(const NodeConfig& config, const multiformats::PrivateKey& key,
+                                       const base::Bytes& cluster_key) {
+  if (!config.gossip) return {};
+  GossipConfig gossip{.key = key, .cluster_key = cluster_key, .epoch = exchange_->epoch()};
+  gossip.find_addresses = [this](multiformats::PeerId peer) { return find_addresses(std::move(peer)); };
+  auto created = Gossip::create(io_.get_executor(), clock_, *host_, *exchange_, *index_, std::move(gossip));
+  if (!created) return created.error();
+  gossip_ = std::move(*created);
+  tell_changes_to([to = gossip_.get()](const Fingerprint& model, const BlockKey& block) { to->stored(model, block); },
+                  [to = gossip_.get()](const Fingerprint& model, const BlockKey& block) { to->evicted(model, block); });
   return {};
 }
 
 /// Beside the peers, who are told of the same changes.
-void NodeImpl::tell_changes_to(std::function<void(const BlockKey&)> stored,
-                               std::function<void(const BlockKey&)> dropped) {
+void NodeImpl::tell_changes_to(TellChange stored, TellChange dropped) {
   auto& local = manager_->local_blocks();
   local.on_stored = [told = std::move(local.on_stored), stored = std::move(stored)](
                         const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) {
     told(fingerprint, format, key);
-    stored(key);
+    stored(fingerprint, key);
   };
   local.on_evicted = [told = std::move(local.on_evicted), dropped = std::move(dropped)](const Fingerprint& fingerprint,
                                                                                         const BlockKey& key) {
     told(fingerprint, key);
-    dropped(key);
+    dropped(fingerprint, key);
   };
 }
 
@@ -400,19 +420,35 @@ base::Task<> NodeImpl::wait_for_hello(std::shared_ptr<Connecting> connecting, mu
     std::lock_guard lock(connecting->mutex);
     connecting->connected = true;
   }
-  const multiformats::PeerId peer = (*connection)->remote_peer();
-  while (clock_.now() < connecting->deadline && !stopped_) {
-    for (const KvPeer& known : exchange_->peers()) {
-      if (known.id != peer) continue;
-      connecting->finish({});
-      co_return;
-    }
-    if ((*connection)->is_closed()) {
-      connecting->finish(NodeError::kNoHello);
-      co_return;
-    }
+  const bool is_up = co_await wait_for_session(*connection, connecting->deadline);
+  if (is_up) connecting->finish({});
+  if (!is_up && (*connection)->is_closed()) connecting->finish(NodeError::kNoHello);
+}
+
+base::Task<bool> NodeImpl::wait_for_session(std::shared_ptr<libp2p::Connection> connection, base::TimePoint deadline) {
+  while (clock_.now() < deadline && !stopped_) {
+    if (exchange_->has_session(connection->remote_peer())) co_return true;
+    if (connection->is_closed()) break;
     co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
   }
+  co_return false;
+}
+
+base::Task<bool> NodeImpl::reach(multiformats::PeerId peer, base::TimePoint deadline) {
+  ++connects_;
+  auto addresses = co_await find_addresses(peer);
+  auto connection = co_await host_->connect(peer, std::move(addresses));
+  bool is_up = false;
+  if (connection) is_up = co_await wait_for_session(*connection, deadline);
+  --connects_;
+  co_return is_up;
+}
+
+base::Task<std::vector<multiformats::Multiaddr>> NodeImpl::find_addresses(multiformats::PeerId peer) {
+  std::vector<multiformats::Multiaddr> addresses;
+  if (keeper_) addresses = keeper_->book().addresses_of(peer);
+  if (addresses.empty() && dht_ && !stopped_) addresses = co_await dht_->find_addresses(peer);
+  co_return addresses;
 }
 
 void NodeImpl::add_exchange_counters(CoreStats& stats) const {
@@ -448,11 +484,13 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
 base::Task<> NodeImpl::shut_down() {
   if (keeper_) keeper_->stop();
   if (dht_) dht_->stop();
+  if (gossip_) gossip_->stop();
   if (cluster_) cluster_->stop();
   manager_->stop();
   if (exchange_) co_await exchange_->close();
   if (host_) co_await host_->close();
   if (reachability_) co_await reachability_->close();
+  if (gossip_) co_await gossip_->close();
   if (dht_) co_await dht_->close();
   // Copies under way still read peers' memory through the client.
   while (manager_->holds_peer_regions()) co_await base::sleep_for(clock_, std::chrono::milliseconds(1));

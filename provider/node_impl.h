@@ -13,6 +13,7 @@
 #include "provider/cluster_watch.h"
 #include "provider/dht_discovery.h"
 #include "provider/embedded_core.h"
+#include "provider/gossip.h"
 #include "provider/host_key_lock.h"
 #include "provider/node.h"
 #include "provider/peer_keeper.h"
@@ -63,11 +64,19 @@ class NodeImpl final : public Node {
   void set_up_direct(const NodeConfig& config);
   base::Result<> set_up_events(const NodeConfig& config);
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
-  void tell_changes_to(std::function<void(const BlockKey&)> stored, std::function<void(const BlockKey&)> dropped);
+  using TellChange = std::function<void(const Fingerprint&, const BlockKey&)>;
+  void tell_changes_to(TellChange stored, TellChange dropped);
   PeerKeeperConfig keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const;
+  base::Result<> set_up_gossip(const NodeConfig& config, const multiformats::PrivateKey& key,
+                               const base::Bytes& cluster_key);
   base::Result<> set_up_dht(const NodeConfig& config, const base::Bytes& cluster_key);
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
+  /// Until hello has succeeded: whether it has.
+  base::Task<bool> wait_for_session(std::shared_ptr<libp2p::Connection> connection, base::TimePoint deadline);
+  /// Connects to a peer whose address somebody may know.
+  base::Task<bool> reach(multiformats::PeerId peer, base::TimePoint deadline);
+  base::Task<std::vector<multiformats::Multiaddr>> find_addresses(multiformats::PeerId peer);
   base::Task<> shut_down();
   /// Runs `call` on the node thread and waits for it; false if it did not run in time or the node has stopped.
   bool run_on_node(std::function<void()> call, base::Duration patience = std::chrono::seconds(1)) const;
@@ -106,6 +115,7 @@ class NodeImpl final : public Node {
   base::Bytes tenant_salt_;
   /// Null: off.
   std::unique_ptr<DhtDiscovery> dht_;
+  std::unique_ptr<Gossip> gossip_;
   std::size_t connects_ = 0;  // coroutines under way; node thread
   std::thread thread_;
 

@@ -37,7 +37,8 @@ Hello hello() {
           0x1122334455667788,
           {8192, 64, 1u << 20, 64u << 20},
           counting<Nonce>(0x80),
-          "kv-cache-p2p/0.1.0"};
+          "kv-cache-p2p/0.1.0",
+          counting<GossipTag>(0xb0)};
 }
 
 LookupAnswer lookup_answer() {

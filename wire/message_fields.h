@@ -54,6 +54,7 @@ void describe(V& v, Of<Hello> auto& m) {
   v.nested(4, m.limits);
   v.fixed(5, m.nonce);
   v.text(6, m.agent, kAgentBytesMax);
+  v.maybe_fixed(7, m.gossip);
 }
 
 template <class V>

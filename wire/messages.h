@@ -22,6 +22,7 @@ namespace kvp2p::wire {
 using Nonce = std::array<std::uint8_t, 32>;
 using Mac = std::array<std::uint8_t, 32>;
 using SessionId = std::array<std::uint8_t, 16>;
+using GossipTag = std::array<std::uint8_t, 16>;
 
 /// Bits of Hello::capabilities. Unknown ones are ignored.
 inline constexpr std::uint64_t kCanServe = 1;
@@ -50,6 +51,8 @@ struct Hello {
   PeerLimits limits;
   Nonce nonce{};
   std::string agent;
+  /// Whose gossip the sender takes part in; absent: nobody's.
+  std::optional<GossipTag> gossip = {};
   bool operator==(const Hello&) const = default;
 };
 

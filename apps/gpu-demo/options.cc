@@ -117,9 +117,13 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_flag("!--no-hole-punching", options.hole_punching, "leave relayed connections as they are")->group(more);
   app.add_flag("!--no-autonat", options.autonat, "do not ask peers which addresses of this node they can reach")
       ->group(more);
-  app.add_option("--dht", options.dht,
-                 "take part in the distributed hash table by which nodes of the same models and prompts find each other "
-                 "across the internet: as a client, a server, or a server once it can be reached (auto)")
+  app.add_flag("--gossip", options.gossip,
+               "tell and hear by gossip which node holds what: for clusters of more nodes than one connects to")
+      ->group(more);
+  app.add_option(
+         "--dht", options.dht,
+         "take part in the distributed hash table by which nodes of the same models and prompts find each other "
+         "across the internet: as a client, a server, or a server once it can be reached (auto)")
       ->check(CLI::IsMember({"off", "client", "server", "auto"}))
       ->capture_default_str()
       ->group(more);

@@ -32,6 +32,7 @@ struct Options {
   bool hole_punching = true;
   bool autonat = true;
   bool autonat_server = false;
+  bool gossip = false;
   std::string dht = "off";  // off, client, server, auto
   std::string cluster_key;
   bool open = false;

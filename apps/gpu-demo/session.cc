@@ -164,6 +164,7 @@ std::optional<int> Session::start_node() {
   if (options_.relay_server == "unlimited") {
     config.reachability.relay_limits = libp2p::relay::unlimited_circuits();
   }
+  config.gossip = options_.gossip;
   if (options_.dht == "client") config.dht = DhtMode::kClient;
   if (options_.dht == "server") config.dht = DhtMode::kServer;
   if (options_.dht == "auto") config.dht = DhtMode::kAutomatic;

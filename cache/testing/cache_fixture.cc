@@ -24,6 +24,8 @@ CacheTest::CacheTest(std::size_t store_blocks_max, bool direct, std::size_t dire
   staging_ = StagingPool::create(*connector_.allocate_host(kStagingSlotBytes * kStagingSlots), kStagingSlotBytes,
                                  kStagingSlots);
   CacheConfig config;
+  config.reach = [this](auto peer, base::TimePoint) { return reach(std::move(peer)); };
+  config.on_prefix = [this](const BlockKey& first, PrefixAt at) { prefixes_.emplace_back(first, at); };
   config.store_bytes_max = store_blocks_max * engine_.format().block_bytes();
   config.workers = 2;
   config.fetch_limits = fetch_limits;
@@ -57,6 +59,14 @@ void CacheTest::close_reader() {
   base::spawn(io_.get_executor(), direct_client_->close());
   settle();
   direct_client_.reset();
+}
+
+base::Task<bool> CacheTest::reach(multiformats::PeerId peer) {
+  co_await base::yield_now();
+  const auto found = far_peers_.find(peer);
+  if (found == far_peers_.end()) co_return false;
+  exchange_->scripts.insert(*found);
+  co_return true;
 }
 
 void CacheTest::settle() {

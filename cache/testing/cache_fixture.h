@@ -48,6 +48,7 @@ class CacheTest : public ::testing::Test {
   MatchStatus status_of(MatchId match) { return manager_->find(match)->status(); }
 
   static Shape shape();
+  base::Task<bool> reach(multiformats::PeerId peer);
   /// Stops the cache and lets go of peers' memory. Idempotent.
   void close_reader();
 
@@ -61,6 +62,9 @@ class CacheTest : public ::testing::Test {
   std::unique_ptr<DirectClient> direct_client_;
   std::unique_ptr<CacheManager> manager_;
   std::unique_ptr<ScriptedExchange> exchange_;
+  /// Peers that there is no session with until the cache wants one. Others cannot be reached.
+  std::map<multiformats::PeerId, ScriptedExchange::Peer> far_peers_;
+  std::vector<std::pair<BlockKey, PrefixAt>> prefixes_;  // CacheConfig::on_prefix
   RegionId region_{};
   ModelSpec model_;
   Fingerprint fingerprint_;

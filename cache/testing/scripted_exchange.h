@@ -58,6 +58,9 @@ class ScriptedExchange final : public Exchange {
   std::uint64_t epoch() const override { return 1; }
   std::vector<KvPeer> peers() const override;
   void on_peer(std::function<void(const KvPeer&)>) override {}
+  bool has_session(const multiformats::PeerId&) const override { return true; }
+  bool may(const multiformats::PeerId&, Right, const Fingerprint&) const override { return true; }
+  bool key_holder_may(const multiformats::PeerId&, Right, const Fingerprint&) const override { return true; }
   void policy_changed(const std::function<bool(const multiformats::PeerId&)>&) override {}
   base::Task<base::Result<LookupAnswer>> lookup(multiformats::PeerId peer, LookupRequest request,
                                                 base::TimePoint deadline) override;
