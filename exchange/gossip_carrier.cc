@@ -16,10 +16,8 @@ namespace {
 constexpr std::size_t kQuestionBytesMax = 2048;
 /// Of one question, from the stream's beginning to the answer's end.
 constexpr base::Duration kAnswerTime = std::chrono::seconds(10);
-/// Questions of all peers that are being read or answered; as many may wait for their askers' hello, for so long.
+/// Questions of all peers that are being read or answered.
 constexpr std::size_t kQuestionsMax = 64;
-constexpr base::Duration kHelloTime = std::chrono::seconds(2);
-constexpr base::Duration kHelloLook = std::chrono::milliseconds(20);
 
 libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
   using libp2p::gossipsub::Validation;
@@ -48,7 +46,7 @@ struct GossipCarrier::State {
   const GossipCarrierConfig config;
   Announcements* announcements = nullptr;  // null: stopped, or not attached yet
   std::unordered_map<Fingerprint, libp2p::gossipsub::Subscription> followed = {};
-  std::size_t questions = 0, waiting = 0;
+  std::size_t questions = 0;
 
   bool may_announce(const multiformats::PeerId& author, const Fingerprint& model) const {
     return config.may_announce(author) && (!config.may_announce_about || config.may_announce_about(author, model));
@@ -60,7 +58,6 @@ struct GossipCarrier::State {
   /// What has been announced; none: nobody with the key has.
   std::optional<base::ConstBytes> proven(const libp2p::gossipsub::Message& message, const Fingerprint& model) const;
 
-  static base::Task<bool> wait_for_hello(std::shared_ptr<State> self, multiformats::PeerId asker);
   static base::Task<libp2p::gossipsub::Validation> validate(std::shared_ptr<State> self, Fingerprint model,
                                                             libp2p::gossipsub::MessagePtr message);
   static base::Task<> serve(std::shared_ptr<State> self, multiformats::PeerId asker,
@@ -92,22 +89,9 @@ base::Task<libp2p::gossipsub::Validation> GossipCarrier::State::validate(std::sh
   co_return validation_of(self->announcements->on_payload(message->from, model, *payload));
 }
 
-base::Task<bool> GossipCarrier::State::wait_for_hello(std::shared_ptr<State> self, multiformats::PeerId asker) {
-  if (self->config.may_ask(asker)) co_return true;
-  if (self->waiting >= kQuestionsMax) co_return false;
-  ++self->waiting;
-  const base::TimePoint end = self->clock.now() + kHelloTime;
-  while (!self->config.may_ask(asker) && self->clock.now() < end && self->announcements != nullptr) {
-    co_await base::sleep_for(self->clock, kHelloLook);
-  }
-  --self->waiting;
-  co_return self->announcements != nullptr && self->config.may_ask(asker);
-}
-
 base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiformats::PeerId asker,
                                          std::unique_ptr<libp2p::Stream> stream) {
-  const bool may = co_await wait_for_hello(self, asker);
-  if (!may || self->questions >= kQuestionsMax) co_return stream->reset();
+  if (self->questions >= kQuestionsMax || !self->config.may_ask(asker)) co_return stream->reset();
   ++self->questions;
   libp2p::ScopedDeadline deadline(self->clock, self->clock.now() + kAnswerTime, [raw = stream.get()] { raw->reset(); });
   Fingerprint model;

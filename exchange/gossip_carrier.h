@@ -22,7 +22,7 @@ struct GossipCarrierConfig {
   base::Bytes cluster_key = {};
   /// Whose announcements are believed; others' are neither taken nor passed on.
   std::function<bool(const multiformats::PeerId& author)> may_announce;
-  /// Whose questions are answered. Asked again for a moment: who comes to ask has just said hello.
+  /// Whose questions are answered. Who is refused, as its hello is not over yet, asks again at the next digest.
   std::function<bool(const multiformats::PeerId& asker)> may_ask;
   /// Where a holder that there is no connection to can be dialled; none if nobody knows. May be empty.
   std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& holder)> addresses_of = {};

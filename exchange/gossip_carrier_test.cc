@@ -141,7 +141,10 @@ TEST_F(GossipCarrierTest, WhoHasNotTheKeyIsNotBelievedAndLosesItsGoodName) {
   auto subscription = outsider.pubsub->subscribe(topic, {}, [](const PeerId&, const libp2p::gossipsub::MessagePtr&) {});
   ASSERT_TRUE(subscription);
   pass(2s);
-  const wire::BlocksChanged claim{.incarnation = {1, 1}, .sequence = 1, .stored = {prefix_of(key(1))}};
+  wire::BlocksChanged claim;
+  claim.incarnation = {1, 1};
+  claim.sequence = 1;
+  claim.stored = {prefix_of(key(1))};
   const base::Bytes payload = wire::encode_announcement(claim);
   base::Bytes forged = payload;
   base::append(forged, announcement_proof(base::Bytes(kClusterKeyBytes, 9), outsider.id(), model_, payload));
