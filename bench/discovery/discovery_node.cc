@@ -26,6 +26,7 @@ struct Options {
   std::vector<std::string> bootstrap;
   std::string cluster_key;
   bool mdns = false;
+  bool gossip = false;  // and the DHT, in place of rendezvous
 };
 
 /// How often a block that is not there yet is looked for again, and for how long at most.
@@ -59,6 +60,11 @@ class DiscoveryNode {
     config.ephemeral_identity = true;
     config.cluster_key = options.cluster_key;
     config.mdns = options.mdns;
+    if (options.gossip) {
+      config.gossip = true;
+      config.dht = DhtMode::kServer;
+      config.rendezvous_name.clear();
+    }
     config.device = "host";
     config.direct = false;
     config.network_threads = 1;
@@ -146,6 +152,7 @@ int main(int argc, char** argv) {
   app.add_option("--bootstrap", options.bootstrap, "multiaddr of a node to find others by; may be repeated");
   app.add_option("--cluster-key", options.cluster_key, "64 hex digits, the same for all")->required();
   app.add_flag("--mdns", options.mdns, "find and be found by multicast");
+  app.add_flag("--gossip", options.gossip, "find nodes by the DHT, and hear of blocks by gossip");
   app.add_option("--log", log_level);
   CLI11_PARSE(app, argc, argv);
   base::set_up_logging(log_level);

@@ -47,12 +47,10 @@ class Switch:
 class Node:
     """A discovery_node. Commands go in, events come out; its log is kept."""
 
-    def __init__(self, program, key, listen, bootstrap=None, mdns=False, space=None):
-        command = [program, f"--listen={listen}", f"--cluster-key={key}", "--log=info"]
+    def __init__(self, program, key, listen, bootstrap=None, flags=(), space=None):
+        command = [program, f"--listen={listen}", f"--cluster-key={key}", "--log=info", *flags]
         if bootstrap:
             command.append(f"--bootstrap={bootstrap}")
-        if mdns:
-            command.append("--mdns")
         if space:
             command = ["ip", "netns", "exec", space.name, *command]
         self._events = queue.Queue()
@@ -106,8 +104,12 @@ class Node:
 
 
 class Cluster:
-    """So many nodes, started one after the other without waiting. `way` is "mdns", or "bootstrap": all but the first
-    are told the first one's address, and nothing else."""
+    """So many nodes, started one after the other without waiting. `way` is "mdns", or one in which all but the first are
+    told the first one's address, and nothing else: "bootstrap", where it is a rendezvous point and peers tell each other
+    what they hold, or "gossip", where the DHT and gossip do all that."""
+
+    FLAGS = {"mdns": ["--mdns"], "bootstrap": [], "gossip": ["--gossip"]}
+
 
     def __init__(self, program, way, count, switch=None):
         self.nodes = []
@@ -116,9 +118,9 @@ class Cluster:
         first = None
         for number in range(1, count + 1):
             listen = f"/ip4/10.78.0.{number}/tcp/0" if switch else "/ip4/127.0.0.1/tcp/0"
-            bootstrap = first if way == "bootstrap" else None
+            bootstrap = first if way != "mdns" else None
             space = switch.spaces[number - 1] if switch else None
-            node = Node(program, self._key, listen, bootstrap, way == "mdns", space)
+            node = Node(program, self._key, listen, bootstrap, self.FLAGS[way], space)
             self.nodes.append(node)
             if number == 1:
                 first = node.wait_event("listening")["addresses"][0]

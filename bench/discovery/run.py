@@ -41,7 +41,7 @@ def main():
     if reason:
         print(f"not run: {reason}")
         return 77
-    for way in ("mdns", "bootstrap"):
+    for way in nodes.Cluster.FLAGS:
         switch = nodes.Switch(arguments.nodes)
         try:
             measure(program, way, arguments.nodes, arguments.blocks, switch)

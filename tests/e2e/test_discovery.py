@@ -32,6 +32,9 @@ class Discovery(unittest.TestCase):
     def test_by_the_address_of_one_of_them(self):
         self.find_each_other("bootstrap")
 
+    def test_by_the_dht_and_gossip(self):
+        self.find_each_other("gossip")
+
 
 if __name__ == "__main__":
     reason = netns.why_not()
