@@ -40,7 +40,8 @@ base::Result<std::unique_ptr<Gossip>> Gossip::create(const base::Executor& execu
   carrier.cluster_key = std::move(config.cluster_key);
   // The proof says so, or nobody needs to.
   carrier.may_announce = [](const multiformats::PeerId&) { return true; };
-  carrier.may_announce_about = [anchor = made->exchange_](const multiformats::PeerId& author, const Fingerprint& model) {
+  carrier.may_announce_about = [anchor = made->exchange_](const multiformats::PeerId& author,
+                                                          const Fingerprint& model) {
     return *anchor != nullptr && (*anchor)->key_holder_may(author, Right::kAnnounce, model);
   };
   carrier.may_ask = [anchor = made->exchange_](const multiformats::PeerId& asker) {

@@ -1,5 +1,5 @@
-// A node's part in its cluster's gossip about blocks: tells what it holds, and has the index hear of what others hold, those
-// included that it is not connected to.
+// A node's part in its cluster's gossip about blocks: tells what it holds, and has the index hear of what others hold,
+// those included that it is not connected to.
 #pragma once
 
 #include "exchange/gossip_carrier.h"

@@ -80,8 +80,8 @@ TEST_F(GossipTest, AHolderThatANodeIsNotConnectedToIsReachedWhenItIsNeeded) {
   auto middle = start(true), holder = start(true), asker = start(true);
   testing::connect(*middle, *holder);
   testing::connect(*middle, *asker);
-  TestEngine producer(holder->core(), testing::nhd(shape_), model_), between(middle->core(), testing::nhd(shape_), model_),
-      consumer(asker->core(), testing::nhd(shape_), model_);
+  TestEngine producer(holder->core(), testing::nhd(shape_), model_),
+      between(middle->core(), testing::nhd(shape_), model_), consumer(asker->core(), testing::nhd(shape_), model_);
   keys_ = keys_from_tokens(producer.fingerprint(), testing::test_tokens(kBlocks));
   testing::publish(producer, keys_, kBlocks);
   expect_match(consumer);
