@@ -28,6 +28,8 @@ constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
 constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
+/// For the hello of a peer that asks for an unlimited relay.
+constexpr base::Duration kHelloPatience = std::chrono::seconds(5);
 constexpr base::Duration kStatsPatience = std::chrono::milliseconds(50);
 /// How often somebody who waits for peers looks again, besides being told.
 constexpr base::Duration kPeersPollTime = std::chrono::milliseconds(200);
@@ -188,7 +190,12 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   if (!config.securities.empty()) host.securities = config.securities;
   host.network_key = config.network_key;
   host_ = libp2p::Host::create(io_.get_executor(), clock_, host);
-  auto reachability = Reachability::create(io_.get_executor(), clock_, *host_, host, config.reachability);
+  ReachabilityConfig reach_us = config.reachability;
+  if (reach_us.relay_limits.circuit_bytes == 0 && !config.open) {
+    // What has no limits is for this cluster's nodes.
+    reach_us.relay_serves = [this](multiformats::PeerId peer) { return is_of_cluster(std::move(peer)); };
+  }
+  auto reachability = Reachability::create(io_.get_executor(), clock_, *host_, host, reach_us);
   if (!reachability) return reachability.error();
   reachability_ = std::move(*reachability);
   peer_id_ = host_->peer_id();
@@ -432,6 +439,16 @@ base::Task<bool> NodeImpl::wait_for_session(std::shared_ptr<libp2p::Connection> 
     co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
   }
   co_return false;
+}
+
+base::Task<bool> NodeImpl::is_of_cluster(multiformats::PeerId peer) {
+  ++connects_;
+  const base::TimePoint deadline = clock_.now() + kHelloPatience;
+  while (!exchange_->has_session(peer) && clock_.now() < deadline && !stopped_) {
+    co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
+  }
+  --connects_;
+  co_return exchange_->has_session(peer);
 }
 
 base::Task<bool> NodeImpl::reach(multiformats::PeerId peer, base::TimePoint deadline) {

@@ -44,6 +44,7 @@ base::Result<std::unique_ptr<Reachability>> Reachability::create(const base::Exe
   if (config.relay_server) {
     libp2p::relay::ServerConfig server{.key = own.key};
     server.limits = config.relay_limits;
+    server.serves = config.relay_serves;
     auto relay = libp2p::relay::Server::create(executor, clock, host, std::move(server));
     if (!relay) return relay.error();
     made->relay_server_ = std::move(*relay);

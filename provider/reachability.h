@@ -9,6 +9,7 @@
 #include "libp2p/protocols/relay/server.h"
 #include "libp2p/reachability/address_observer.h"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct ReachabilityConfig {
   bool autonat = true;
   /// Tells others the same: for nodes that can be reached from outside.
   bool autonat_server = false;
-  /// Be a relay for any peer that the gate admits.
+  /// Be a relay for any peer that the gate admits, or for those alone that `relay_serves` says.
   bool relay_server = false;
+  std::function<base::Task<bool>(multiformats::PeerId peer)> relay_serves = nullptr;
   /// Of connections through this relay; libp2p::relay::unlimited_circuits() lets KV go through it.
   libp2p::relay::ServerLimits relay_limits = {};
 };

@@ -110,8 +110,10 @@ int parse_options(int argc, char** argv, Options& options) {
   app.add_flag("--json", options.json, "print events as JSON lines on standard output");
 
   const std::string more = "More";
-  app.add_option("--relay-server", options.relay_server,
-                 "relay connections of others: limited (enough to agree on a direct one), or unlimited (payload too)")
+  app.add_option(
+         "--relay-server", options.relay_server,
+         "relay connections of others: limited (anybody's, enough to agree on a direct one), or unlimited (of this "
+         "cluster's nodes, payload too)")
       ->check(CLI::IsMember({"limited", "unlimited"}))
       ->group(more);
   app.add_flag("!--no-hole-punching", options.hole_punching, "leave relayed connections as they are")->group(more);

@@ -20,11 +20,11 @@ class Nat(E2eTest):
         cls.model = models.synthetic(layers=4)
         cls.tokens = cls.model.random_tokens(PROMPT_TOKENS, seed=1)
 
-    def relay(self, internet, server):
-        """A node of another cluster, which serves as a relay and has no KV for us; its address."""
+    def relay(self, internet, server, key=harness.CLUSTER_KEY):
+        """A node that serves as a relay; its address. What it holds is the beginning of our prompt and no more."""
         public, address = internet.public()
         relay = self.start_producer(self.model, self.tokens[:16], namespace=public.name, listen_ip=None,
-                                    key=harness.OTHER_CLUSTER_KEY,
+                                    key=key,
                                     flags=[f"--port={PORT}", f"--relay-server={server}"])
         self.addCleanup(relay.kill)
         return f"/ip4/{address}/tcp/{PORT}/p2p/{relay.wait_event('listening')['peer_id']}"
@@ -34,7 +34,9 @@ class Nat(E2eTest):
         internet = nat.Internet()
         self.addCleanup(internet.remove)
         common = {"listen_ip": None, "flags": [f"--port={PORT}", *flags]}
-        relay_address = self.relay(internet, relay_server)
+        # Strangers' relays are for punching holes; one without limits serves its own cluster alone.
+        relay_key = harness.OTHER_CLUSTER_KEY if relay_server == "limited" else harness.CLUSTER_KEY
+        relay_address = self.relay(internet, relay_server, relay_key)
         common["flags"].append(f"--relay={relay_address}")
         machine, _ = internet.behind_nat(ports)
         producer = self.producer(self.model, self.tokens, namespace=machine.name, **common)
@@ -58,7 +60,7 @@ class Nat(E2eTest):
     def test_a_relay_with_limits_carries_no_kv(self):
         internet = nat.Internet()
         self.addCleanup(internet.remove)
-        relay_address = self.relay(internet, "limited")
+        relay_address = self.relay(internet, "limited", harness.OTHER_CLUSTER_KEY)
         machine, _ = internet.behind_nat(nat.RANDOM)
         flags = [f"--port={PORT}", f"--relay={relay_address}"]
         producer = self.producer(self.model, self.tokens, namespace=machine.name, listen_ip=None, flags=flags)
@@ -69,6 +71,16 @@ class Nat(E2eTest):
         consumer = self.consume(self.model, self.tokens, [circuit], namespace=machine.name, listen_ip=None,
                                 flags=[*flags, "--find-peer-ms=5000"])
         self.check_result(consumer, 0, PROMPT_TOKENS)
+
+    def test_a_relay_without_limits_does_not_serve_strangers(self):
+        internet = nat.Internet()
+        self.addCleanup(internet.remove)
+        relay_address = self.relay(internet, "unlimited", harness.OTHER_CLUSTER_KEY)
+        machine, _ = internet.behind_nat(nat.KEPT)
+        producer = self.producer(self.model, self.tokens, namespace=machine.name, listen_ip=None,
+                                 flags=[f"--port={PORT}", f"--relay={relay_address}"])
+        self.addCleanup(producer.kill)
+        producer.wait_log("no reservation at the relay")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ struct ServerConfig {
   multiformats::PrivateKey key;
   ServerLimits limits = {};
   /// Whom to serve, those who reserve and those who connect through this relay; anybody if not set. The host's gate
-  /// comes before it.
-  std::function<bool(const multiformats::PeerId& peer)> serves = nullptr;
+  /// comes before it. May take a moment to find out; ends when the host is closed.
+  std::function<base::Task<bool>(multiformats::PeerId peer)> serves = nullptr;
   /// Seconds since 1970, as told to peers; the system's clock if not set.
   std::function<std::uint64_t()> unix_time_s = nullptr;
 };

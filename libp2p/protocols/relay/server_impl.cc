@@ -83,7 +83,9 @@ base::Task<> Server::Impl::serve(Self self, ConnectionPtr connection, StreamPtr 
   if (!bytes && bytes.error() != Error::kMessageTooLong) co_return stream->reset();
   const auto request = bytes ? parse_hop_message(*bytes) : base::Result<HopMessage>(bytes.error());
   Status status = Status::kMalformedMessage;
-  if (request) status = self->admit(*connection);
+  bool is_served = true;
+  if (request && self->config_.serves) is_served = co_await self->config_.serves(connection->remote_peer());
+  if (request) status = is_served ? self->admit(*connection) : Status::kPermissionDenied;
   HopMessage message = HopMessage{.status = status};
   if (status != Status::kOk) {
     message = self->refusal(status);
@@ -100,7 +102,6 @@ base::Task<> Server::Impl::serve(Self self, ConnectionPtr connection, StreamPtr 
 Status Server::Impl::admit(const Connection& connection) {
   // A circuit over a circuit would let a relay be used without being seen.
   if (is_relayed(connection)) return Status::kPermissionDenied;
-  if (config_.serves && !config_.serves(connection.remote_peer())) return Status::kPermissionDenied;
   const auto& limits = config_.limits;
   // A connection that is gone is forgotten already.
   if (connection.is_closed()) return Status::kPermissionDenied;
