@@ -4,9 +4,13 @@ namespace kvp2p {
 
 namespace {
 
-using Hash = XXH128_hash_t (*)(const void*, std::size_t);
+using Hash = void (*)(const void*, std::size_t, std::uint64_t (&)[2]);
 
-XXH128_hash_t by_the_library(const void* data, std::size_t size) { return XXH3_128bits(data, size); }
+void by_the_library(const void* data, std::size_t size, std::uint64_t (&low_high)[2]) {
+  const XXH128_hash_t hash = XXH3_128bits(data, size);
+  low_high[0] = hash.low64;
+  low_high[1] = hash.high64;
+}
 
 Hash widest() {
 #if defined(__x86_64__)
@@ -20,7 +24,9 @@ Hash widest() {
 
 XXH128_hash_t xxh3_128(const void* data, std::size_t size) {
   static const Hash hash = widest();
-  return hash(data, size);
+  std::uint64_t low_high[2];
+  hash(data, size, low_high);
+  return {low_high[0], low_high[1]};
 }
 
 }  // namespace kvp2p

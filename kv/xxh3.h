@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <cstddef>
+#include <cstdint>
 
 namespace kvp2p {
 
@@ -13,8 +14,9 @@ XXH128_hash_t xxh3_128(const void* data, std::size_t size);
 
 #if defined(__x86_64__)
 // REQUIRES: the processor has those instructions.
-XXH128_hash_t xxh3_128_avx2(const void* data, std::size_t size);
-XXH128_hash_t xxh3_128_avx512(const void* data, std::size_t size);
+// In numbers: xxhash's own type has another name where its code is inline, which those are compiled of.
+void xxh3_128_avx2(const void* data, std::size_t size, std::uint64_t (&low_high)[2]);
+void xxh3_128_avx512(const void* data, std::size_t size, std::uint64_t (&low_high)[2]);
 #endif
 
 }  // namespace kvp2p

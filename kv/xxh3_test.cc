@@ -8,11 +8,17 @@
 namespace kvp2p {
 namespace {
 
-using Hash = XXH128_hash_t (*)(const void*, std::size_t);
+using Hash = void (*)(const void*, std::size_t, std::uint64_t (&)[2]);
+
+void chosen(const void* data, std::size_t size, std::uint64_t (&low_high)[2]) {
+  const XXH128_hash_t hash = xxh3_128(data, size);
+  low_high[0] = hash.low64;
+  low_high[1] = hash.high64;
+}
 
 /// Those that this processor can run.
 std::vector<Hash> hashes() {
-  std::vector<Hash> all{xxh3_128};
+  std::vector<Hash> all{chosen};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx2")) all.push_back(xxh3_128_avx2);
   if (__builtin_cpu_supports("avx512f")) all.push_back(xxh3_128_avx512);
@@ -32,8 +38,9 @@ TEST(Xxh3Test, EveryWidthIsTheLibrarysHash) {
       for (const std::size_t offset : {0, 1}) {
         if (offset + size > bytes.size()) continue;
         const XXH128_hash_t expected = XXH3_128bits(bytes.data() + offset, size);
-        const XXH128_hash_t got = hash(bytes.data() + offset, size);
-        ASSERT_TRUE(XXH128_isEqual(got, expected)) << size << " bytes from " << offset;
+        std::uint64_t got[2];
+        hash(bytes.data() + offset, size, got);
+        ASSERT_TRUE(got[0] == expected.low64 && got[1] == expected.high64) << size << " bytes from " << offset;
       }
     }
   }
