@@ -94,7 +94,14 @@ kvc_status kvc_event_elapsed(kvc_event from, kvc_event to, float* milliseconds);
 /* Asynchronous where both sides are pinned or device memory. Any direction, any two devices. */
 kvc_status kvc_copy(void* to, const void* from, size_t bytes, kvc_stream stream);
 
-typedef enum kvc_element { KVC_F32 = 1, KVC_F16 = 2, KVC_BF16 = 3, KVC_F8_E4M3 = 4 } kvc_element;
+/* What a caller may have made up is a value of the type too, to be refused: hence the largest. */
+typedef enum kvc_element {
+  KVC_F32 = 1,
+  KVC_F16 = 2,
+  KVC_BF16 = 3,
+  KVC_F8_E4M3 = 4,
+  KVC_ELEMENT_MAX = 0x7fffffff
+} kvc_element;
 
 /* Regions: an engine's paged KV cache as strides ------------------------------------------------------------------- */
 
@@ -127,7 +134,13 @@ kvc_status kvc_region_create(int device, void* start, size_t bytes, const kvc_sl
                              uint32_t slots, kvc_region** region);
 
 /* docs/codecs.md */
-typedef enum kvc_codec { KVC_CODEC_NONE = 0, KVC_CODEC_INT8 = 1, KVC_CODEC_FP8 = 2, KVC_CODEC_INT4 = 3 } kvc_codec;
+typedef enum kvc_codec {
+  KVC_CODEC_NONE = 0,
+  KVC_CODEC_INT8 = 1,
+  KVC_CODEC_FP8 = 2,
+  KVC_CODEC_INT4 = 3,
+  KVC_CODEC_MAX = 0x7fffffff
+} kvc_codec;
 /* What kvc_gather codes this region's slices with and kvc_scatter decodes them from: F32, F16 or BF16 elements in rows
  * of `head_dim`, a head slice being `rows` of them. A slice on the wire then has its coded size. kvc_copy_blocks copies
  * elements as they are. KVC_ERROR_ARGUMENT, and the region has no codec, if slices are not whole heads, runs not whole

@@ -97,6 +97,8 @@ kvc_status start_from(kvc_element to, const Call& call) {
       return start<From, __nv_bfloat16>(call);
     case KVC_F8_E4M3:
       return start<From, __nv_fp8_e4m3>(call);
+    case KVC_ELEMENT_MAX:
+      break;
   }
   return fail(KVC_ERROR_ARGUMENT, "no such element type: %d", static_cast<int>(to));
 }
@@ -110,6 +112,8 @@ std::size_t bytes_of(kvc_element element) {
       return 2;
     case KVC_F8_E4M3:
       return 1;
+    case KVC_ELEMENT_MAX:
+      break;
   }
   return 0;
 }
@@ -146,6 +150,8 @@ kvc_status kvc_convert(int device, kvc_element from_element, const void* from, k
       return kvc::start_from<__nv_bfloat16>(to_element, call);
     case KVC_F8_E4M3:
       return kvc::start_from<__nv_fp8_e4m3>(to_element, call);
+    case KVC_ELEMENT_MAX:
+      break;
   }
   return KVC_ERROR_ARGUMENT;
 }
