@@ -6,7 +6,7 @@
 option(KVP2P_CUDA "Build the CUDA backend where a compiler is found" ON)
 set(KVP2P_HAS_CUDA OFF)
 # The fuzz targets are parsers, built by clang: nothing of CUDA is in them.
-if(KVP2P_CUDA AND NOT KVP2P_FUZZ)
+if(KVP2P_CUDA)
   if(CMAKE_CUDA_COMPILER)
     set(KVP2P_NVCC "${CMAKE_CUDA_COMPILER}")
   else()

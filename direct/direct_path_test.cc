@@ -1,4 +1,5 @@
 // An owner and a reader in one process, over real sockets and shared memory.
+#include "base/sanitizers.h"
 #include "direct/error.h"
 #include "direct/testing/direct_pair.h"
 #include "gpu/testing/layouts.h"
@@ -193,7 +194,7 @@ TEST_F(DirectPairTest, DescriptorsMappingsAndMemoryAreFlatOverAThousandSessions)
   const std::size_t pages = resident_pages();
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(open()) << i;
   until([&] { return count("/proc/self/fd") <= descriptors + 3 && mappings() <= mapped + 3; });
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !BASE_ADDRESS_SANITIZER && !BASE_THREAD_SANITIZER
   // A sanitizer keeps what was freed, and looks for leaks itself. A session has some 100 KiB of buffers and mappings.
   EXPECT_LE(resident_pages(), pages + 1000) << "pages of 4 KiB";
 #else

@@ -28,7 +28,7 @@ class ImportsTest : public DirectPairTest {
   }
 
   std::unique_ptr<DirectServer> start_server() {
-    auto started = std::move(*DirectServer::start(context.get_executor(), clock, owner_));
+    auto started = *DirectServer::start(context.get_executor(), clock, owner_);
     started->add_region(kRegion, layout.layout.slots());
     return started;
   }

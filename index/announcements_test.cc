@@ -37,16 +37,16 @@ class Network {
       config.seed = i;
       announcements.emplace(network.io.get_executor(), network.clock, *this, index, config);
     }
-    void publish(const Fingerprint& model, base::Bytes payload) override {
+    void publish(const Fingerprint& about, base::Bytes payload) override {
       network.bytes_published += payload.size();
       ++network.publishes;
       for (auto& other : network.nodes) {
-        if (other && other.get() != this) network.deliver(number, *other, model, payload);
+        if (other && other.get() != this) network.deliver(number, *other, about, payload);
       }
     }
-    base::Task<base::Result<base::Bytes>> ask(PeerId holder, Fingerprint model, base::Bytes question,
+    base::Task<base::Result<base::Bytes>> ask(PeerId holder, Fingerprint about, base::Bytes question,
                                               base::TimePoint) override {
-      return network.ask(number, std::move(holder), model, std::move(question));
+      return network.ask(number, std::move(holder), about, std::move(question));
     }
 
     void store(const BlockKey& key) {

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 junit=${2:-}
 
-mkdir -p build
-scripts/build.sh fuzz fuzzers >build/fuzz-build.log 2>&1 || { tail -n 60 build/fuzz-build.log; exit 1; }
-mapfile -t targets <build/fuzz/fuzz_targets.txt
+mkdir -p build/fuzz
+scripts/build.sh asan fuzzers >build/fuzz/build.log 2>&1 || { tail -n 60 build/fuzz/build.log; exit 1; }
+mapfile -t targets <build/asan/fuzz_targets.txt
 
 cases=""
 failures=0

@@ -11,17 +11,25 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 
+SLOWEST = 12
+
+
 def reason_of(case):
     text = " ".join(filter(None, [case.findtext("system-out"), *(s.get("message") for s in case.iter("skipped"))]))
     found = re.search(r"not run: ([^\n]+)", text)
     return found.group(1).strip() if found else "no reason given"
 
 
+def print_slowest(times):
+    print("slowest: " + ", ".join(f"{name} {seconds:.0f} s" for seconds, name in sorted(times, reverse=True)[:SLOWEST]))
+
+
 def main(folder):
-    passed, failed, not_run = 0, [], []
+    passed, failed, not_run, times = 0, [], [], []
     for file in sorted(pathlib.Path(folder).glob("*.xml")):
         for case in ElementTree.parse(file).getroot().iter("testcase"):
             name = f"{file.stem}/{case.get('name')}"
+            times.append((float(case.get("time") or 0), name))
             if case.find("skipped") is not None or case.get("status") in ("notrun", "disabled"):
                 not_run.append((name, reason_of(case)))
             elif case.find("failure") is not None or case.find("error") is not None:
@@ -29,6 +37,8 @@ def main(folder):
             else:
                 passed += 1
     print()
+    if times:
+        print_slowest(times)
     for name in failed:
         print(f"failed:  {name}")
     for name, reason in not_run:

@@ -34,7 +34,7 @@ run_release() {
   heading "release: unit, soak, end to end, interop, model"
   build release
   scripts/model/fetch_model.sh || status=1
-  run_ctest release -j 1
+  run_ctest release -j 2
 }
 
 run_asan() {
@@ -55,7 +55,7 @@ run_fuzz() {
 }
 
 case $part in
-  all) run_lint; run_release; run_asan; run_tsan; run_fuzz ;;
+  all) run_lint; run_release; run_asan; run_fuzz; run_tsan ;;
   release) run_release ;;
   asan) run_asan ;;
   tsan) run_tsan ;;

@@ -9,9 +9,9 @@ multiformats::PeerId test_peer(std::uint8_t number) {
 }
 
 DirectPairTest::DirectPairTest() {
-  server = std::move(*DirectServer::start(context.get_executor(), clock, owner));
+  server = *DirectServer::start(context.get_executor(), clock, owner);
   client = DirectClient::create(context.get_executor(), clock, reader);
-  target = std::move(*SharedMemory::create(layout.region_bytes));
+  target = *SharedMemory::create(layout.region_bytes);
   target_region = *reader.register_region(target.as_region(), layout.layout);
 }
 
@@ -23,7 +23,7 @@ DirectPairTest::~DirectPairTest() {
 }
 
 RegionId DirectPairTest::add_owned_region() {
-  owned.push_back(std::move(*SharedMemory::create(layout.region_bytes)));
+  owned.push_back(*SharedMemory::create(layout.region_bytes));
   const RegionId region = *owner.register_region(owned.back().as_region(), layout.layout);
   server->add_region(region, layout.layout.slots());
   return region;

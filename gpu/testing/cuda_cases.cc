@@ -1,5 +1,6 @@
 #include "gpu/testing/cuda_cases.h"
 
+#include "base/sanitizers.h"
 #include "gpu/cuda_connector.h"
 #include "gpu/error.h"
 #include "gpu/testing/engine_memory.h"
@@ -173,7 +174,7 @@ std::string small_copies_asked_for_together(int device) {
 }
 
 /// The reference looks at each byte by itself, which a sanitizer makes dear: fewer rounds there, of every kind.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if BASE_ADDRESS_SANITIZER || BASE_THREAD_SANITIZER
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -362,13 +362,15 @@ void kvc_export_free(kvc_export* exported) {
   *exported = {};
 }
 
-struct kvc_import {};
+struct kvc_import {
+  void* start;
+};
 
 kvc_status kvc_import_memory(const kvc_export* exported, int, kvc_import** import, void** start) {
   void* first = nullptr;
   std::memcpy(&first, exported->pieces[0].handle, sizeof first);
   if (!is_known(first, exported->bytes)) return fail(KVC_ERROR_DEVICE, "no such handle");
-  *import = new kvc_import;
+  *import = new kvc_import{first};
   *start = static_cast<std::uint8_t*>(first) + exported->offset;
   return KVC_OK;
 }

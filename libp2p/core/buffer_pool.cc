@@ -1,8 +1,10 @@
 #include "libp2p/core/buffer_pool.h"
 
+#include "base/sanitizers.h"
+
 #include <array>
 #include <new>
-#ifdef __SANITIZE_ADDRESS__
+#if BASE_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
 #endif
 
@@ -11,7 +13,7 @@ namespace libp2p {
 namespace {
 
 // So that the sanitizer finds a buffer which is used after it went back.
-#ifdef __SANITIZE_ADDRESS__
+#if BASE_ADDRESS_SANITIZER
 void forbid(std::uint8_t* buffer) { __asan_poison_memory_region(buffer, PooledBuffer::kBytes); }
 void allow(std::uint8_t* buffer) { __asan_unpoison_memory_region(buffer, PooledBuffer::kBytes); }
 #else

@@ -1,11 +1,13 @@
 #include "libp2p/testing/process_usage.h"
 
+#include "base/sanitizers.h"
+
 #include <malloc.h>
 
 #include <filesystem>
 #include <fstream>
 
-#ifdef __SANITIZE_ADDRESS__
+#if BASE_ADDRESS_SANITIZER
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();  // GCC has it without a header
 #endif
 
@@ -31,7 +33,7 @@ std::size_t count_descriptors() {
 }  // namespace
 
 std::size_t heap_bytes_in_use() {
-#ifdef __SANITIZE_ADDRESS__
+#if BASE_ADDRESS_SANITIZER
   return __sanitizer_get_current_allocated_bytes();
 #else
   const struct mallinfo2 heap = mallinfo2();
