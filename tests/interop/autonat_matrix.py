@@ -1,23 +1,21 @@
 #!/usr/bin/env python3
 """AutoNAT v2 among implementations: one asks whether it can be reached, another dials it (README.md).
 
-Public addresses are needed, so the programs run in network namespaces (../e2e/nat.py). Exits with 0 if all pass, 1 if
-not, 77 if it cannot be run on this machine.
+Public addresses are needed, so the programs run in network namespaces (../e2e/nat.py).
 """
 
-import argparse
 import pathlib
 import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import nat  # pylint: disable=wrong-import-position
 
-from implementations import NotRun, implementations
-from peer_process import CaseFailed, PeerProcess
-from relay_matrix import expect
+import matrix
+from peer_process import running
+from steps import expect
 
-NOT_RUN = 77
 PORT = 4001
+SETTINGS = {"with a public address": True, "behind a NAT": False}
 
 
 def told(servers, asker, server_address, probed):
@@ -32,9 +30,9 @@ def told(servers, asker, server_address, probed):
     return answers
 
 
-def run(commands, names, is_public):
+def run(commands, row, column):
+    is_public = SETTINGS[column]
     internet = nat.Internet()
-    peers = []
     try:
         server_space, server_address = internet.public()
         asker_space, address = internet.public() if is_public else internet.behind_nat()
@@ -45,51 +43,28 @@ def run(commands, names, is_public):
             other = address.replace(".0.1", ".0.2")
             asker_space.ip("addr", "add", f"{other}/8", "dev", "outside")
             probed["itself elsewhere"], expected["itself elsewhere"] = f"/ip4/{other}/tcp/{PORT}", True
-        programs = [("server", names[0], server_space)] * len(probed) + [("asker", names[1], asker_space)]
-        for role, name, space in programs:
-            peers.append(PeerProcess(name, role, nat.inside(space, [*commands[name], "--autonat"])))
-        for peer in peers:
-            peer.wait_until_ready()
-        *servers, asker = peers
-        answers = told(servers, asker, server_address, probed)
-        expect(answers == expected, f"told {answers}, which should be {expected}")
-        for peer in peers:
-            peer.quit()
-    except CaseFailed as failure:
-        written = [f"  {each.name} wrote:\n{each.stderr()}" for each in peers if each.stderr()]
-        raise CaseFailed("\n".join([str(failure), *written])) from failure
+        programs = [(name, role, nat.inside(space, [*commands[name], "--autonat"]))
+                    for name, role, space in [(row[0], "server", server_space)] * len(probed)
+                    + [(row[1], "asker", asker_space)]]
+        with running(programs) as peers:
+            *servers, asker = peers
+            answers = told(servers, asker, server_address, probed)
+            expect(answers == expected, f"told {answers}, which should be {expected}")
     finally:
-        for peer in peers:
-            peer.kill()
         internet.remove()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ours", required=True, help="the program interop_peer")
-    parser.add_argument("--peer", required=True, choices=("ours", "go"), help="the other implementation")
-    arguments = parser.parse_args()
-    known = implementations(arguments.ours)
-    try:
-        reason = nat.why_not()
-        if reason:
-            raise NotRun(reason)
-        commands = {name: known[name].prepare() for name in dict.fromkeys(["ours", arguments.peer])}
-    except NotRun as lacking:
-        print(f"not run: {lacking}")
-        return NOT_RUN
-    failed = 0
-    for names in dict.fromkeys([("ours", arguments.peer), (arguments.peer, "ours")]):
-        for is_public in (True, False):
-            what = f"{names[0]:4} dials, {names[1]:4} asks, {'public' if is_public else 'behind a NAT'}"
-            try:
-                run(commands, names, is_public)
-                print(f"{what}: ok", flush=True)
-            except CaseFailed as failure:
-                failed += 1
-                print(f"{what}: failed: {failure}", flush=True)
-    return 1 if failed else 0
-
+MATRIX = matrix.Matrix(
+    title="AutoNAT v2",
+    text="One asks whether it can be reached, another dials it, in network namespaces with public addresses and NATs.",
+    heads=("dials", "asks"),
+    columns=tuple(SETTINGS),
+    rows=lambda other: dict.fromkeys([("ours", other), (other, "ours")]),
+    run=run,
+    others=("ours", "go"),
+    why_not=nat.why_not,
+    jobs=3,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(matrix.main(MATRIX))

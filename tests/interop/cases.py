@@ -1,16 +1,14 @@
 """The cases of the table. Each is told a dialler and a listener, one of them ours, and raises CaseFailed."""
 
 import dataclasses
-import time
 import typing
 
 import kad_cases
-from peer_process import CaseFailed
 import pnet_cases
 import pubsub_cases
 import raw_peer
+from steps import IP4, expect, listen, wait_until
 
-IP4 = "/ip4/127.0.0.1/tcp/0"
 IP6 = "/ip6/::1/tcp/0"
 # Nobody's: made up, but well formed.
 ANOTHER_PEER = "12D3KooWM5UFnF5u4P2u6iYLPy3w5wi9BUNcmp6KNYHp9atfmX8c"
@@ -24,8 +22,6 @@ FLOOD_STREAMS = 200
 # with what is read. Senders count what has left them for the other side, so no buffer of theirs comes on top.
 UNREAD_BYTES_MAX = 256 * 1024
 PERF_BYTES = 8 * MIB
-# Until something that happens by itself (a push) has been seen.
-SEEN_TIMEOUT_S = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,16 +36,10 @@ class Case:
     not_with_ourselves: str = ""
 
 
-def expect(condition, message):
-    if not condition:
-        raise CaseFailed(message)
-
-
 def connect(dialler, listener, address=IP4):
     """Returns the address that was dialled, and what the dialler replied."""
-    bound = listener.command(f"listen {address}")["addresses"]
-    expect(bound, "the listener tells no address")
-    return bound[0], dial(dialler, listener, bound[0])
+    bound = listen(listener, address)
+    return bound, dial(dialler, listener, bound)
 
 
 def dial(dialler, listener, address):
@@ -57,14 +47,6 @@ def dial(dialler, listener, address):
     expect(reply["peer"] == listener.peer, f"the dialler reached {reply['peer']}, not {listener.peer}")
     listener.wait_for_event("connected", peer=dialler.peer, inbound=True)
     return reply
-
-
-def wait_until_seen(look, what):
-    """Asks until look() is true."""
-    deadline = time.monotonic() + SEEN_TIMEOUT_S
-    while not look():
-        expect(time.monotonic() < deadline, f"not seen in {SEEN_TIMEOUT_S} s: {what}")
-        time.sleep(0.05)
 
 
 def each_way(dialler, listener):
@@ -80,15 +62,13 @@ def handshake_ip6(dialler, listener):
 
 
 def handshake_dns4(dialler, listener):
-    bound = listener.command(f"listen {IP4}")["addresses"][0]
-    dial(dialler, listener, bound.replace("/ip4/127.0.0.1/", "/dns4/localhost/"))
+    dial(dialler, listener, listen(listener).replace("/ip4/127.0.0.1/", "/dns4/localhost/"))
 
 
 def muxer_agreed_by(way):
     def muxer(dialler, listener):
         listener.events.clear()
-        bound = listener.command(f"listen {IP4}")["addresses"][0]
-        told = dialler.command(f"dial {bound}").get("muxer_by")
+        told = dialler.command(f"dial {listen(listener)}").get("muxer_by")
         seen = listener.wait_for_event("connected", peer=dialler.peer).get("muxer_by")
         # Not every implementation can tell, but ours can.
         expect({told, seen} <= {way, None} and way in (told, seen), f"dialler: by {told}; listener: by {seen}")
@@ -120,13 +100,13 @@ def identify_push(dialler, listener):
         protocol = f"/kvp2p-test/pushed-{number}/1.0.0"
         expect(protocol not in other.command("identify")["protocols"], f"{protocol} is known before it is served")
         server.command(f"serve {protocol}")
-        wait_until_seen(lambda: protocol in other.command("identify")["protocols"],
-                        f"{protocol} of {server.name}, by {other.name}")
+        wait_until(lambda: protocol in other.command("identify")["protocols"],
+                   f"{protocol} of {server.name}, by {other.name}")
 
 
 def expect_signed_record(dialler, listener, is_reader):
     # So that there are addresses to sign on both sides.
-    dialler.command(f"listen {IP4}")
+    listen(dialler)
     connect(dialler, listener)
     for peer, other in each_way(dialler, listener):
         if is_reader(peer, other):
@@ -202,7 +182,7 @@ def be_reset(dialler, listener):
 
 
 def wrong_peer(dialler, listener):
-    address = listener.command(f"listen {IP4}")["addresses"][0]
+    address = listen(listener)
     reply = dialler.attempt(f"dial {address.replace(listener.peer, ANOTHER_PEER)}")
     expect(not reply["ok"], "a peer with another id was accepted")
     expect(reply["error"] == "peer_id_mismatch", f"refused for another reason: {reply['message']}")
@@ -215,7 +195,7 @@ def silent(dialler, listener):
             reply = dialler.attempt(f"dial {nobody.address}/p2p/{ANOTHER_PEER}")
             expect(not reply["ok"], "connected to a peer that says nothing")
             expect(nobody.was_dialled(), f"not dialled: {reply['message']}")
-    address = listener.command(f"listen {IP4}")["addresses"][0]
+    address = listen(listener)
     if listener.is_ours:
         with raw_peer.SilentDialler(address) as nobody:
             dial(dialler, listener, address)
@@ -228,7 +208,7 @@ def silent(dialler, listener):
 
 
 def close(dialler, listener):
-    address = listener.command(f"listen {IP4}")["addresses"][0]
+    address = listen(listener)
     for closer in (dialler, listener):
         dial(dialler, listener, address)
         closer.command("close")

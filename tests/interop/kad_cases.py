@@ -2,34 +2,15 @@
 
 import time
 
-from peer_process import CaseFailed
+from steps import expect, listen, wait_until
 
-IP4 = "/ip4/127.0.0.1/tcp/0"
 PROTOCOL = "/kv-cache-p2p/kad/1.0.0"
 IPFS_PROTOCOL = "/ipfs/kad/1.0.0"
 SERVER = ("--kad", PROTOCOL)
 IPFS_SERVER = ("--kad", IPFS_PROTOCOL)
 CLIENT = (*SERVER, "--kad-client")
-# Until something that happens by itself (identify, and what follows from it) has been seen.
-SEEN_TIMEOUT_S = 30
 # Things that must not happen by themselves are given so long to.
 QUIET_S = 1
-
-
-def expect(condition, message):
-    if not condition:
-        raise CaseFailed(message)
-
-
-def wait_until(look, what, timeout_s=SEEN_TIMEOUT_S):
-    deadline = time.monotonic() + timeout_s
-    while not look():
-        expect(time.monotonic() < deadline, f"not seen in {timeout_s} s: {what}")
-        time.sleep(0.1)
-
-
-def listen(peer):
-    return peer.command(f"listen {IP4}")["addresses"][0]
 
 
 def wait_until_known(peer, other):

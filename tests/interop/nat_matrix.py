@@ -1,10 +1,6 @@
 #!/usr/bin/env python3
-"""Hole punching between machines behind NATs, by way of a relay, among implementations (README.md).
+"""Hole punching between machines behind NATs, by way of a relay, among implementations (README.md)."""
 
-Exits with 0 if all pass, 1 if not, 77 if it cannot be run on this machine.
-"""
-
-import argparse
 import pathlib
 import sys
 import time
@@ -12,14 +8,15 @@ import time
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
 import nat  # pylint: disable=wrong-import-position
 
-from implementations import NotRun, implementations
-from peer_process import CaseFailed, PeerProcess
-from relay_matrix import echo, expect, reserve
+import matrix
+from peer_process import running
+from steps import echo, expect, listen, reserve, wait_until
 
-NOT_RUN = 77
 PORT = 4001
 # Three attempts of five seconds, and some for a busy machine.
 UPGRADE_TIMEOUT_S = 60
+# As long as all attempts take, and no longer than a limited circuit lasts.
+ATTEMPTS_S = 20
 READY_TIMEOUT_S = 10
 BYTES = 1024 * 1024
 SMALL_BYTES = 10_000
@@ -27,7 +24,7 @@ SMALL_BYTES = 10_000
 SETTINGS = {
     "both behind NATs": (nat.KEPT, nat.KEPT, True),
     "the dialler public": (None, nat.KEPT, True),
-    "ports that nobody knows": (nat.RANDOM, nat.RANDOM, False),
+    "ports that nobody knows: stays relayed": (nat.RANDOM, nat.RANDOM, False),
 }
 
 
@@ -42,16 +39,8 @@ def wait_until_it_punches(relay):
         time.sleep(0.1)
 
 
-def wait_until_direct(peer, other):
-    deadline = time.monotonic() + UPGRADE_TIMEOUT_S
-    while not peer.command(f"path {other.peer}")["direct"]:
-        expect(time.monotonic() < deadline, f"{peer.name} has no direct connection after {UPGRADE_TIMEOUT_S} s")
-        time.sleep(0.1)
-
-
 def stays_relayed(peer, other):
-    """Waits until all attempts are over: as long as they take, and no longer than a limited circuit lasts."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + ATTEMPTS_S
     while time.monotonic() < deadline:
         path = peer.command(f"path {other.peer}")
         expect(not path["direct"] and path["relayed"], f"{peer.name}: {path}")
@@ -61,7 +50,7 @@ def stays_relayed(peer, other):
 def punch(relay, target, dialler, relay_address, becomes_direct):
     relay.command(f"listen /ip4/{relay_address}/tcp/{PORT}")
     for peer in (target, dialler):
-        peer.command(f"listen /ip4/0.0.0.0/tcp/{PORT}")
+        listen(peer, f"/ip4/0.0.0.0/tcp/{PORT}")
     circuit = reserve(target, f"/ip4/{relay_address}/tcp/{PORT}/p2p/{relay.peer}")
     wait_until_it_punches(relay)
     reply = dialler.command(f"dial {circuit}")
@@ -71,72 +60,47 @@ def punch(relay, target, dialler, relay_address, becomes_direct):
         echo(dialler, SMALL_BYTES)
         return
     for peer, other in ((dialler, target), (target, dialler)):
-        wait_until_direct(peer, other)
+        wait_until(lambda peer=peer, other=other: peer.command(f"path {other.peer}")["direct"],
+                   f"a direct connection of {peer.name}", UPGRADE_TIMEOUT_S)
         peer.command("ping")
         echo(peer, BYTES)
 
 
-def run(commands, names, setting):
-    of_dialler, of_target, becomes_direct = SETTINGS[setting]
+def run(commands, row, column):
+    of_dialler, of_target, becomes_direct = SETTINGS[column]
     internet = nat.Internet()
-    peers = []
     try:
         relay_space, relay_address = internet.public()
         spaces = [relay_space]
         for kind in (of_target, of_dialler):
             spaces.append((internet.behind_nat(kind) if kind else internet.public())[0])
         users = ("--relay", "--punch")
-        for role, name, space, extra in zip(("relay", "target", "dialler"), names, spaces,
-                                            (("--relay-server", "limited"), users, users)):
-            peers.append(PeerProcess(name, role, nat.inside(space, [*commands[name], *extra])))
-        for peer in peers:
-            peer.wait_until_ready()
-        punch(*peers, relay_address, becomes_direct)
-        for peer in peers:
-            peer.quit()
-    except CaseFailed as failure:
-        written = [f"  {each.name} wrote:\n{each.stderr()}" for each in peers if each.stderr()]
-        raise CaseFailed("\n".join([str(failure), *written])) from failure
+        programs = [(name, role, nat.inside(space, [*commands[name], *extra]))
+                    for name, role, space, extra in zip(row, ("relay", "target", "dialler"), spaces,
+                                                        (("--relay-server", "limited"), users, users))]
+        with running(programs) as peers:
+            punch(*peers, relay_address, becomes_direct)
     finally:
-        for peer in peers:
-            peer.kill()
         internet.remove()
 
 
 def roles(other):
-    """Who relays, who is reached, who dials."""
     if other == "ours":
         return [("ours", "ours", "ours")]
     return [("ours", other, "ours"), ("ours", "ours", other), (other, "ours", "ours")]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ours", required=True, help="the program interop_peer")
-    parser.add_argument("--peer", required=True, choices=("ours", "go", "rust"), help="the other implementation")
-    parser.add_argument("--setting", action="append", choices=list(SETTINGS), help="only this one; may be given again")
-    arguments = parser.parse_args()
-    known = implementations(arguments.ours)
-    try:
-        reason = nat.why_not()
-        if reason:
-            raise NotRun(reason)
-        commands = {name: known[name].prepare() for name in dict.fromkeys(["ours", arguments.peer])}
-    except NotRun as lacking:
-        print(f"not run: {lacking}")
-        return NOT_RUN
-    failed = 0
-    for names in roles(arguments.peer):
-        for setting in arguments.setting or SETTINGS:
-            what = f"{names[0]:4} relays, {names[1]:4} is reached, {names[2]:4} dials; {setting}"
-            try:
-                run(commands, names, setting)
-                print(f"{what}: ok", flush=True)
-            except CaseFailed as failure:
-                failed += 1
-                print(f"{what}: failed: {failure}", flush=True)
-    return 1 if failed else 0
-
+MATRIX = matrix.Matrix(
+    title="Hole punching",
+    text="Machines behind NATs, in network namespaces: a relayed connection becomes a direct one.",
+    heads=("relays", "is reached", "dials"),
+    columns=tuple(SETTINGS),
+    rows=roles,
+    run=run,
+    others=("ours", "go", "rust"),
+    why_not=nat.why_not,
+    jobs=3,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(matrix.main(MATRIX))

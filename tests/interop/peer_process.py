@@ -115,3 +115,27 @@ class PeerProcess:
             return json.loads(line)
         except ValueError:
             raise CaseFailed(f"{self.name} printed what is not JSON: {line!r}")
+
+
+@contextlib.contextmanager
+def running(programs):
+    """The peers of (implementation, role, command), ready. Those that still run at the end must end by themselves, and
+    what they wrote is told where a case fails."""
+    peers = []
+    try:
+        for program in programs:
+            peers.append(PeerProcess(*program))
+        for peer in peers:
+            peer.wait_until_ready()
+        yield peers
+        for peer in peers:
+            if peer.is_running():
+                peer.quit()
+    except KeyError as field:
+        raise CaseFailed(f"a reply or event lacks the field {field}") from field
+    except CaseFailed as failure:
+        written = [f"  {peer.name} wrote:\n{peer.stderr()}" for peer in peers if peer.stderr()]
+        raise CaseFailed("\n".join([str(failure), *written])) from failure
+    finally:
+        for peer in peers:
+            peer.kill()

@@ -3,33 +3,15 @@
 import time
 
 from peer_process import CaseFailed
+from steps import expect, listen, wait_until
 
-IP4 = "/ip4/127.0.0.1/tcp/0"
 TOPIC = "kvp2p-test"
 PUBSUB = ("--pubsub",)
-# Until something that happens by itself (a heartbeat) has been seen.
-SEEN_TIMEOUT_S = 30
 MESSAGES = 20
 # Long enough to be announced by IDONTWANT, where that is spoken.
 LONG_BYTES = 3000
 GOSSIP_TRIES = 6
 GOSSIP_WAIT_S = 4
-
-
-def expect(condition, message):
-    if not condition:
-        raise CaseFailed(message)
-
-
-def wait_until(look, what, timeout_s=SEEN_TIMEOUT_S):
-    deadline = time.monotonic() + timeout_s
-    while not look():
-        expect(time.monotonic() < deadline, f"not seen in {timeout_s} s: {what}")
-        time.sleep(0.05)
-
-
-def listen(peer):
-    return peer.command(f"listen {IP4}")["addresses"][0]
 
 
 def has_message(peer, author, data):

@@ -1,39 +1,16 @@
 #!/usr/bin/env python3
-"""Relays among implementations: who relays, who is reached, and who dials differ (README.md).
+"""Relays among implementations: who relays, who is reached, and who dials differ (README.md)."""
 
-Exits with 0 if all pass, 1 if not, 77 if the implementation cannot be run on this machine.
-"""
-
-import argparse
 import sys
 
-from implementations import NotRun, implementations
-from peer_process import CaseFailed, PeerProcess
+from implementations import implementations
+import matrix
+from peer_process import running
+from steps import echo, expect, listen, reserve
 
-NOT_RUN = 77
-IP4 = "/ip4/127.0.0.1/tcp/0"
 # Goes over a relay with limits, which has 128 KiB for everything; and what only one without lets through.
 SMALL_BYTES = 20_000
 LARGE_BYTES = 4 * 1024 * 1024
-
-
-def expect(condition, message):
-    if not condition:
-        raise CaseFailed(message)
-
-
-def reserve(target, relay_address):
-    """The target's address at the relay."""
-    circuits = target.command(f"reserve {relay_address}")["addresses"]
-    expect(circuits, f"{target.name} has no address at the relay")
-    # rust-libp2p's listener names the peer already.
-    return circuits[0].replace(f"/p2p/{target.peer}/p2p/{target.peer}", f"/p2p/{target.peer}")
-
-
-def echo(peer, count):
-    reply = peer.command(f"echo {count}")
-    expect(reply["bytes"] == count, f"{peer.name} received {reply['bytes']} of {count} bytes")
-    expect(reply["sent_sha256"] == reply["received_sha256"], f"{peer.name} received other bytes than it sent")
 
 
 def check_path(peer, other, limited):
@@ -45,8 +22,7 @@ def check_path(peer, other, limited):
 
 def relayed(relay, target, dialler, server):
     """The dialler reaches the target by way of the relay, and both use the connection."""
-    address = relay.command(f"listen {IP4}")["addresses"][0]
-    circuit = reserve(target, address)
+    circuit = reserve(target, listen(relay))
     expect(circuit.endswith(f"/p2p-circuit/p2p/{target.peer}"), f"{target.name} is reached at {circuit}")
     reply = dialler.command(f"dial {circuit}")
     expect(reply["peer"] == target.peer, f"{dialler.name} reached {reply['peer']}")
@@ -62,18 +38,22 @@ def relayed(relay, target, dialler, server):
 
 
 def without_reservation(relay, target, dialler, _server):
-    address = relay.command(f"listen {IP4}")["addresses"][0]
-    reply = dialler.attempt(f"dial {address}/p2p-circuit/p2p/{target.peer}")
+    reply = dialler.attempt(f"dial {listen(relay)}/p2p-circuit/p2p/{target.peer}")
     expect(not reply["ok"], f"{dialler.name} reached whom the relay does not know")
 
 
+# What happens, and the relay's limits.
+CASES = {
+    "relayed, with limits": (relayed, "limited"),
+    "relayed, without limits": (relayed, "unlimited"),
+    "refused without a reservation": (without_reservation, "limited"),
+}
 # What an implementation cannot do, by (who relays, limits).
 LACKS = {("rust", "unlimited"): "rust-libp2p's relay ends circuits at once whose time it is told not to limit"}
-CASES = {"relayed": relayed, "without a reservation": without_reservation}
 
 
 def roles(other):
-    """Who relays, who is reached, who dials: ours have each role once with each of the other's."""
+    """Ours have each role once with each of the other's."""
     if other == "ours":
         return [("ours", "ours", "ours")]
     return [
@@ -86,51 +66,25 @@ def roles(other):
     ]
 
 
-def run(commands, names, case, server):
+def run(commands, row, column):
+    case, server = CASES[column]
     arguments = (("--relay-server", server), ("--relay",), ("--relay",))
-    peers = []
-    try:
-        for role, name, extra in zip(("relay", "target", "dialler"), names, arguments):
-            peers.append(PeerProcess(name, role, [*commands[name], *extra]))
-        for peer in peers:
-            peer.wait_until_ready()
-        CASES[case](*peers, server)
-        for peer in peers:
-            peer.quit()
-    except CaseFailed as failure:
-        written = [f"  {each.name} wrote:\n{each.stderr()}" for each in peers if each.stderr()]
-        raise CaseFailed("\n".join([str(failure), *written])) from failure
-    finally:
-        for peer in peers:
-            peer.kill()
+    programs = [(name, role, [*commands[name], *extra])
+                for name, role, extra in zip(row, ("relay", "target", "dialler"), arguments)]
+    with running(programs) as peers:
+        case(*peers, server)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--ours", required=True, help="the program interop_peer")
-    parser.add_argument("--peer", required=True, choices=list(implementations("")), help="the other implementation")
-    arguments = parser.parse_args()
-    known = implementations(arguments.ours)
-    try:
-        commands = {name: known[name].prepare() for name in dict.fromkeys(["ours", arguments.peer])}
-    except NotRun as reason:
-        print(f"not run: {reason}")
-        return NOT_RUN
-    failed = 0
-    for names in roles(arguments.peer):
-        for server, case in (("limited", "relayed"), ("unlimited", "relayed"), ("limited", "without a reservation")):
-            what = f"{names[0]:4} relays, {names[1]:4} is reached, {names[2]:4} dials; {server}; {case}"
-            if (names[0], server) in LACKS:
-                print(f"{what}: cannot: {LACKS[names[0], server]}")
-                continue
-            try:
-                run(commands, names, case, server)
-                print(f"{what}: ok")
-            except CaseFailed as failure:
-                failed += 1
-                print(f"{what}: failed: {failure}")
-    return 1 if failed else 0
-
+MATRIX = matrix.Matrix(
+    title="Relays",
+    text="One program relays, one is reached at it, one dials.",
+    heads=("relays", "is reached", "dials"),
+    columns=tuple(CASES),
+    rows=roles,
+    run=run,
+    others=tuple(implementations("")),
+    lacks=lambda row, column: LACKS.get((row[0], CASES[column][1]), ""),
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(matrix.main(MATRIX))

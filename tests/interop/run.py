@@ -14,11 +14,12 @@ import sys
 import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
+import nat  # pylint: disable=wrong-import-position
 import netns  # pylint: disable=wrong-import-position
 
 from cases import CASES
 from implementations import NotRun, implementations
-from peer_process import Cannot, CaseFailed, PeerProcess
+from peer_process import Cannot, CaseFailed, running
 from report import print_table, write_markdown
 
 NOT_RUN = 77
@@ -86,31 +87,18 @@ class Matrix:
                 link.remove()
 
     def _run_programs(self, dialler, listener, case, link):
-        peers = []
-        try:
-            for role, name in (("dialler", dialler), ("listener", listener)):
-                # Where both are ours, the listener plays the other.
-                is_ours = name == "ours" and (role == "dialler" or dialler != "ours")
-                arguments = case.ours if is_ours else case.theirs
-                prefix = []
-                if link:
-                    space = link.left if role == "dialler" else link.right
-                    prefix = ["ip", "netns", "exec", space.name]
-                peers.append(PeerProcess(name, role, [*prefix, *self._commands[name], *arguments]))
+        programs = []
+        for role, name in (("dialler", dialler), ("listener", listener)):
+            # Where both are ours, the listener plays the other.
+            is_ours = name == "ours" and (role == "dialler" or dialler != "ours")
+            command = [*self._commands[name], *(case.ours if is_ours else case.theirs)]
+            if link:
+                command = nat.inside(link.left if role == "dialler" else link.right, command)
+            programs.append((name, role, command))
+        with running(programs) as peers:
             for name, peer in zip((dialler, listener), peers):
-                peer.wait_until_ready()
                 self.versions[name] = peer.version
             case.run(*peers)
-            for peer in peers:
-                if peer.is_running():
-                    peer.quit()
-        except KeyError as field:
-            raise CaseFailed(f"a reply or event lacks the field {field}") from field
-        except CaseFailed as failure:
-            raise CaseFailed("\n".join([str(failure)] + [f"  {p.name} wrote:\n{p.stderr()}" for p in peers if p.stderr()]))
-        finally:
-            for peer in peers:
-                peer.kill()
 
 
 def make_link():
