@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "exchange/cluster_auth.h"
 #include "exchange/exchange_error.h"
+#include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
 
 #include <algorithm>
@@ -64,6 +65,9 @@ struct GossipCarrier::State {
                             std::unique_ptr<libp2p::Stream> stream);
   static base::Task<base::Result<base::Bytes>> ask(std::shared_ptr<State> self, multiformats::PeerId holder,
                                                    Fingerprint model, base::Bytes question, base::TimePoint deadline);
+  static base::Task<base::Result<base::Bytes>> ask_once(std::shared_ptr<State> self, multiformats::PeerId holder,
+                                                        Fingerprint model, base::Bytes question,
+                                                        base::TimePoint deadline);
 };
 
 std::optional<base::ConstBytes> GossipCarrier::State::proven(const libp2p::gossipsub::Message& message,
@@ -117,13 +121,28 @@ base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiforma
 base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask(std::shared_ptr<State> self,
                                                                 multiformats::PeerId holder, Fingerprint model,
                                                                 base::Bytes question, base::TimePoint deadline) {
+  const bool was_connected = is_connected(self->host, holder);
+  auto answer = co_await ask_once(self, holder, model, question, deadline);
+  // The holder may have parted with us as we asked, having too many connections.
+  const bool has_gone = was_connected && !is_connected(self->host, holder);
+  if (answer || !has_gone || self->clock.now() >= deadline) co_return answer;
+  co_return co_await ask_once(self, std::move(holder), model, std::move(question), deadline);
+}
+
+base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask_once(std::shared_ptr<State> self,
+                                                                     multiformats::PeerId holder, Fingerprint model,
+                                                                     base::Bytes question, base::TimePoint deadline) {
   std::vector<multiformats::Multiaddr> addresses;
   if (self->config.addresses_of) addresses = self->config.addresses_of(holder);
   if (addresses.empty() && self->config.find_addresses && !is_connected(self->host, holder)) {
     base::Task<std::vector<multiformats::Multiaddr>> found = self->config.find_addresses(holder);
     addresses = co_await std::move(found);
   }
-  auto connection = co_await self->host.connect(holder, std::move(addresses));
+  const base::Duration left = deadline - self->clock.now();
+  if (left <= base::Duration::zero()) co_return libp2p::Error::kTimeout;
+  libp2p::ConnectOptions options;
+  options.timeout = left;
+  auto connection = co_await self->host.connect(holder, std::move(addresses), options);
   if (!connection) co_return connection.error();
   std::vector<std::string> protocols = {std::string(kMissedBlocksProtocol)};
   auto opened = co_await (*connection)->new_stream(std::move(protocols));

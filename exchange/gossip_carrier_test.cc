@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 namespace kvp2p {
@@ -45,6 +46,10 @@ class GossipCarrierTest : public libp2p::gossipsub::testing::PubsubFixture {
     GossipCarrierConfig carrier{.may_announce = is_known, .may_ask = is_known};
     carrier.cluster_key = cluster_key;
     carrier.may_announce_about = carrier.may_ask_about = has_rights;
+    carrier.addresses_of = [this](const PeerId& peer) {
+      const auto at = std::ranges::find_if(nodes_, [&peer](const auto& each) { return each->id() == peer; });
+      return at == nodes_.end() ? std::vector<multiformats::Multiaddr>() : std::vector{(*at)->address};
+    };
     teller.carrier = std::make_unique<GossipCarrier>(clock_, *node.host, *node.pubsub, std::move(carrier));
     AnnouncementsConfig config;
     config.incarnation = {1, nodes_.size()};
@@ -220,6 +225,18 @@ TEST_F(GossipCarrierTest, AnAnswerWaitsForWhoIsSlowToClose) {
   ASSERT_TRUE(answer) << answer.error().message();
   EXPECT_TRUE(wire::decode_announcement(*answer));
   ASSERT_TRUE(run(stream.close_write()));
+}
+
+// Nodes with too many connections close some: often just then when they are asked by them.
+TEST_F(GossipCarrierTest, WhoPartsWithUsAsWeAskIsAskedAgain) {
+  add();
+  add();
+  connect(*nodes_[1], *nodes_[0]);
+  pass(1s);
+  store(*tellers_[0], 0, 1);
+  const auto question = wire::encode_announcement(wire::SumsWanted{0});
+  nodes_[0]->host->disconnect(nodes_[1]->id());
+  EXPECT_TRUE(run(tellers_[1]->carrier->ask(nodes_[0]->id(), model_, question, clock_.now() + 5s)));
 }
 
 TEST_F(GossipCarrierTest, QuestionsThatAreNoneGetNoAnswer) {
