@@ -17,8 +17,10 @@ namespace libp2p::autonat {
 inline constexpr std::uint64_t kDialDataMin = 30'000;
 inline constexpr std::uint64_t kDialDataMax = 100'000;
 inline constexpr base::Duration kDialDataTimeout = std::chrono::seconds(30);
-/// For a message of the peer, for the dial, and for the dial back's answer.
+/// For a message of the peer, and for the dial back's answer.
 inline constexpr base::Duration kServerStepTimeout = std::chrono::seconds(10);
+/// Of the dial. rust-libp2p gives a request 10 s in all, and takes one that lasts longer for never asked.
+inline constexpr base::Duration kServerDialTimeout = std::chrono::seconds(5);
 
 struct ServerConfig {
   /// Requests at once: of one peer, and in all.

@@ -164,7 +164,7 @@ base::Task<DialStatus> Server::Impl::dial_back(Self self, PeerId peer, Multiaddr
   std::vector<Multiaddr> addresses{std::move(address)};
   ConnectOptions options;
   options.force_new = true;
-  options.timeout = kServerStepTimeout;
+  options.timeout = kServerDialTimeout;
   auto connection = co_await self->dialler_->connect(peer, std::move(addresses), options);
   if (!connection) co_return DialStatus::kDialError;
   auto sent = co_await send_nonce(self, *connection, nonce);
