@@ -26,10 +26,9 @@ test:  ## All tests: release, sanitizers, fuzzers for 10 s each, lint
 test-release:  ## Tests of the optimised build: unit, end to end, interop, model
 	@scripts/test.sh release
 
-interop: setup  ## Our libp2p against go's, rust's and js's; writes the table to docs/interop.md
+interop: setup  ## Our libp2p against go's, rust's and js's; writes the tables to docs/interop.md
 	@scripts/build.sh release interop_peer
-	@python3 tests/interop/run.py --ours build/release/tests/interop/interop_peer \
-	  --peer ours --peer go --peer rust --peer js --markdown docs/interop.md
+	@tests/interop/document.sh $(CURDIR)/build/release/tests/interop/interop_peer $(CURDIR)/docs/interop.md
 
 asan:  ## Unit tests under the address and undefined-behaviour sanitizers
 	@scripts/test.sh asan
