@@ -61,7 +61,7 @@ MATRIX = matrix.Matrix(
     columns=tuple(SETTINGS),
     rows=lambda other: dict.fromkeys([("ours", other), (other, "ours")]),
     run=run,
-    others=("ours", "go"),
+    others=("ours", "go", "rust", "js"),
     why_not=nat.why_not,
     jobs=3,
 )

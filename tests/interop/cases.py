@@ -7,6 +7,7 @@ import kad_cases
 import pnet_cases
 import pubsub_cases
 import raw_peer
+import rendezvous_cases
 from steps import IP4, expect, listen, wait_until
 
 IP6 = "/ip6/::1/tcp/0"
@@ -342,4 +343,6 @@ CASES = {
     "Kademlia: theirs is a client": kad_case(kad_cases.theirs_is_a_client, theirs=kad_cases.CLIENT),
     "Kademlia, /ipfs/kad/1.0.0": kad_case(kad_cases.each_finds_what_the_other_provides,
                                           theirs=kad_cases.IPFS_SERVER, ours=kad_cases.IPFS_SERVER),
+    **{f"rendezvous: {name}": Case(run, theirs=rendezvous_cases.RENDEZVOUS, ours=rendezvous_cases.RENDEZVOUS)
+       for name, run in rendezvous_cases.CASES.items()},
 }

@@ -25,7 +25,12 @@ func main() {
 	flag.StringVar(&reach.server, "relay-server", "", "be a relay: limited or unlimited")
 	flag.BoolVar(&reach.punch, "punch", false, "turn relayed connections into direct ones")
 	useAutonat := flag.Bool("autonat", false, "ask for AutoNAT v2, and serve it")
+	useRendezvous := flag.Bool("rendezvous", false, "")
 	flag.Parse()
+	if *useRendezvous {
+		printLine(line{"event": "unsupported", "message": "go-libp2p has no rendezvous"})
+		return
+	}
 
 	h, err := newHost(*key, *muxer, *security, *networkKey, reach)
 	if err != nil {

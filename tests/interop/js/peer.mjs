@@ -20,11 +20,14 @@ const { values: options } = parseArgs({
     'kad-client': { type: 'boolean', default: false },
     relay: { type: 'boolean', default: false },
     'relay-server': { type: 'string', default: '' },
-    punch: { type: 'boolean', default: false }
+    punch: { type: 'boolean', default: false },
+    autonat: { type: 'boolean', default: false },
+    rendezvous: { type: 'boolean', default: false }
   }
 })
 
 async function start () {
+  if (options.rendezvous) throw new Unsupported('js-libp2p has no rendezvous')
   const node = await createHost({
     key: options.key,
     muxer: options.muxer,
@@ -34,7 +37,7 @@ async function start () {
     networkKey: options['network-key'],
     kad: options.kad,
     isKadClient: options['kad-client'],
-    reach: { relay: options.relay, server: options['relay-server'], punch: options.punch }
+    reach: { relay: options.relay, server: options['relay-server'], punch: options.punch, autonat: options.autonat }
   })
   const peer = { node, connection: undefined, identified: new Map(), wakeIdentify: () => {}, quiet: false }
   node.addEventListener('connection:open', ({ detail }) => {

@@ -46,6 +46,10 @@ base::Task<Reply> kad_get(Peer& peer, Arguments arguments);
 base::Task<Reply> reserve(Peer& peer, Arguments arguments);
 base::Task<Reply> path(Peer& peer, Arguments arguments);
 base::Task<Reply> probe(Peer& peer, Arguments arguments);
+// rendezvous.cc
+base::Task<Reply> register_self(Peer& peer, Arguments arguments);
+base::Task<Reply> unregister(Peer& peer, Arguments arguments);
+base::Task<Reply> discover(Peer& peer, Arguments arguments);
 // bench.cc
 base::Task<Reply> perf(Peer& peer, Arguments arguments);
 base::Task<Reply> bench_connect(Peer& peer, Arguments arguments);

@@ -21,6 +21,7 @@ struct Options {
   std::string network_key;
   KadOptions kad = {};
   ReachOptions reach;
+  bool rendezvous = false;
   std::string log_level = "warn";
 };
 
@@ -71,6 +72,7 @@ void run(const Options& options) {
   if (!options.kad.protocol.empty()) peer.start_kad(options.kad);
   const ReachOptions& reach = options.reach;
   if (reach.relay || reach.punch || reach.autonat || !reach.relay_server.empty()) peer.start_reach(key, reach);
+  if (options.rendezvous) peer.start_rendezvous(key);
   base::spawn(io.get_executor(), run_and_close(peer, mdns));
   base::run_event_loop(io);
 }
@@ -96,6 +98,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"limited", "unlimited"}));
   app.add_flag("--punch", options.reach.punch, "turn relayed connections into direct ones");
   app.add_flag("--autonat", options.reach.autonat, "ask for AutoNAT v2, and serve it");
+  app.add_flag("--rendezvous", options.rendezvous, "be a rendezvous point, and use others'");
   app.add_option("--log", options.log_level, "debug, info, warn, error or off");
   CLI11_PARSE(app, argc, argv);
   if (!base::set_up_logging(options.log_level)) return 2;

@@ -6,6 +6,7 @@
 #include "tests/interop/peer/kad.h"
 #include "tests/interop/peer/pubsub.h"
 #include "tests/interop/peer/reach.h"
+#include "tests/interop/peer/rendezvous.h"
 #include "tests/interop/peer/reply.h"
 
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -36,6 +37,10 @@ class Peer {
   void start_reach(const multiformats::PrivateKey& key, const ReachOptions& options) {
     reach_ = std::make_unique<Reach>(executor_, clock_, *host_, key, options);
   }
+  /// Is a rendezvous point, and registers at others'.
+  void start_rendezvous(const multiformats::PrivateKey& key) {
+    rendezvous_ = std::make_unique<Rendezvous>(clock_, *host_, key);
+  }
   /// Carries out commands until the input ends or says quit, then closes the host.
   base::Task<> run();
 
@@ -49,6 +54,7 @@ class Peer {
   Pubsub* pubsub() { return pubsub_.get(); }
   libp2p::kad::Kademlia* kad() { return kad_.get(); }
   Reach* reach() { return reach_.get(); }
+  Rendezvous* rendezvous() { return rendezvous_.get(); }
 
   /// The latest connection, whoever dialled it; null if there is none.
   const std::shared_ptr<libp2p::Connection>& connection() const { return connection_; }
@@ -75,6 +81,7 @@ class Peer {
   std::unique_ptr<Pubsub> pubsub_;
   std::unique_ptr<libp2p::kad::Kademlia> kad_;
   std::unique_ptr<Reach> reach_;
+  std::unique_ptr<Rendezvous> rendezvous_;
   std::function<void()> on_listening_;
   std::shared_ptr<libp2p::Connection> connection_;
   std::size_t connections_ = 0;

@@ -12,6 +12,7 @@ namespace {
 std::string error_kind(const base::Error& error) {
   if (error == libp2p::Error::kPeerIdMismatch) return "peer_id_mismatch";
   if (error == libp2p::Error::kProtocolNotSupported) return "protocol_not_supported";
+  if (error == libp2p::Error::kRefused) return "refused";
   return "other";
 }
 

@@ -25,15 +25,17 @@ pub struct Arguments {
     /// Of a private network: 64 hex digits.
     pub network_key: Option<String>,
     pub kad: Option<kad::Options>,
+    pub rendezvous: bool,
     pub reach: Reach,
 }
 
-/// What is done about relays.
+/// What is done about relays, and about being reached.
 #[derive(Clone, Copy, Default)]
 pub struct Reach {
     pub relay: bool,
     pub server: Option<RelayServer>,
     pub punch: bool,
+    pub autonat: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -51,6 +53,7 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
     let mut network_key = None;
     let mut kad_protocol = None;
     let mut kad_client = false;
+    let mut rendezvous = false;
     let mut reach = Reach::default();
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -79,11 +82,13 @@ pub fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
                 }
             }
             "--punch" => reach.punch = true,
+            "--autonat" => reach.autonat = true,
+            "--rendezvous" => rendezvous = true,
             _ => return Err(Failure::new("unsupported", format!("unknown argument {word}"))),
         }
     }
     let kad = kad_protocol.map(|protocol| kad::Options { protocol, is_client: kad_client });
-    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key, kad, reach })
+    Ok(Arguments { key: make_key(&key_type)?, security, mdns, pubsub, network_key, kad, rendezvous, reach })
 }
 
 fn make_key(key_type: &str) -> Result<Keypair> {

@@ -13,7 +13,7 @@ use crate::node::{Connection, Node, MUXER_BY};
 use crate::output::hex;
 use crate::protocols::{self, DIGEST, ECHO, LATE, MUTE, RESET};
 use crate::transfer::{exchange_random, read_to_end, was_reset, write_random};
-use crate::{flood, kad, perf, pubsub, reach};
+use crate::{flood, kad, perf, pubsub, reach, rendezvous};
 
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const IDENTIFY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +46,10 @@ pub async fn execute(node: &Node, command: &str, words: &[&str]) -> Result<Value
         "kad_get" => kad::get(node, words).await,
         "reserve" => reach::reserve(node, words).await,
         "path" => reach::path(node, words),
+        "probe" => reach::probe(node, words).await,
+        "register" => rendezvous::register(node, words).await,
+        "unregister" => rendezvous::unregister(node, words).await,
+        "discover" => rendezvous::discover(node, words).await,
         "close" => close(node).await,
         "quit" => Ok(json!({})),
         "bench_connect" => total(bench::connect(node, argument(words, 0)?, argument(words, 1)?).await),

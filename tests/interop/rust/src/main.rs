@@ -13,6 +13,7 @@ mod pnet;
 mod protocols;
 mod pubsub;
 mod reach;
+mod rendezvous;
 mod streams;
 mod swarm;
 mod transfer;

@@ -9,8 +9,11 @@ use futures::StreamExt as _;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
-use libp2p::swarm::{ConnectionId, DialError, StreamProtocol, Swarm, SwarmEvent};
-use libp2p::{gossipsub, identify, mdns, Multiaddr, PeerId};
+use libp2p::swarm::{
+    ConnectionId, DialError, FromSwarm, NetworkBehaviour as _, NewExternalAddrCandidate, StreamProtocol, Swarm,
+    SwarmEvent,
+};
+use libp2p::{gossipsub, identify, mdns, rendezvous, Multiaddr, PeerId};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, Notify};
 
@@ -18,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::kad;
 use crate::output;
 use crate::pubsub;
+use crate::rendezvous::Waiting;
 use crate::streams::{Opener, Server};
 use crate::swarm::{Behaviour, BehaviourEvent};
 
@@ -44,6 +48,10 @@ enum Request {
     Pubsub(Box<dyn FnOnce(&mut gossipsub::Behaviour) + Send>),
     /// The same without Kademlia.
     Kad(Box<dyn FnOnce(&mut kad::Behaviour, &mut kad::Queries) + Send>),
+    /// The same without rendezvous.
+    Rendezvous(Box<dyn FnOnce(&mut rendezvous::client::Behaviour, &mut Waiting) + Send>),
+    /// Has it asked about by AutoNAT; nothing comes of it without.
+    Probe(Multiaddr),
     /// Closes every connection; answered when all have gone.
     Stop(oneshot::Sender<()>),
 }
@@ -52,6 +60,8 @@ enum Request {
 struct Known {
     latest: Option<Connection>,
     identified: HashMap<PeerId, identify::Info>,
+    /// What AutoNAT has told of addresses.
+    reachable: HashMap<Multiaddr, bool>,
     /// Those that are open, and whether a relay carries them.
     open: HashMap<ConnectionId, (Connection, bool)>,
 }
@@ -62,12 +72,14 @@ pub struct Node {
     requests: mpsc::UnboundedSender<Request>,
     known: Arc<Mutex<Known>>,
     identified: Arc<Notify>,
+    probed: Arc<Notify>,
 }
 
 impl Node {
     pub fn start(swarm: Swarm<Behaviour>) -> Self {
         let (requests, received) = mpsc::unbounded_channel();
-        let node = Self { requests, known: Default::default(), identified: Default::default() };
+        let node =
+            Self { requests, known: Default::default(), identified: Default::default(), probed: Default::default() };
         let driver = Driver {
             swarm,
             node: node.clone(),
@@ -76,6 +88,7 @@ impl Node {
             closes: HashMap::new(),
             stop: None,
             queries: kad::Queries::default(),
+            at_point: Waiting::default(),
         };
         tokio::spawn(driver.run(received));
         node
@@ -129,6 +142,26 @@ impl Node {
         Ok(self.requests.send(Request::Kad(Box::new(call)))?)
     }
 
+    /// Lets `call` ask something of a rendezvous point.
+    pub fn rendezvous(
+        &self,
+        call: impl FnOnce(&mut rendezvous::client::Behaviour, &mut Waiting) + Send + 'static,
+    ) -> Result<()> {
+        Ok(self.requests.send(Request::Rendezvous(Box::new(call)))?)
+    }
+
+    /// Whether a peer can dial the address.
+    pub async fn probe(&self, address: Multiaddr) -> Result<bool> {
+        self.requests.send(Request::Probe(address.clone()))?;
+        loop {
+            let next = self.probed.notified();
+            if let Some(reachable) = self.known.lock().unwrap().reachable.get(&address) {
+                return Ok(*reachable);
+            }
+            next.await;
+        }
+    }
+
     pub async fn stop(&self) -> Result<()> {
         self.ask(Request::Stop).await
     }
@@ -175,6 +208,7 @@ struct Driver {
     closes: HashMap<ConnectionId, oneshot::Sender<()>>,
     stop: Option<oneshot::Sender<()>>,
     queries: kad::Queries,
+    at_point: Waiting,
 }
 
 impl Driver {
@@ -223,6 +257,15 @@ impl Driver {
                     call(kad, &mut self.queries);
                 }
             }
+            Request::Rendezvous(call) => {
+                if let Some(client) = self.swarm.behaviour_mut().rendezvous.as_mut() {
+                    call(client, &mut self.at_point);
+                }
+            }
+            Request::Probe(address) => {
+                let candidate = NewExternalAddrCandidate { addr: &address };
+                self.swarm.behaviour_mut().autonat.on_swarm_event(FromSwarm::NewExternalAddrCandidate(candidate));
+            }
             Request::Stop(reply) => {
                 self.stop = Some(reply);
                 for peer in self.swarm.connected_peers().copied().collect::<Vec<_>>() {
@@ -236,8 +279,9 @@ impl Driver {
     fn take_in(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::NewListenAddr { listener_id, address } => {
-                // A relay tells those who reserve of these.
-                if self.swarm.behaviour().relay.is_enabled() {
+                // A relay tells those who reserve of these, and who registers tells the point.
+                let behaviour = self.swarm.behaviour();
+                if behaviour.relay.is_enabled() || behaviour.rendezvous.is_enabled() {
                     self.swarm.add_external_address(address);
                 }
                 self.end_listen(listener_id, Ok(()));
@@ -264,6 +308,11 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Mdns(mdns::Event::Discovered(found))) => report_found(found),
             SwarmEvent::Behaviour(BehaviourEvent::Pubsub(event)) => pubsub::report(event),
             SwarmEvent::Behaviour(BehaviourEvent::Kad(event)) => self.queries.take_in(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Rendezvous(event)) => self.at_point.take_in(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Autonat(event)) => {
+                self.node.known.lock().unwrap().reachable.insert(event.tested_addr, event.result.is_ok());
+                self.node.probed.notify_waiters();
+            }
             _ => {}
         }
     }

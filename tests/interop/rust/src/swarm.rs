@@ -5,7 +5,9 @@ use std::time::Duration;
 use libp2p::identity::Keypair;
 use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{NetworkBehaviour, Swarm};
-use libp2p::{dcutr, gossipsub, identify, mdns, noise, ping, relay, tcp, tls, yamux, SwarmBuilder};
+use libp2p::{
+    autonat, dcutr, gossipsub, identify, mdns, noise, ping, relay, rendezvous, tcp, tls, yamux, SwarmBuilder,
+};
 
 use crate::arguments::{Arguments, Reach, Security};
 use crate::failure::{Failure, Result};
@@ -13,6 +15,8 @@ use crate::{kad, pnet, pubsub, reach, streams};
 
 /// Above what any test opens at once; yamux wants 256 KiB of its 1 GiB window for each.
 const STREAMS_MAX: usize = 4096;
+/// Below the 10 s in which rust-libp2p's AutoNAT server must have answered: it says nothing of a dial that takes longer.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Nothing is to happen but what a command asks for.
 const NEVER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -28,6 +32,10 @@ pub struct Behaviour {
     relay_client: relay::client::Behaviour,
     pub relay: Toggle<relay::Behaviour>,
     dcutr: Toggle<dcutr::Behaviour>,
+    pub autonat: Toggle<autonat::v2::client::Behaviour>,
+    autonat_server: Toggle<autonat::v2::server::Behaviour>,
+    pub rendezvous: Toggle<rendezvous::client::Behaviour>,
+    rendezvous_server: Toggle<rendezvous::server::Behaviour>,
 }
 
 impl Behaviour {
@@ -37,6 +45,7 @@ impl Behaviour {
         pubsub: Option<gossipsub::Behaviour>,
         kad: Option<kad::Behaviour>,
         relay_client: relay::client::Behaviour,
+        with_rendezvous: bool,
         reach: Reach,
     ) -> std::io::Result<Self> {
         let peer = key.public().to_peer_id();
@@ -58,12 +67,17 @@ impl Behaviour {
             relay_client,
             relay: reach.server.map(|server| reach::server(peer, server)).into(),
             dcutr: reach.punch.then(|| dcutr::Behaviour::new(peer)).into(),
+            autonat: reach.autonat.then(reach::autonat_client).into(),
+            autonat_server: reach.autonat.then(autonat::v2::server::Behaviour::default).into(),
+            rendezvous: with_rendezvous.then(|| rendezvous::client::Behaviour::new(key.clone())).into(),
+            rendezvous_server: with_rendezvous.then(crate::rendezvous::server).into(),
         })
     }
 }
 
 pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
-    let Arguments { key, security, mdns: with_mdns, pubsub: with_pubsub, network_key, kad, reach } = arguments;
+    let Arguments { key, security, network_key, mdns: with_mdns, pubsub: with_pubsub, kad, rendezvous, reach } =
+        arguments;
     let pubsub = if with_pubsub { Some(pubsub::make(&key)?) } else { None };
     let kad = kad.map(|options| kad::make(key.public().to_peer_id(), options));
     let muxer = || {
@@ -83,11 +97,14 @@ pub fn make(arguments: Arguments) -> Result<Swarm<Behaviour>> {
             $builder
                 .with_dns()?
                 .with_relay_client($security, muxer)?
-                .with_behaviour(|key, relays| Ok(Behaviour::new(key, with_mdns, pubsub, kad, relays, reach)?))
+                .with_behaviour(|key, relays| {
+                    Ok(Behaviour::new(key, with_mdns, pubsub, kad, relays, rendezvous, reach)?)
+                })
                 .map_err(Failure::other)?
                 .with_swarm_config(|config| {
                     config.with_idle_connection_timeout(NEVER).with_max_negotiating_inbound_streams(STREAMS_MAX)
                 })
+                .with_connection_timeout(DIAL_TIMEOUT)
                 .build()
         };
     }
