@@ -10,6 +10,10 @@ using multiformats::PeerId;
 
 namespace {
 
+/// A cookie is eight bytes and the name: rust-libp2p takes an answer with any other for a broken one. Of the eight
+/// bytes so many bits are the sequence number, the others the instance.
+constexpr unsigned kSequenceBits = 40;
+
 Message refusal(Kind kind, Status status) {
   Message message;
   message.kind = kind;
@@ -105,16 +109,15 @@ void Registrations::expire(base::TimePoint now) {
 }
 
 base::Bytes Registrations::cookie(std::uint64_t sequence, const std::string& name) const {
-  base::Bytes bytes(16);
-  base::store_le64(bytes.data(), sequence);
-  base::store_le64(bytes.data() + 8, instance_);
+  base::Bytes bytes(8);
+  base::store_le64(bytes.data(), instance_ << kSequenceBits | sequence);
   base::append(bytes, base::as_bytes(name));
   return bytes;
 }
 
 std::optional<std::uint64_t> Registrations::sequence_in(base::ConstBytes bytes, const std::string& name) const {
-  if (bytes.size() < 16) return std::nullopt;
-  const std::uint64_t sequence = base::load_le64(bytes.data());
+  if (bytes.size() < 8) return std::nullopt;
+  const std::uint64_t sequence = base::load_le64(bytes.data()) & ((std::uint64_t(1) << kSequenceBits) - 1);
   if (!std::ranges::equal(bytes, cookie(sequence, name))) return std::nullopt;
   return sequence;
 }
