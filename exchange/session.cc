@@ -28,7 +28,13 @@ Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
       fetches_(context_, *this, lanes_),
       gets_(context_, *this),
       puts_(context_, *this),
-      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()) {}
+      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()),
+      announced_tokens_(kAnnouncedKeysMax, context_->clock.now()),
+      flood_tokens_(kFloodKeysPerSecond, context_->clock.now()),
+      asked_tokens_(kAskedKeysPerSecond, context_->clock.now()) {
+  // At once no more than the queue of what is sent has room for.
+  asked_tokens_.set_rate(kAskedKeysPerSecond, kAskedKeysPerSecond / 4);
+}
 
 Session::~Session() = default;
 
@@ -86,15 +92,19 @@ void Session::on_hello(HelloOutcome outcome) {
   session_from_peer_ = outcome.session_from_peer;
   up_ = outcome.peer_authorised && outcome.we_are_authorised;
   if (up_) {
-    std::vector<LocalBlocks::Held> held = context_->local.snapshot(kSnapshotKeysMax);
-    std::erase_if(held, [this](const auto& each) { return !may(Right::kRead, each.fingerprint); });
-    for (auto& message : snapshot_announcements(std::move(held))) announce(std::move(message));
+    announce_all();
     lanes_.open_first();
     owner_.on_session_up(shared_from_this());
   } else if (context_->log_once.first(peer(), outcome.reason)) {
     LOG_WARN("peer {} {}: {}", peer().to_text(), outcome.peer_authorised ? "refuses this node" : "is refused",
              printable(outcome.reason));
   }
+}
+
+void Session::announce_all() {
+  std::vector<LocalBlocks::Held> held = context_->local.snapshot(kSnapshotKeysMax);
+  std::erase_if(held, [this](const auto& each) { return !may(Right::kRead, each.fingerprint); });
+  for (auto& message : snapshot_announcements(std::move(held))) announce(std::move(message));
 }
 
 bool Session::may(Right right, const Fingerprint& space) const {
