@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 MODEL := .cache/models/smollm2-135m
 
-.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery lint tidy format docs clean
+.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery bench-sybil lint tidy format docs clean
 
 help:  ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -66,6 +66,10 @@ bench-index: setup  ## The index of who holds which block, and hashing prompts: 
 bench-discovery: setup  ## How soon nodes find each other and each other's blocks (ARGS=--nodes=10 …); needs root
 	@scripts/build.sh release discovery_node
 	@python3 bench/discovery/run.py $(ARGS)
+
+bench-sybil: setup  ## A node among 200 hostile peers, beside itself without them
+	@scripts/build.sh release sybil_bench
+	@python3 bench/sybil/run.py $(ARGS)
 
 lint: setup  ## Format, and which module includes which
 	@scripts/lint.sh
