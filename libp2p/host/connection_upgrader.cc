@@ -131,7 +131,8 @@ base::Task<base::Result<UpgradedConnection>> ConnectionUpgrader::upgrade(RawConn
   if (!session) {
     bottom->reset();
     if (stop.stop_requested()) co_return Error::kClosing;
-    if (time_limit.expired()) co_return Error::kTimeout;
+    // Who has not shown the network's key in all that time: that says more than that time is up.
+    if (time_limit.expired() && session.error() != Error::kNotInPrivateNetwork) co_return Error::kTimeout;
     co_return session.error();
   }
   co_return UpgradedConnection{std::move(session->muxed),

@@ -47,7 +47,8 @@ class ConnectionUpgrader {
  public:
   /// Security and muxer protocols are proposed in the order given. REQUIRES: at least one of each. Without securities
   /// in `data` there are no data connections. With a network key every raw stream is put under it before anything else
-  /// (security/pnet): Error::kNotInPrivateNetwork where the other side does not have it.
+  /// (security/pnet): Error::kNotInPrivateNetwork where the other side does not have it, or has not shown at the
+  /// deadline that it has.
   ConnectionUpgrader(base::Executor executor, base::Clock& clock, std::vector<std::unique_ptr<Security>> securities,
                      std::vector<std::unique_ptr<Muxer>> muxers, DataUpgrade data = {},
                      std::optional<pnet::PreSharedKey> network_key = std::nullopt);

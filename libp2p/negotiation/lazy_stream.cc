@@ -58,7 +58,9 @@ class LazyStream final : public Stream {
     ScopedDeadline deadline(clock_, clock_.now() + timeout_, [this] { stream_->reset(); });
     auto proposed = co_await write_first({});
     if (proposed) proposed = co_await read_agreement(*stream_, protocol_);
-    if (deadline.expired()) co_return Error::kTimeout;
+    // Who has not shown the network's key in all that time: that says more than that time is up.
+    const bool is_stranger = !proposed && proposed.error() == Error::kNotInPrivateNetwork;
+    if (deadline.expired() && !is_stranger) co_return Error::kTimeout;
     co_return proposed;
   }
 

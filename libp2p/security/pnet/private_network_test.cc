@@ -136,7 +136,7 @@ TEST_F(PrivateNetworkTimeTest, APeerThatShowsNothingIsGivenUp) {
   clock_.advance(with_key.dial_timeout);
   settle();
   ASSERT_TRUE(dialled);
-  EXPECT_EQ(dialled->error(), Error::kTimeout);
+  EXPECT_EQ(dialled->error(), Error::kNotInPrivateNetwork);
 }
 
 }  // namespace
