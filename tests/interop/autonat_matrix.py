@@ -63,7 +63,6 @@ MATRIX = matrix.Matrix(
     run=run,
     others=("ours", "go", "rust", "js"),
     why_not=nat.why_not,
-    jobs=3,
 )
 
 if __name__ == "__main__":
