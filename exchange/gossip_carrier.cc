@@ -5,8 +5,8 @@
 #include "exchange/exchange_error.h"
 #include "libp2p/core/error.h"
 #include "libp2p/core/scoped_deadline.h"
+#include "libp2p/host/is_connected.h"
 
-#include <algorithm>
 #include <unordered_map>
 
 namespace kvp2p {
@@ -31,11 +31,6 @@ libp2p::gossipsub::Validation validation_of(GossipVerdict verdict) {
       break;
   }
   return Validation::kIgnore;
-}
-
-bool is_connected(const libp2p::Host& host, const multiformats::PeerId& peer) {
-  const auto peers = host.peers();
-  return std::ranges::find(peers, peer) != peers.end();
 }
 
 }  // namespace
@@ -121,10 +116,10 @@ base::Task<> GossipCarrier::State::serve(std::shared_ptr<State> self, multiforma
 base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask(std::shared_ptr<State> self,
                                                                 multiformats::PeerId holder, Fingerprint model,
                                                                 base::Bytes question, base::TimePoint deadline) {
-  const bool was_connected = is_connected(self->host, holder);
+  const bool was_connected = libp2p::is_connected(self->host, holder);
   auto answer = co_await ask_once(self, holder, model, question, deadline);
   // The holder may have parted with us as we asked, having too many connections.
-  const bool has_gone = was_connected && !is_connected(self->host, holder);
+  const bool has_gone = was_connected && !libp2p::is_connected(self->host, holder);
   if (answer || !has_gone || self->clock.now() >= deadline) co_return answer;
   co_return co_await ask_once(self, std::move(holder), model, std::move(question), deadline);
 }
@@ -134,7 +129,7 @@ base::Task<base::Result<base::Bytes>> GossipCarrier::State::ask_once(std::shared
                                                                      base::Bytes question, base::TimePoint deadline) {
   std::vector<multiformats::Multiaddr> addresses;
   if (self->config.addresses_of) addresses = self->config.addresses_of(holder);
-  if (addresses.empty() && self->config.find_addresses && !is_connected(self->host, holder)) {
+  if (addresses.empty() && self->config.find_addresses && !libp2p::is_connected(self->host, holder)) {
     base::Task<std::vector<multiformats::Multiaddr>> found = self->config.find_addresses(holder);
     addresses = co_await std::move(found);
   }

@@ -1,7 +1,9 @@
 #include "provider/dht_discovery.h"
 
 #include "base/log.h"
+#include "base/random_seed.h"
 #include "base/signal.h"
+#include "libp2p/host/is_connected.h"
 #include "libp2p/host/task_group.h"
 #include "provider/dht_prefixes.h"
 
@@ -50,11 +52,6 @@ struct DhtDiscovery::State {
   /// Those being dialled.
   std::set<multiformats::PeerId> dials;
   bool stopping = false;
-
-  bool is_connected(const multiformats::PeerId& peer) const {
-    const auto peers = host.peers();
-    return std::find(peers.begin(), peers.end(), peer) != peers.end();
-  }
 };
 
 base::Result<std::unique_ptr<DhtDiscovery>> DhtDiscovery::start(const base::Executor& executor, base::Clock& clock,
@@ -64,9 +61,7 @@ base::Result<std::unique_ptr<DhtDiscovery>> DhtDiscovery::start(const base::Exec
   libp2p::kad::Config kad;
   kad.mode = config.mode;
   kad.protocol = config.protocol;
-  base::Bytes seed(8);
-  base::random_bytes(seed);
-  kad.seed = base::load_le64(seed.data());
+  kad.seed = base::random_seed();
   auto created = libp2p::kad::Kademlia::create(executor, clock, host, std::move(kad));
   if (!created) return created.error();
   state->kad = std::move(*created);
@@ -159,7 +154,8 @@ base::Task<> DhtDiscovery::provide_prefix(std::shared_ptr<State> state, base::By
 
 void DhtDiscovery::meet(const std::shared_ptr<State>& state, const std::vector<libp2p::kad::PeerEntry>& providers) {
   for (const auto& peer : providers) {
-    if (state->dials.size() >= kDhtDialsMax || state->dials.contains(peer.id) || state->is_connected(peer.id)) continue;
+    if (state->dials.size() >= kDhtDialsMax || state->dials.contains(peer.id)) continue;
+    if (libp2p::is_connected(state->host, peer.id)) continue;
     state->dials.insert(peer.id);
     state->tasks.spawn(dial(state, peer));
   }

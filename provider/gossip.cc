@@ -1,17 +1,12 @@
 #include "provider/gossip.h"
 
 #include "base/log.h"
+#include "base/random_seed.h"
 #include "exchange/exchange.h"
 
 namespace kvp2p {
 
 namespace {
-
-std::uint64_t random_seed() {
-  base::Bytes seed(8);
-  base::random_bytes(seed);
-  return base::load_le64(seed.data());
-}
 
 std::uint64_t unix_ms() {
   const auto since_1970 = std::chrono::system_clock::now().time_since_epoch();
@@ -26,7 +21,7 @@ base::Result<std::unique_ptr<Gossip>> Gossip::create(const base::Executor& execu
   std::unique_ptr<Gossip> made(new Gossip);
   made->exchange_ = std::make_shared<Exchange*>(&exchange);
   libp2p::gossipsub::Config gossipsub{.key = std::move(config.key)};
-  gossipsub.seed = random_seed();
+  gossipsub.seed = base::random_seed();
   // What one of them sends is not looked at any more: it need not stay.
   gossipsub.on_graylisted = [&host](const multiformats::PeerId& peer) {
     LOG_INFO("peer {} has broken gossip's rules: disconnected", peer.to_text());
@@ -54,7 +49,7 @@ base::Result<std::unique_ptr<Gossip>> Gossip::create(const base::Executor& execu
   made->carrier_ = std::make_unique<GossipCarrier>(clock, host, *made->gossipsub_, std::move(carrier));
   AnnouncementsConfig announcements;
   announcements.incarnation = {unix_ms(), config.epoch};
-  announcements.seed = random_seed();
+  announcements.seed = base::random_seed();
   made->announcements_ = std::make_unique<Announcements>(executor, clock, *made->carrier_, index, announcements);
   made->carrier_->attach(*made->announcements_);
   return made;

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/signal.h"
+#include "libp2p/host/is_connected.h"
 
 namespace kvp2p {
 
@@ -25,12 +26,6 @@ struct LocalDiscovery::State {
   std::map<multiformats::PeerId, base::TimePoint> not_before;
   std::size_t dials = 0;
   bool stopping = false;
-
-  bool is_connected(const multiformats::PeerId& peer) const {
-    const auto connections = host.connections();
-    return std::any_of(connections.begin(), connections.end(),
-                       [&](const auto& connection) { return connection->remote_peer() == peer; });
-  }
 };
 
 LocalDiscovery::LocalDiscovery(const base::Executor& executor, base::Clock& clock, libp2p::Host& host, OnPeer heard)
@@ -65,7 +60,7 @@ void LocalDiscovery::on_peer(const std::shared_ptr<State>& state, multiformats::
                              std::vector<multiformats::Multiaddr> addresses) {
   if (state->stopping) return;
   state->heard(peer, addresses);
-  if (state->is_connected(peer) || state->dials >= kDiscoveryDialsMax) return;
+  if (libp2p::is_connected(state->host, peer) || state->dials >= kDiscoveryDialsMax) return;
   const base::TimePoint now = state->clock.now();
   auto known = state->not_before.find(peer);
   if (known != state->not_before.end() && now < known->second) return;
@@ -80,7 +75,7 @@ base::Task<> LocalDiscovery::dial(std::shared_ptr<State> state, multiformats::Pe
   ++state->dials;
   const int steps = peer < state->host.peer_id() ? kYieldSteps : 0;
   for (int i = 0; i < steps && !state->stopping; ++i) co_await base::sleep_for(state->clock, kYieldStep);
-  if (!state->stopping && !state->is_connected(peer)) {
+  if (!state->stopping && !libp2p::is_connected(state->host, peer)) {
     auto connection = co_await state->host.connect(peer, std::move(addresses));
     if (connection) {
       LOG_INFO("found peer {} on the local network", peer.to_text());

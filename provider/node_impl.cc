@@ -6,6 +6,7 @@
 #include "exchange/cluster_auth.h"
 #include "gpu/connector_factory.h"
 #include "kv/tenant.h"
+#include "libp2p/host/is_connected.h"
 #include "provider/cluster_key.h"
 #include "provider/error.h"
 
@@ -132,9 +133,11 @@ base::Result<> NodeImpl::set_up_memory(const NodeConfig& config) {
     if (gossip_) gossip_->follow(tenant_fingerprint(model, tenant_salt_));
   };
   if (config.gossip) cache.reach = [this](auto peer, auto deadline) { return reach(std::move(peer), deadline); };
-  cache.on_prefix = [this](const BlockKey& first, PrefixAt at) {
-    if (dht_) dht_->prefix_asked(first, at);
-  };
+  if (config.dht != DhtMode::kOff) {
+    cache.on_prefix = [this](const BlockKey& first, PrefixAt at) {
+      if (dht_) dht_->prefix_asked(first, at);
+    };
+  }
   manager_ = std::make_unique<CacheManager>(io_.get_executor(), clock_, *connector_, serving_staging_, *index_, cache,
                                             DirectPath{direct_server_.get(), direct_client_.get()});
   return {};
@@ -427,15 +430,15 @@ base::Task<> NodeImpl::wait_for_hello(std::shared_ptr<Connecting> connecting, mu
     std::lock_guard lock(connecting->mutex);
     connecting->connected = true;
   }
-  const bool is_up = co_await wait_for_session(*connection, connecting->deadline);
+  const bool is_up = co_await wait_for_session((*connection)->remote_peer(), connecting->deadline);
   if (is_up) connecting->finish({});
   if (!is_up && (*connection)->is_closed()) connecting->finish(NodeError::kNoHello);
 }
 
-base::Task<bool> NodeImpl::wait_for_session(std::shared_ptr<libp2p::Connection> connection, base::TimePoint deadline) {
+base::Task<bool> NodeImpl::wait_for_session(multiformats::PeerId peer, base::TimePoint deadline) {
   while (clock_.now() < deadline && !stopped_) {
-    if (exchange_->has_session(connection->remote_peer())) co_return true;
-    if (connection->is_closed()) break;
+    if (exchange_->has_session(peer)) co_return true;
+    if (!libp2p::is_connected(*host_, peer)) break;
     co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
   }
   co_return false;
@@ -443,12 +446,9 @@ base::Task<bool> NodeImpl::wait_for_session(std::shared_ptr<libp2p::Connection> 
 
 base::Task<bool> NodeImpl::is_of_cluster(multiformats::PeerId peer) {
   ++connects_;
-  const base::TimePoint deadline = clock_.now() + kHelloPatience;
-  while (!exchange_->has_session(peer) && clock_.now() < deadline && !stopped_) {
-    co_await base::sleep_for(clock_, std::chrono::milliseconds(5));
-  }
+  const bool is_up = co_await wait_for_session(std::move(peer), clock_.now() + kHelloPatience);
   --connects_;
-  co_return exchange_->has_session(peer);
+  co_return is_up;
 }
 
 base::Task<bool> NodeImpl::reach(multiformats::PeerId peer, base::TimePoint deadline) {
@@ -456,7 +456,7 @@ base::Task<bool> NodeImpl::reach(multiformats::PeerId peer, base::TimePoint dead
   auto addresses = co_await find_addresses(peer);
   auto connection = co_await host_->connect(peer, std::move(addresses));
   bool is_up = false;
-  if (connection) is_up = co_await wait_for_session(*connection, deadline);
+  if (connection) is_up = co_await wait_for_session(peer, deadline);
   --connects_;
   co_return is_up;
 }

@@ -73,7 +73,7 @@ class NodeImpl final : public Node {
   base::Task<> run_connect(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   base::Task<> wait_for_hello(std::shared_ptr<Connecting> connecting, multiformats::Multiaddr address);
   /// Until hello has succeeded: whether it has.
-  base::Task<bool> wait_for_session(std::shared_ptr<libp2p::Connection> connection, base::TimePoint deadline);
+  base::Task<bool> wait_for_session(multiformats::PeerId peer, base::TimePoint deadline);
   /// Whether hello with a peer that has just connected succeeds.
   base::Task<bool> is_of_cluster(multiformats::PeerId peer);
   /// Connects to a peer whose address somebody may know.

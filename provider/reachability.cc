@@ -1,6 +1,7 @@
 #include "provider/reachability.h"
 
 #include "base/log.h"
+#include "base/random_seed.h"
 
 #include <algorithm>
 
@@ -9,12 +10,6 @@ namespace kvp2p {
 using multiformats::Multiaddr;
 
 namespace {
-
-std::uint64_t random_seed() {
-  base::Bytes seed(8);
-  base::random_bytes(seed);
-  return base::load_le64(seed.data());
-}
 
 /// A host that only dials, under a name of its own: what it connects to is not to be taken for a peer of this node.
 std::unique_ptr<libp2p::Host> dial_back_host(const base::Executor& executor, base::Clock& clock,
@@ -39,7 +34,7 @@ base::Result<std::unique_ptr<Reachability>> Reachability::create(const base::Exe
   Reachability* const self = made.get();
   // Always: peers may have addresses at relays.
   libp2p::relay::ClientConfig client;
-  client.seed = random_seed();
+  client.seed = base::random_seed();
   made->relays_ = libp2p::relay::Client::create(executor, clock, host, std::move(client));
   if (config.relay_server) {
     libp2p::relay::ServerConfig server{.key = own.key};
@@ -62,12 +57,12 @@ base::Result<std::unique_ptr<Reachability>> Reachability::create(const base::Exe
       return addresses;
     };
     ask.changed = [self] { self->announce_observed(); };
-    ask.seed = random_seed();
+    ask.seed = base::random_seed();
     made->autonat_ = libp2p::autonat::Client::create(executor, clock, host, std::move(ask));
   }
   if (config.autonat_server) {
     libp2p::autonat::ServerConfig server;
-    server.seed = random_seed();
+    server.seed = base::random_seed();
     made->autonat_server_ =
         libp2p::autonat::Server::create(executor, clock, host, dial_back_host(executor, clock, own), std::move(server));
   }
