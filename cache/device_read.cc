@@ -58,7 +58,7 @@ class Readers {
 /// A read under way: kept by the coroutine, by the copies and by the worker, whichever is the last.
 struct DeviceSlices {
   std::vector<StagingLease> staging;
-  /// Where each block's whole layer slice lies, and the part of it that was asked for.
+  /// Where each block's whole layer slice lies, layer after layer, and the part of it that was asked for.
   std::vector<std::uint8_t*> slices;
   std::vector<base::ConstBytes> parts;
   std::size_t head_slice_bytes = 0;
@@ -139,15 +139,16 @@ void queue_gathers(const DeviceReadParts& parts, Copies copies, const std::share
 }
 
 base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::vector<OfferedBlock>& blocks,
-                                             std::uint32_t layer, std::shared_ptr<DeviceSlices> held) {
+                                             std::uint32_t first_layer, std::shared_ptr<DeviceSlices> held) {
   Copies copies;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const Offer& offer = *blocks[i].offer;
+  for (std::size_t i = 0; i < held->slices.size(); ++i) {
+    const OfferedBlock& block = blocks[i % blocks.size()];
+    const auto layer = static_cast<std::uint32_t>(first_layer + i / blocks.size());
     SliceCopy copy;
-    copy.slot = offer.request().slots[blocks[i].index];
-    copy.layer = layer - offer.format().shard.layer_begin;
+    copy.slot = block.offer->request().slots[block.index];
+    copy.layer = layer - block.offer->format().shard.layer_begin;
     copy.host = held->slices[i];
-    copies[offer.request().region].push_back(copy);
+    copies[block.offer->request().region].push_back(copy);
   }
   auto arrival = std::make_shared<Arrival>(parts.executor);
   if (parts.connector->is_device()) {
@@ -166,15 +167,12 @@ base::Task<base::Result<>> gather_and_digest(DeviceReadParts parts, const std::v
 }  // namespace
 
 base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vector<OfferedBlock> blocks,
-                                                 std::uint32_t layer, std::uint32_t head_begin,
-                                                 std::uint32_t head_end) {
+                                                 ShardRange part) {
   Readers readers;
   std::size_t slice_bytes = 0;
   for (const OfferedBlock& block : blocks) {
     const ObjectFormat& format = block.offer->format();
-    if (layer < format.shard.layer_begin || layer >= format.shard.layer_end) co_return ExchangeError::kShardNotHeld;
-    if (head_begin < format.shard.head_begin || head_end > format.shard.head_end)
-      co_return ExchangeError::kShardNotHeld;
+    if (!format.shard.covers(part)) co_return ExchangeError::kShardNotHeld;
     slice_bytes = std::max(slice_bytes, format.layer_slice_bytes());
     if (!readers.add(block.offer)) co_return ExchangeError::kBlockGone;
   }
@@ -182,23 +180,24 @@ base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vec
   if (per_slot == 0) co_return ExchangeError::kSliceTooLarge;
 
   auto held = std::make_shared<DeviceSlices>();
-  const std::size_t slots = (blocks.size() + per_slot - 1) / per_slot;
-  auto leased = co_await lease_staging(parts, slots, (blocks.size() - (slots - 1) * per_slot) * slice_bytes);
+  const std::size_t slices = part.layers() * blocks.size();
+  const std::size_t slots = (slices + per_slot - 1) / per_slot;
+  auto leased = co_await lease_staging(parts, slots, (slices - (slots - 1) * per_slot) * slice_bytes);
   if (!leased) co_return leased.error();
   held->staging = std::move(*leased);
 
-  held->heads = head_end - head_begin;
-  held->leaves.resize(blocks.size() * held->heads);
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const ObjectFormat& format = blocks[i].offer->format();
+  held->heads = part.heads();
+  held->leaves.resize(slices * held->heads);
+  for (std::size_t i = 0; i < slices; ++i) {
+    const ObjectFormat& format = blocks[i % blocks.size()].offer->format();
     held->head_slice_bytes = format.head_slice_bytes();
     std::uint8_t* const slice = held->staging[i / per_slot].bytes().data() + i % per_slot * slice_bytes;
     held->slices.push_back(slice);
-    held->parts.emplace_back(slice + (head_begin - format.shard.head_begin) * held->head_slice_bytes,
+    held->parts.emplace_back(slice + (part.head_begin - format.shard.head_begin) * held->head_slice_bytes,
                              held->heads * held->head_slice_bytes);
   }
   const base::TimePoint gather_start = std::chrono::steady_clock::now();
-  auto outcome = co_await gather_and_digest(parts, blocks, layer, held);
+  auto outcome = co_await gather_and_digest(parts, blocks, part.layer_begin, held);
   if (!outcome) co_return ExchangeError::kBlockGone;
   if (parts.counters != nullptr && !*parts.stopped) {
     const auto nanoseconds = [](base::Duration time) { return static_cast<std::uint64_t>(time.count()); };

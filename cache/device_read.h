@@ -33,9 +33,9 @@ struct OfferedBlock {
   std::uint32_t index = 0;
 };
 
-/// One layer of some offered blocks, in the order given: gathered into staging, digested there, and good only if no
-/// offer was revoked meanwhile (kBlockGone). `layer`, `head_begin`, `head_end` are the model's. Node thread.
+/// `part` of some offered blocks, in the order given: gathered into staging, digested there, and good only if no offer
+/// was revoked meanwhile (kBlockGone). Node thread.
 base::Task<base::Result<SliceRead>> read_offered(DeviceReadParts parts, std::vector<OfferedBlock> blocks,
-                                                 std::uint32_t layer, std::uint32_t head_begin, std::uint32_t head_end);
+                                                 ShardRange part);
 
 }  // namespace kvp2p

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <set>
+#include <span>
 
 namespace kvp2p {
 
@@ -33,6 +34,25 @@ void append_part(const StoredBlock& block, const ShardRange& part, SliceRead& re
   read.parts.emplace_back(first, part.heads() * format.head_slice_bytes());
   const auto leaves = leaves_of_part(block, part);
   read.leaves.insert(read.leaves.end(), leaves.begin(), leaves.end());
+}
+
+/// Stored and offered blocks may alternate: each takes its place in the run. `from_device` has the offered ones in order.
+SliceRead join_slices(std::span<const LeasedBlock> blocks, const ShardRange& part, const SliceRead& from_device) {
+  SliceRead read;
+  auto offered = from_device.parts.begin();
+  auto leaves = from_device.leaves.begin();
+  for (std::uint32_t layer = part.layer_begin; layer < part.layer_end; ++layer) {
+    for (const LeasedBlock& block : blocks) {
+      if (block.pin) {
+        append_part(*block.pin, {layer, layer + 1, part.head_begin, part.head_end}, read);
+        continue;
+      }
+      read.parts.push_back(*offered++);
+      read.leaves.insert(read.leaves.end(), leaves, leaves + part.heads());
+      leaves += part.heads();
+    }
+  }
+  return read;
 }
 
 }  // namespace
@@ -220,18 +240,16 @@ std::string LocalBlockSet::why_nothing(const LookupRequest& request) const {
 }
 
 base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId peer, LeaseToken token,
-                                                        std::uint32_t first, std::uint32_t count, std::uint32_t layer,
-                                                        std::uint32_t head_begin, std::uint32_t head_end) {
+                                                        std::uint32_t first, std::uint32_t count, ShardRange part) {
   const std::shared_ptr<Lease> lease = leases_.find_to_read(peer, token);
   if (!lease) co_return ExchangeError::kLeaseUnknown;
-  const ShardRange part{layer, layer + 1, head_begin, head_end};
   if (!part.is_valid() || !lease->format.shard.covers(part)) co_return ExchangeError::kShardNotHeld;
   if (count == 0 || first >= lease->blocks.size() || count > lease->blocks.size() - first) {
     co_return ExchangeError::kBadRequest;
   }
+  const std::span<const LeasedBlock> blocks(lease->blocks.data() + first, count);
   std::vector<OfferedBlock> offered;
-  for (std::uint32_t i = first; i < first + count; ++i) {
-    const LeasedBlock& block = lease->blocks[i];
+  for (const LeasedBlock& block : blocks) {
     if (!block.pin && !block.offer) co_return ExchangeError::kBlockGone;
     if (!block.pin) offered.push_back({block.offer, block.offer_index});
   }
@@ -239,24 +257,11 @@ base::Task<base::Result<SliceRead>> LocalBlockSet::read(multiformats::PeerId pee
   if (!offered.empty()) {
     DeviceReadParts parts{parts_.executor, parts_.clock,    parts_.connector, parts_.staging,
                           parts_.workers,  parts_.counters, stopped_};
-    auto read = co_await read_offered(std::move(parts), std::move(offered), layer, head_begin, head_end);
+    auto read = co_await read_offered(std::move(parts), std::move(offered), part);
     if (!read) co_return read.error();
     from_device = std::move(*read);
   }
-  // Stored and offered blocks may alternate: each takes its place in the run.
-  SliceRead read;
-  std::size_t next_offered = 0;
-  for (std::uint32_t i = first; i < first + count; ++i) {
-    const LeasedBlock& block = lease->blocks[i];
-    if (block.pin) {
-      append_part(*block.pin, part, read);
-      continue;
-    }
-    read.parts.push_back(from_device.parts[next_offered]);
-    const auto leaves = from_device.leaves.begin() + next_offered * part.heads();
-    read.leaves.insert(read.leaves.end(), leaves, leaves + part.heads());
-    ++next_offered;
-  }
+  SliceRead read = join_slices(blocks, part, from_device);
   read.owner = std::make_shared<std::pair<std::shared_ptr<Lease>, std::shared_ptr<void>>>(lease, from_device.owner);
   co_return read;
 }

@@ -60,8 +60,7 @@ class LocalBlockSet final : public LocalBlocks {
   // LocalBlocks
   LookupAnswer lookup(const multiformats::PeerId& peer, const LookupRequest& request) override;
   base::Task<base::Result<SliceRead>> read(multiformats::PeerId peer, LeaseToken lease, std::uint32_t first,
-                                           std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
-                                           std::uint32_t head_end) override;
+                                           std::uint32_t count, ShardRange part) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
   void release_all(const multiformats::PeerId& peer) override { leases_.release_all(peer); }
   std::vector<bool> wants(const multiformats::PeerId& peer, const LookupRequest& offered) override;

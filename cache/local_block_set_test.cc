@@ -25,24 +25,25 @@ class LocalBlockSetTest : public testing::CacheTest {
   LocalBlockSet& local() { return manager_->local_blocks(); }
 
   static base::Task<> run_read(LocalBlockSet& set, multiformats::PeerId peer, LeaseToken lease, std::uint32_t first,
-                               std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
-                               std::uint32_t head_end, std::shared_ptr<std::optional<base::Result<SliceRead>>> out) {
-    auto read = co_await set.read(peer, lease, first, count, layer, head_begin, head_end);
+                               std::uint32_t count, ShardRange part,
+                               std::shared_ptr<std::optional<base::Result<SliceRead>>> out) {
+    auto read = co_await set.read(peer, lease, first, count, part);
     out->emplace(std::move(read));
   }
   std::shared_ptr<std::optional<base::Result<SliceRead>>> start_read(LeaseToken lease, std::uint32_t first,
-                                                                     std::uint32_t count, std::uint32_t layer,
-                                                                     std::uint32_t head_begin = 0,
-                                                                     std::uint32_t head_end = 2) {
+                                                                     std::uint32_t count, ShardRange part) {
     auto out = std::make_shared<std::optional<base::Result<SliceRead>>>();
-    base::spawn(io_.get_executor(), run_read(local(), peer_, lease, first, count, layer, head_begin, head_end, out));
+    base::spawn(io_.get_executor(), run_read(local(), peer_, lease, first, count, part, out));
     return out;
+  }
+  base::Result<SliceRead> read(LeaseToken lease, std::uint32_t first, std::uint32_t count, ShardRange part) {
+    auto out = start_read(lease, first, count, part);
+    run_until([&] { return out->has_value(); });
+    return **out;
   }
   base::Result<SliceRead> read(LeaseToken lease, std::uint32_t first, std::uint32_t count, std::uint32_t layer,
                                std::uint32_t head_begin = 0, std::uint32_t head_end = 2) {
-    auto out = start_read(lease, first, count, layer, head_begin, head_end);
-    run_until([&] { return out->has_value(); });
-    return **out;
+    return read(lease, first, count, {layer, layer + 1, head_begin, head_end});
   }
   static base::Bytes joined(const SliceRead& read) {
     base::Bytes bytes;
@@ -50,9 +51,15 @@ class LocalBlockSetTest : public testing::CacheTest {
     return bytes;
   }
   void expect_layer(const SliceRead& read, std::size_t first, std::size_t count, std::uint32_t layer) {
+    expect_layers(read, first, count, layer, layer + 1);
+  }
+  void expect_layers(const SliceRead& read, std::size_t first, std::size_t count, std::uint32_t begin,
+                     std::uint32_t end) {
     base::Bytes expected;
-    for (std::size_t i = first; i < first + count; ++i) {
-      base::append(expected, testing::slice_content(keys_[i], layer, engine_.format()));
+    for (std::uint32_t layer = begin; layer < end; ++layer) {
+      for (std::size_t i = first; i < first + count; ++i) {
+        base::append(expected, testing::slice_content(keys_[i], layer, engine_.format()));
+      }
     }
     EXPECT_EQ(joined(read), expected);
     EXPECT_TRUE(leaves_match(expected, engine_.format().head_slice_bytes(), read.leaves));
@@ -174,10 +181,25 @@ TEST_F(LocalBlockSetTest, OfferedBlocksAreReadInPlace) {
   EXPECT_EQ(exchange_->evicted.size(), 4u);
 }
 
+TEST_F(LocalBlockSetTest, SeveralLayersOfStoredAndOfferedBlocksAreReadAtOnce) {
+  put_blocks(1, 2);
+  put_blocks(3, 4);
+  offer(0, 1);
+  offer(2, 3);
+  const LookupAnswer answer = lookup(lookup_request());
+  const auto all = read(answer.lease, 0, 4, {0, 3, 0, 2});
+  ASSERT_TRUE(all);
+  expect_layers(*all, 0, 4, 0, 3);
+  const auto last = read(answer.lease, 1, 2, {1, 3, 0, 2});
+  ASSERT_TRUE(last);
+  expect_layers(*last, 1, 2, 1, 3);
+  EXPECT_EQ(read(answer.lease, 0, 4, {1, 4, 0, 2}).error(), ExchangeError::kShardNotHeld);
+}
+
 TEST_F(LocalBlockSetTest, OfferRevokedDuringAReadIsAMiss) {
   const OfferId id = offer(0, 4);
   const LookupAnswer answer = lookup(lookup_request());
-  auto out = start_read(answer.lease, 0, 4, 0);
+  auto out = start_read(answer.lease, 0, 4, {0, 1, 0, 2});
   io_.restart();
   io_.poll_one();  // the read has begun: its gather is on its way
   manager_->revoke(id);
@@ -192,7 +214,7 @@ TEST_F(LocalBlockSetTest, ReadOfAnOfferWaitsForStagingAndGivesUpInTheEnd) {
   const LookupAnswer answer = lookup(lookup_request());
   std::vector<StagingLease> all;
   while (auto lease = staging_->try_lease()) all.push_back(std::move(*lease));
-  auto waiting = start_read(answer.lease, 0, 4, 0);
+  auto waiting = start_read(answer.lease, 0, 4, {0, 1, 0, 2});
   settle();
   EXPECT_FALSE(waiting->has_value());
   all.pop_back();
@@ -202,7 +224,7 @@ TEST_F(LocalBlockSetTest, ReadOfAnOfferWaitsForStagingAndGivesUpInTheEnd) {
   // The worker that ended the copy may hold on to the slot for a moment more.
   run_until([&] { return staging_->free_slots() == 1; });
   all.push_back(*staging_->try_lease());
-  auto busy = start_read(answer.lease, 0, 4, 0);
+  auto busy = start_read(answer.lease, 0, 4, {0, 1, 0, 2});
   for (int i = 0; i < 60 && !busy->has_value(); ++i) advance(100ms);
   ASSERT_TRUE(busy->has_value());
   EXPECT_EQ((*busy)->error(), ExchangeError::kBusy);

@@ -43,7 +43,7 @@ void TransferOperation::reopen(const PeerAnswer& answer, const DirectCopy& copy)
 }
 
 void TransferOperation::compare(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count) {
-  const std::size_t first = delivery->first + first_index;
+  const std::size_t first = delivery->block_of(first_index);
   // As for a write: whoever cancels waits it out before the memory is used again.
   const std::size_t readable = state_->begin_write(first, count);
   if (readable == 0) return;
@@ -52,11 +52,11 @@ void TransferOperation::compare(const std::shared_ptr<Delivery>& delivery, std::
   std::vector<SliceCopy> copies;
   copies.reserve(readable);
   for (std::size_t i = 0; i < readable; ++i) {
-    copies.push_back({plan_.slots[first + i], delivery->layer, placed->data() + i * slice_bytes});
+    copies.push_back({plan_.slots[first + i], delivery->layer_of(first_index), placed->data() + i * slice_bytes});
   }
   auto done = [self = shared_from_this(), executor = context_.executor, delivery, first_index, readable,
                placed](base::Result<> outcome) mutable {
-    self->state_->end_write({}, delivery->first + first_index, std::vector<std::uint8_t>(readable, 0));
+    self->state_->end_write({}, delivery->block_of(first_index), std::vector<std::uint8_t>(readable, 0));
     if (!outcome) placed->clear();
     boost::asio::post(executor, [self = std::move(self), delivery = std::move(delivery), first_index, readable,
                                  placed = std::move(placed)]() mutable {
@@ -70,7 +70,7 @@ void TransferOperation::on_read_back(const std::shared_ptr<Delivery>& delivery, 
                                      std::size_t count, std::shared_ptr<std::vector<std::uint8_t>> placed) {
   if (ended_ || state_->ended()) return;
   if (placed->empty()) {
-    fail_from(delivery->first + first_index, "copy from the engine's memory failed");
+    fail_from(delivery->block_of(first_index), "copy from the engine's memory failed");
     return;
   }
   context_.workers->post([self = shared_from_this(), executor = context_.executor, delivery, first_index, count, placed,
@@ -87,7 +87,7 @@ void TransferOperation::on_read_back(const std::shared_ptr<Delivery>& delivery, 
 void TransferOperation::on_compared(const Delivery& delivery, std::size_t first_index,
                                     const std::vector<std::uint8_t>& equal) {
   if (ended_ || state_->ended()) return;
-  const std::size_t first = delivery.first + first_index;
+  const std::size_t first = delivery.block_of(first_index);
   const std::size_t differs = static_cast<std::size_t>(std::find(equal.begin(), equal.end(), 0) - equal.begin());
   if (differs < equal.size()) {
     fail_from(first + differs, name_of_source(delivery) + " took back a block of which it has another computation");

@@ -10,7 +10,7 @@
 namespace kvp2p {
 
 Delivery::~Delivery() {
-  if (is_written) state->end_write({&layer, 1}, first, std::vector<std::uint8_t>(slices.size(), 0));
+  if (is_written) state->end_write({}, first, std::vector<std::uint8_t>(blocks, 0));
   if (claimed_in) claimed_in->give_up(*this);
   if (on_release) on_release();
 }
@@ -75,10 +75,12 @@ bool TransferInbox::fits(const Part& part, const ReceivedFrame& frame) const {
   const ShardRange& shard = target_.format.shard;
   const std::size_t first = frame.first_block - part.peers_zero;
   if (frame.layer < shard.layer_begin || frame.layer >= shard.layer_end) return false;
+  if (frame.layers == 0 || frame.layers > shard.layer_end - frame.layer) return false;
   if (first < part.first || first >= part.end) return false;
   if (frame.blocks == 0 || frame.blocks > part.end - first) return false;
-  return frame.payload.size() == frame.blocks * target_.format.layer_slice_bytes() &&
-         frame.leaves.size() == std::size_t{frame.blocks} * shard.heads();
+  const std::size_t slices = std::size_t{frame.layers} * frame.blocks;
+  return frame.payload.size() == slices * target_.format.layer_slice_bytes() &&
+         frame.leaves.size() == slices * shard.heads();
 }
 
 std::shared_ptr<Delivery> TransferInbox::accept(const Part& part, ReceivedFrame& frame) {
@@ -86,15 +88,17 @@ std::shared_ptr<Delivery> TransferInbox::accept(const Part& part, ReceivedFrame&
   auto delivery = std::make_shared<Delivery>();
   delivery->layer = frame.layer - target_.format.shard.layer_begin;
   delivery->first = frame.first_block - part.peers_zero;
+  delivery->blocks = frame.blocks;
   delivery->answer = part.answer;
-  delivery->slices.reserve(frame.blocks);
+  const std::size_t slices = std::size_t{frame.layers} * frame.blocks;
+  delivery->slices.reserve(slices);
   const std::size_t good = state_->good();
   {
     std::lock_guard lock(mutex_);
-    for (std::size_t i = 0; i < frame.blocks; ++i) {
-      const std::size_t block = delivery->first + i;
+    for (std::size_t i = 0; i < slices; ++i) {
+      const std::size_t block = delivery->block_of(i);
       const std::uint32_t version = (*part.versions)[block];
-      std::uint8_t& claim = claimed(delivery->layer, block);
+      std::uint8_t& claim = claimed(delivery->layer_of(i), block);
       // What was asked for again while it was on its way can come twice: the first counts. And a block is of one
       // computation: another peer's has other roundings.
       const bool same = version != 0 && (begun_by_[block] == 0 || begun_by_[block] == version);
@@ -117,7 +121,7 @@ std::shared_ptr<Delivery> TransferInbox::accept(const Part& part, ReceivedFrame&
 void TransferInbox::give_up(const Delivery& delivery) {
   std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < delivery.slices.size(); ++i) {
-    if (delivery.slices[i] != nullptr) claimed(delivery.layer, delivery.first + i) = 0;
+    if (delivery.slices[i] != nullptr) claimed(delivery.layer_of(i), delivery.block_of(i)) = 0;
   }
 }
 
@@ -151,23 +155,23 @@ void TransferInbox::check(Delivery& delivery) const {
 }
 
 void TransferInbox::write(const std::shared_ptr<Delivery>& delivery) {
-  const std::size_t count = delivery->slices.size();
+  const std::size_t slices = delivery->slices.size();
   if (std::find(delivery->good.begin(), delivery->good.end(), 0) != delivery->good.end()) return;
   {
     std::lock_guard lock(mutex_);
     if (!gate_open_ || only_check_) return;
   }
-  const std::size_t writable = state_->begin_write(delivery->first, count);
+  const std::size_t writable = state_->begin_write(delivery->first, delivery->blocks);
   if (writable == 0) return;
   std::vector<SliceCopy> copies;
-  copies.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) {
+  copies.reserve(slices);
+  for (std::size_t i = 0; i < slices; ++i) {
     // The connector reads it only.
     auto* host = const_cast<std::uint8_t*>(delivery->slices[i]);
-    copies.push_back({target_.slots[delivery->first + i], delivery->layer, host});
+    copies.push_back({target_.slots[delivery->block_of(i)], delivery->layer_of(i), host});
   }
-  if (writable < count || !copy(delivery, std::move(copies))) {
-    state_->end_write({&delivery->layer, 1}, delivery->first, std::vector<std::uint8_t>(writable, 0));
+  if (writable < delivery->blocks || !copy(delivery, std::move(copies))) {
+    state_->end_write({}, delivery->first, std::vector<std::uint8_t>(writable, 0));
   }
 }
 
@@ -202,7 +206,7 @@ void TransferInbox::copy_by_device(const std::shared_ptr<Delivery>& delivery, st
 void TransferInbox::finish(Delivery& delivery) {
   if (delivery.words_to_come.fetch_sub(1) > 1) return;
   delivery.is_written = false;
-  delivery.state->end_write(delivery.layer, delivery.first, delivery.slices.size(), delivery.is_copied);
+  delivery.state->end_write(delivery.layer, delivery.layers(), delivery.first, delivery.blocks, delivery.is_copied);
 }
 
 std::size_t TransferInbox::local_bytes(const Delivery& delivery) const {

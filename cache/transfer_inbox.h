@@ -15,17 +15,25 @@ namespace kvp2p {
 
 class TransferInbox;
 
-/// One layer of a run of blocks, on its way. Goes when the last stage is done with it, on any thread; what it has begun
+/// Some layers of a run of blocks, on their way. Goes when the last stage is done with it, on any thread; what it has begun
 /// and nobody has ended is undone then.
 struct Delivery final : FrameWork {
   Delivery() = default;
   ~Delivery() override;
 
-  std::uint32_t layer = 0;  // the region's
+  std::uint32_t layer = 0;  // the region's, and the first
   std::size_t first = 0;
-  std::vector<const std::uint8_t*> slices;  // one a block; null for one that is not wanted
-  std::vector<ContentDigest> leaves;        // a block's heads, block after block
-  const PeerAnswer* answer = nullptr;       // null: from this node
+  std::size_t blocks = 0;
+  /// Layer after layer, one a block; null for one that is not wanted.
+  std::vector<const std::uint8_t*> slices;
+  std::vector<ContentDigest> leaves;   // a slice's heads, slice after slice
+  const PeerAnswer* answer = nullptr;  // null: from this node
+
+  std::uint32_t layers() const { return static_cast<std::uint32_t>(slices.size() / blocks); }
+  /// Of a slice.
+  std::uint32_t layer_of(std::size_t index) const { return layer + static_cast<std::uint32_t>(index / blocks); }
+  std::size_t block_of(std::size_t index) const { return first + index % blocks; }
+
   // What keeps `slices` valid.
   ReceivedFrame frame;  // if packed, process() unpacks it first
   std::vector<std::shared_ptr<const BlockPin>> pins;
@@ -33,7 +41,7 @@ struct Delivery final : FrameWork {
 
   // Of TransferInbox::process().
   bool is_processed = false;
-  std::vector<std::uint8_t> good;  // one a block
+  std::vector<std::uint8_t> good;  // one a slice
   base::Duration verify_time{};
   /// All of it is in its place, or a device brings it there, and the state waits for end_write(). What `slices` points
   /// to may be something else by now.

@@ -112,6 +112,7 @@ std::shared_ptr<Delivery> TransferOperation::next_local() {
       delivery->leaves.insert(delivery->leaves.end(), leaves, leaves + wanted.heads());
       delivery->pins.push_back(pin);
     }
+    delivery->blocks = delivery->slices.size();
     delivery->on_release = [weak = weak_from_this(), executor = context_.executor] {
       boost::asio::post(executor, [weak] {
         auto self = weak.lock();
@@ -153,12 +154,13 @@ void TransferOperation::on_processed(std::shared_ptr<Delivery> delivery) {
     if (delivery->slices[i] == nullptr) return Fate::kUnwanted;
     if (!delivery->good[i]) return Fate::kCorrupt;
     if (!root_fits(*delivery, i)) return Fate::kWrongBlock;
-    return in_place(delivery->layer, delivery->first + i) ? Fate::kInPlace : Fate::kGood;
+    return in_place(delivery->layer_of(i), delivery->block_of(i)) ? Fate::kInPlace : Fate::kGood;
   };
   std::vector<Fate> fates;
   for (std::size_t i = 0; i < count; ++i) fates.push_back(fate_of(i));
   for (std::size_t begin = 0, end = 0; begin < count; begin = end) {
-    while (end < count && fates[end] == fates[begin]) ++end;
+    const std::size_t end_of_layer = (begin / delivery->blocks + 1) * delivery->blocks;
+    while (end < end_of_layer && fates[end] == fates[begin]) ++end;
     if (fates[begin] == Fate::kGood) scatter(delivery, begin, end - begin);
     if (fates[begin] == Fate::kInPlace) compare(delivery, begin, end - begin);
     if (fates[begin] == Fate::kCorrupt) on_corrupt(*delivery, begin, end - begin);
@@ -179,11 +181,11 @@ void TransferOperation::want(std::uint32_t layer, std::size_t block) {
 
 bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   if (delivery.answer == nullptr) return true;
-  const std::size_t block = delivery.first + index;
+  const std::size_t block = delivery.block_of(index);
   const std::uint32_t heads = plan_.format.shard.heads();
   auto& leaves = leaves_[block];
   leaves.resize(plan_.format.leaf_count());
-  std::copy_n(delivery.leaves.begin() + index * heads, heads, leaves.begin() + delivery.layer * heads);
+  std::copy_n(delivery.leaves.begin() + index * heads, heads, leaves.begin() + delivery.layer_of(index) * heads);
   if (--layers_to_come_[block] > 0) return true;
   const auto& root = delivery.answer->root_of_block(plan_.first_block + block);
   if (!root || root_of(leaves) == *root) return true;
@@ -201,19 +203,20 @@ std::string TransferOperation::name_of_source(const Delivery& delivery) const {
 }
 
 void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count) {
-  const std::size_t block = delivery.first + index;
+  const std::size_t block = delivery.block_of(index);
+  const std::uint32_t layer = delivery.layer_of(index);
   context_.counters.frames_corrupt += count;
   const std::string source = name_of_source(delivery);
   if (block < state_->good() && log_first(delivery.answer, "corrupt")) {
     LOG_WARN("block {} layer {} from {}: bytes do not match their digest or are no sound code, not used", block,
-             delivery.layer, source);
+             layer, source);
   }
   const std::string reason = source + " sent corrupt bytes";
   if (delivery.answer == nullptr) {
-    for (std::size_t i = 0; i < count; ++i) give_up_local(delivery.layer, block + i, reason);
+    for (std::size_t i = 0; i < count; ++i) give_up_local(layer, block + i, reason);
     return pump_peers();
   }
-  for (std::size_t i = 0; i < count; ++i) want(delivery.layer, block + i);
+  for (std::size_t i = 0; i < count; ++i) want(layer, block + i);
   give_up(source_of(delivery.answer), block, block + count, reason);
 }
 
@@ -235,7 +238,8 @@ void TransferOperation::scatter(const std::shared_ptr<Delivery>& delivery, std::
     gated_.push_back({delivery, first_index, count});
     return;
   }
-  const std::size_t first = delivery->first + first_index;
+  const std::size_t first = delivery->block_of(first_index);
+  const std::uint32_t layer = delivery->layer_of(first_index);
   const std::size_t writable = state_->begin_write(first, count);
   if (writable == 0) return;
   std::vector<SliceCopy> copies;
@@ -243,14 +247,14 @@ void TransferOperation::scatter(const std::shared_ptr<Delivery>& delivery, std::
   for (std::size_t i = 0; i < writable; ++i) {
     // The connector reads it only.
     auto* host = const_cast<std::uint8_t*>(delivery->slices[first_index + i]);
-    copies.push_back({plan_.slots[first + i], delivery->layer, host});
+    copies.push_back({plan_.slots[first + i], layer, host});
   }
   const std::size_t local_bytes = delivery->answer ? 0 : writable * plan_.format.layer_slice_bytes();
   context_.counters.bytes_from_local += local_bytes;
-  auto done = [state = state_, delivery, first, writable, local_bytes,
+  auto done = [state = state_, delivery, layer, first, writable, local_bytes,
                submitted = std::chrono::steady_clock::now()](base::Result<> outcome) {
     state->note_scatter(submitted, std::chrono::steady_clock::now(), local_bytes);
-    state->end_write(delivery->layer, first, writable, outcome.has_value());
+    state->end_write(layer, 1, first, writable, outcome.has_value());
   };
   ReadyEvent device_only;
   device_only.device = plan_.ready.device;

@@ -107,6 +107,7 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
   bool log_first(const PeerAnswer* answer, const char* what);
+  /// Slices of one layer.
   void scatter(const std::shared_ptr<Delivery>& delivery, std::size_t first_index, std::size_t count);
   bool in_place(std::uint32_t layer, std::size_t block) const {
     return !in_place_.empty() && in_place_[layer * blocks() + block] != 0;

@@ -120,6 +120,33 @@ TEST_F(TransferOperationTest, OneCorruptBlockOfARunDoesNotSpoilItsNeighbours) {
   EXPECT_FALSE(engine_.holds(keys_[7], 0, 7));
 }
 
+TEST_F(TransferOperationTest, SeveralLayersComeInOneFrame) {
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  exchange_->send_layers(fetch(0), 0, 3, 0, 4);
+  exchange_->send_layers(fetch(0), 0, 2, 4, kBlocks - 4);
+  run_until([&] { return state->layer_ready(1); });
+  EXPECT_FALSE(state->layer_ready(2));
+  exchange_->send(fetch(0), 2, 4, kBlocks - 4);
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, kBlocks);
+  expect_blocks(0, kBlocks);
+}
+
+TEST_F(TransferOperationTest, ACorruptSliceOfAFrameOfSeveralLayersFailsItsBlockOnly) {
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  const std::size_t slice = engine_.format().layer_slice_bytes();
+  exchange_->send(fetch(0), 2, 0, kBlocks);
+  exchange_->send_layers(fetch(0), 0, 2, 0, kBlocks,
+                         [&](ReceivedFrame& frame) { frame.payload[(kBlocks + 7) * slice] ^= 0x80; });
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, 7u);
+  expect_blocks(0, 7);
+  EXPECT_TRUE(engine_.holds(keys_[7], 0, 7));
+  EXPECT_FALSE(engine_.holds(keys_[7], 1, 7)) << "nothing unverified was written";
+}
+
 TEST_F(TransferOperationTest, LeavesThatFitAnotherBlockAreCaughtByTheRoot) {
   add_peer(0, kBlocks);
   auto state = transfer();
@@ -352,6 +379,15 @@ TEST_F(DeviceTransferTest, BlocksOfAPeerArrive) {
   EXPECT_GT(connector_.scatters, 0);
   settle();
   EXPECT_EQ(staging_->free_slots(), staging_->slots());
+}
+
+TEST_F(DeviceTransferTest, SeveralLayersComeInOneFrame) {
+  add_peer(0, kBlocks);
+  auto state = transfer();
+  exchange_->send_layers(fetch(0), 0, 3, 0, kBlocks);
+  run_until([&] { return state->status().done; });
+  EXPECT_EQ(state->status().good_blocks, kBlocks);
+  expect_blocks(0, kBlocks);
 }
 
 TEST_F(DeviceTransferTest, BlocksFromHereArrive) {

@@ -223,7 +223,7 @@ void TransferOperation::on_frame(PeerFetch& fetch, ReceivedFrame frame) {
   bool any = false;
   for (std::size_t i = 0; i < delivery->slices.size(); ++i) {
     if (delivery->slices[i] == nullptr) continue;
-    schedule_.arrived(schedule_layer_[delivery->layer], delivery->first + i);
+    schedule_.arrived(schedule_layer_[delivery->layer_of(i)], delivery->block_of(i));
     any = true;
   }
   delivery->claimed_in = nullptr;  // told

@@ -29,11 +29,14 @@ std::size_t TransferState::begin_write(std::size_t first, std::size_t count) {
   return count;
 }
 
-void TransferState::end_write(std::uint32_t layer, std::size_t first, std::size_t count, bool ok) {
+void TransferState::end_write(std::uint32_t layer, std::uint32_t layers, std::size_t first, std::size_t count,
+                              bool ok) {
   std::unique_lock lock(mutex_);
   forget_write(first + count);
   if (ok) {
-    for (std::size_t block = first; block < first + count; ++block) progress_.deliver(layer, block);
+    for (std::uint32_t i = layer; i < layer + layers; ++i) {
+      for (std::size_t block = first; block < first + count; ++block) progress_.deliver(i, block);
+    }
   } else {
     shorten(first, "copy to the engine's memory failed");
   }

@@ -35,10 +35,10 @@ class TransferState {
   /// May blocks [first, first + count) be written? Returns how many from `first` on; each answer that is not 0 wants
   /// one end_write() of as many.
   std::size_t begin_write(std::size_t first, std::size_t count);
-  /// `ok`: the layer of these blocks is in its place. Otherwise they have failed.
-  void end_write(std::uint32_t layer, std::size_t first, std::size_t count, bool ok);
-  /// Of several layers that were written at once: in their places for those blocks, from `first` on, that are `good`.
-  /// The others may be written again.
+  /// `ok`: `layers` layers, from `layer` on, of these blocks are in their places. Otherwise the blocks have failed.
+  void end_write(std::uint32_t layer, std::uint32_t layers, std::size_t first, std::size_t count, bool ok);
+  /// Of any layers that were written at once: in their places for those blocks, from `first` on, that are `good`. The
+  /// others may be written again.
   void end_write(std::span<const std::uint32_t> layers, std::size_t first, std::span<const std::uint8_t> good);
   /// This block and those after it have failed.
   void fail_from(std::size_t block, const std::string& reason);

@@ -53,7 +53,7 @@ class TransferStateTest : public ::testing::Test {
   }
   static void deliver(TransferState& state, std::uint32_t layer, std::size_t first, std::size_t count) {
     ASSERT_EQ(state.begin_write(first, count), count);
-    state.end_write(layer, first, count, true);
+    state.end_write(layer, 1, first, count, true);
   }
 
   std::shared_ptr<CompletionQueue> completions_ = std::make_shared<CompletionQueue>();
@@ -87,7 +87,7 @@ TEST_F(TransferStateTest, FailureIsNotVisibleWhileTheFailedBlocksAreWritten) {
   EXPECT_EQ(state->status().good_blocks, 4u) << "block 3 is still being written";
   EXPECT_EQ(state->begin_write(3, 1), 0u);
   EXPECT_EQ(state->begin_write(1, 3), 2u) << "only what is good may be written";
-  state->end_write(0, 2, 2, true);
+  state->end_write(0, 1, 2, 2, true);
   EXPECT_EQ(state->status().good_blocks, 3u);
   EXPECT_EQ(state->status().reason, "corrupt");
   EXPECT_EQ(state->failed_blocks(), std::vector<std::size_t>{3});
@@ -98,13 +98,13 @@ TEST_F(TransferStateTest, WritesOfGoodBlocksDoNotHoldUpAFailure) {
   ASSERT_EQ(state->begin_write(0, 1), 1u);
   state->fail_from(2, "gone");
   EXPECT_EQ(state->status().good_blocks, 2u);
-  state->end_write(0, 0, 1, true);
+  state->end_write(0, 1, 0, 1, true);
 }
 
 TEST_F(TransferStateTest, FailedCopyFailsItsBlocks) {
   auto state = make(2, 1);
   ASSERT_EQ(state->begin_write(1, 1), 1u);
-  state->end_write(0, 1, 1, false);
+  state->end_write(0, 1, 1, 1, false);
   EXPECT_EQ(state->status().good_blocks, 1u);
   deliver(*state, 0, 0, 1);
   EXPECT_TRUE(state->status().done);
@@ -136,7 +136,7 @@ TEST_F(TransferStateTest, FinishWaitsForWritesUnderWay) {
   state->finish("stop");
   EXPECT_FALSE(state->status().done);
   EXPECT_EQ(ended_, 0);
-  state->end_write(0, 0, 1, true);
+  state->end_write(0, 1, 0, 1, true);
   EXPECT_TRUE(state->status().done);
   EXPECT_EQ(state->status().good_blocks, 1u) << "it was delivered after all";
 }
@@ -151,7 +151,7 @@ TEST_F(TransferStateTest, CancelReturnsOnlyWhenNothingIsBeingWritten) {
   });
   while (!state->ended()) std::this_thread::yield();
   EXPECT_FALSE(returned);
-  state->end_write(0, 0, 8, true);
+  state->end_write(0, 1, 0, 8, true);
   engine.join();
   EXPECT_TRUE(returned);
   EXPECT_EQ(ended_, 1);
@@ -180,7 +180,7 @@ TEST_F(TransferStateTest, DeliverersAndWaitersRunTogether) {
       threads.emplace_back([&, layer] {
         for (std::size_t block = 0; block < kBlocks; block += 4) {
           const std::size_t count = state->begin_write(block, 4);
-          if (count > 0) state->end_write(layer, block, count, true);
+          if (count > 0) state->end_write(layer, 1, block, count, true);
         }
       });
     }

@@ -100,10 +100,11 @@ struct FetchRequest {
   std::shared_ptr<FrameWorker> worker;
 };
 
-/// One layer of some neighbouring blocks. Not verified yet: the receiver unpacks the payload, where that is needed, and
-/// checks `leaves` against it.
+/// Neighbouring layers of some neighbouring blocks, layer after layer. Not verified yet: the receiver unpacks the
+/// payload, where that is needed, and checks `leaves` against it.
 struct ReceivedFrame {
   std::uint32_t layer = 0;
+  std::uint32_t layers = 1;
   std::uint32_t first_block = 0;
   std::uint32_t blocks = 0;
   StagingLease staging;

@@ -67,6 +67,49 @@ TEST_F(ExchangeTest, FetchedBlocksAreBitIdentical) {
   EXPECT_EQ(asker.staging->free_slots(), asker.staging->slots());
 }
 
+TEST_F(ExchangeTest, LayersOfAFewBlocksShareAFrame) {
+  auto& holder = add_node();
+  auto& asker = add_node();
+  asker.host.dial(holder.host);
+  poll();
+  for (std::uint32_t i = 0; i < 4; ++i) holder.blocks.add(i);
+  const auto answer = look_up(asker, holder.id(), request(0, 4));
+  const auto fetch_layers = [&](std::vector<std::uint32_t> layers, std::size_t frames) {
+    auto wanted = fetch_request(holder.id(), answer, 1, 2);
+    wanted.layers = std::move(layers);
+    CollectingSink sink;
+    auto fetch = asker.exchange->fetch(wanted, sink, in(2s));
+    poll();
+    ASSERT_TRUE(sink.outcome);
+    EXPECT_TRUE(*sink.outcome) << sink.outcome->error().message();
+    expect_slices(sink, 0, 1, 2);
+    EXPECT_EQ(sink.frames, frames);
+    EXPECT_EQ(sink.bad_leaves, 0u);
+  };
+  fetch_layers({0, 1, 2}, 2);
+  fetch_layers({2, 0, 1}, 2);
+  fetch_layers({2, 1, 0}, 3);
+  EXPECT_EQ(asker.staging->free_slots(), asker.staging->slots());
+}
+
+TEST_F(ExchangeTest, ABlockThatGoesLeavesTheOthersOfItsFrame) {
+  auto& holder = add_node();
+  auto& asker = add_node();
+  asker.host.dial(holder.host);
+  poll();
+  for (std::uint32_t i = 0; i < 2; ++i) holder.blocks.add(i);
+  const auto answer = look_up(asker, holder.id(), request(0, 2));
+  holder.blocks.gone = {test_key(1)};
+  CollectingSink sink;
+  auto fetch = asker.exchange->fetch(fetch_request(holder.id(), answer, 0, 2), sink, in(2s));
+  poll();
+  ASSERT_TRUE(sink.outcome);
+  EXPECT_TRUE(*sink.outcome) << sink.outcome->error().message();
+  EXPECT_EQ(sink.gone, std::set<std::uint32_t>{1});
+  expect_slices(sink, 0, 0, 1);
+  EXPECT_EQ(sink.slices.size(), 3u);
+}
+
 TEST_F(ExchangeTest, OnlyTheHeadsAskedForAreSent) {
   auto& holder = add_node();
   auto& asker = add_node();

@@ -25,7 +25,8 @@ struct ArrivedFrame {
 class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
  public:
   /// REQUIRES: the request is consistent.
-  FetchFrames(const FetchRequest& request, std::size_t room_bytes, bool may_be_packed);
+  /// `may_be_joined`: several layers in one frame.
+  FetchFrames(const FetchRequest& request, std::size_t room_bytes, bool may_be_packed, bool may_be_joined);
 
   /// Of one layer of one block, the heads asked for.
   std::size_t slice_bytes() const { return slice_bytes_; }
@@ -55,7 +56,10 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
 
  private:
   bool fits(const wire::FrameHeader& header) const;
-  std::size_t first_slice(const wire::FrameHeader& header) const;
+  /// All slices that the header names. REQUIRES: its blocks and layers were asked for.
+  template <class Call>
+  void for_each_slice(const wire::FrameHeader& header, Call call) const;
+  void mark_seen(const wire::FrameHeader& header, bool seen);
 
   const std::uint32_t first_block_;
   const std::uint32_t blocks_;
@@ -63,6 +67,7 @@ class FetchFrames : public std::enable_shared_from_this<FetchFrames> {
   const std::size_t slice_bytes_;
   const std::size_t room_bytes_;
   const bool may_be_packed_;
+  const bool may_be_joined_;
   const std::shared_ptr<FrameWorker> worker_;
   std::vector<std::int32_t> layer_index_;  // by layer: its place in the request's layers, or -1; never changes
 

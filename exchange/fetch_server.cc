@@ -26,10 +26,10 @@ std::size_t slice_bytes(const wire::Get& get) {
   return get.format.head_slice_bytes() * (get.head_end - get.head_begin);
 }
 
-std::size_t chunk_bytes(const GetJob& job, const GetChunk& chunk) { return chunk.blocks * slice_bytes(job.get); }
+std::size_t chunk_bytes(const GetJob& job, const GetChunk& chunk) { return chunk.slices() * slice_bytes(job.get); }
 
 /// Bounded by payload and by the leaves that one header holds.
-std::size_t blocks_per_frame(const wire::Get& get, std::size_t frame_bytes) {
+std::size_t slices_per_frame(const wire::Get& get, std::size_t frame_bytes) {
   const std::size_t bytes = std::min<std::size_t>(get.frame_bytes_max, std::max(frame_bytes, slice_bytes(get)));
   const std::size_t by_leaves = wire::kFrameLeavesMax / (get.head_end - get.head_begin);
   return std::max<std::size_t>(1, std::min(bytes / slice_bytes(get), by_leaves));
@@ -59,7 +59,7 @@ FetchServer::Job FetchServer::find(std::uint64_t id) const {
 void FetchServer::on_get(std::uint64_t id, wire::Get get) {
   if (jobs_.contains(id)) return link_.send(id, error_message(wire::ErrorCode::kBadRequest, "id in use"));
   if (jobs_.size() >= kGetsServedMax) return link_.send(id, wire::Busy{to_wire_ms(kBusyRetry)});
-  const std::size_t per_frame = blocks_per_frame(get, context_->frame_bytes());
+  const std::size_t per_frame = slices_per_frame(get, context_->frame_bytes());
   auto job = std::make_shared<GetJob>(id, std::move(get), per_frame);
   jobs_[id] = job;
   const base::TimePoint deadline = context_->clock.now() + from_wire_ms(job->get.time_ms);
@@ -311,13 +311,13 @@ base::Task<> FetchServer::run_reads(Job job, GetChunk chunk, [[maybe_unused]] st
 base::Task<base::Result<SliceRead>> FetchServer::read_chunk(GetJob& job, GetChunk chunk) {
   const auto began = std::chrono::steady_clock::now();
   const LeaseToken lease = from_wire(job.get.lease);
-  auto read = co_await context_->local.read(link_.peer(), lease, chunk.first_block, chunk.blocks, chunk.layer,
-                                            job.get.head_begin, job.get.head_end);
+  const ShardRange part{chunk.layer, chunk.layer + chunk.layers, job.get.head_begin, job.get.head_end};
+  auto read = co_await context_->local.read(link_.peer(), lease, chunk.first_block, chunk.blocks, part);
   context_->stats.serialise_time += std::chrono::steady_clock::now() - began;
   if (read) {
     const std::size_t bytes = std::accumulate(read->parts.begin(), read->parts.end(), std::size_t{0},
-                                              [](std::size_t sum, base::ConstBytes part) { return sum + part.size(); });
-    const std::size_t leaves = std::size_t{chunk.blocks} * (job.get.head_end - job.get.head_begin);
+                                              [](std::size_t sum, base::ConstBytes one) { return sum + one.size(); });
+    const std::size_t leaves = chunk.slices() * part.heads();
     // The get's format is the asker's word: it may not be the one that was leased.
     if (bytes != chunk_bytes(job, chunk) || read->leaves.size() != leaves) read = ExchangeError::kShardNotHeld;
   }
@@ -344,7 +344,7 @@ void FetchServer::make_ready(const Job& job, const GetChunk& chunk, SliceRead re
   header.first_block = chunk.first_block;
   header.blocks = chunk.blocks;
   header.layer = chunk.layer;
-  header.layers = 1;
+  header.layers = chunk.layers;
   header.length = static_cast<std::uint32_t>(chunk_bytes(*job, chunk));
   header.leaves = std::move(read.leaves);
   header.packed = static_cast<std::uint32_t>(packed.bytes);

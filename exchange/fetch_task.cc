@@ -34,7 +34,10 @@ FetchTask::FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, Fet
   slice_bytes_ = request_.format.head_slice_bytes() * (request_.head_end - request_.head_begin);
   lanes_wanted_ = std::max<std::size_t>(1, shared_.lanes.wanted_for(bytes_wanted()));
   may_be_packed_ = shared_.link.packs() && shared_.pack.next(bytes_wanted());
-  frames_ = std::make_shared<FetchFrames>(request_, room_bytes(), may_be_packed_);
+  may_be_joined_ = shared_.link.joins_layers();
+  slices_per_frame_ = slices_per_frame();
+  frames_ =
+      std::make_shared<FetchFrames>(request_, slices_per_frame_ * slice_bytes_, may_be_packed_, may_be_joined_);
 }
 
 FetchTask::~FetchTask() = default;
@@ -72,6 +75,7 @@ void FetchTask::ask() {
   get.streams = streams_;
   get.time_ms = to_wire_ms(deadline_ - context_->clock.now());
   get.may_pack = may_be_packed_;
+  get.may_join = may_be_joined_;
   frames_->grant(frames_->not_granted());
   shared_.link.send(id_, std::move(get));
 }
@@ -86,9 +90,12 @@ std::size_t FetchTask::frame_bytes_max() const {
   return std::min({std::max(liked, slice_bytes_), context_->staging->slot_bytes(), wire::kFramePayloadBytesMax});
 }
 
-// A small get's frames are no larger than one layer of all its blocks.
-std::size_t FetchTask::room_bytes() const {
-  return std::min<std::size_t>(frame_bytes_max(), std::size_t{request_.blocks} * slice_bytes_);
+// At most. A frame of several layers holds all blocks of each.
+std::size_t FetchTask::slices_per_frame() const {
+  const std::size_t fit = frame_bytes_max() / slice_bytes_;
+  if (fit < request_.blocks) return fit;
+  const std::size_t layers = std::min(fit / request_.blocks, request_.layers.size());
+  return request_.blocks * (may_be_joined_ ? layers : 1);
 }
 
 std::size_t FetchTask::window() const {
@@ -101,12 +108,10 @@ std::size_t FetchTask::window() const {
 }
 
 std::size_t FetchTask::frames_wanted() const {
-  // No frame holds more than one layer of all blocks.
-  const std::size_t slices_per_frame = frames_->room_bytes() / slice_bytes_;
   // One more than what is left would fill, for the run's last frame of each layer is smaller. Never too few: while
   // anything is left this is at least 1, and each frame that comes makes room for another.
   const std::size_t left = frames_->slices_left();
-  return std::min(left == 0 ? 0 : left / slices_per_frame + 1, window());
+  return std::min(left == 0 ? 0 : left / slices_per_frame_ + 1, window());
 }
 
 void FetchTask::refill() {

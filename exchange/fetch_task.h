@@ -87,7 +87,7 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   std::size_t window() const;
   std::size_t frames_wanted() const;
   std::size_t frame_bytes_max() const;
-  std::size_t room_bytes() const;
+  std::size_t slices_per_frame() const;
   std::uint32_t received_over(std::uint32_t number) const;
   /// Whether the peer's exact counts are possible.
   bool fits(const wire::GetEnd& end) const;
@@ -104,6 +104,8 @@ class FetchTask : public std::enable_shared_from_this<FetchTask> {
   std::size_t slice_bytes_ = 0;  // one layer of one block, the heads asked for
   std::size_t lanes_wanted_ = 1;
   bool may_be_packed_ = false;
+  bool may_be_joined_ = false;
+  std::size_t slices_per_frame_ = 1;
   std::shared_ptr<FetchFrames> frames_;
   std::size_t leases_ = 0;  // of room and of frames being read
   std::size_t frames_received_ = 0;

@@ -26,6 +26,7 @@ class FrameRegistry::Place final : public FramePlace {
     complete_ = true;
     ReceivedFrame& frame = arrived_.frame;
     frame.layer = header_.layer;
+    frame.layers = header_.layers;
     frame.first_block = header_.first_block;
     frame.blocks = header_.blocks;
     frame.payload = staging_.bytes().first(header_.length);

@@ -14,18 +14,21 @@
 
 namespace kvp2p {
 
-/// Part of one layer: neighbouring blocks that go into one frame.
+/// What goes into one frame: neighbouring blocks of a layer, or of several layers.
 struct GetChunk {
   std::uint32_t layer = 0;
   std::uint32_t first_block = 0;  // of the lookup's keys
   std::uint32_t blocks = 0;
+  std::uint32_t layers = 1;
+  std::size_t slices() const { return std::size_t{layers} * blocks; }
 };
 
 /// Walks over layers and runs of blocks. Pure.
 class GetCursor {
  public:
-  /// REQUIRES: `get` is consistent; blocks_per_frame > 0.
-  GetCursor(const wire::Get& get, std::size_t blocks_per_frame);
+  /// `slices_per_frame`: blocks of a layer that fit a frame; or, where all blocks of several layers do and the get
+  /// allows it, those. REQUIRES: `get` is consistent; slices_per_frame > 0.
+  GetCursor(const wire::Get& get, std::size_t slices_per_frame);
 
   /// The next chunk without moving on; nothing at the end. Blocks that are gone are left out.
   std::optional<GetChunk> peek();
@@ -40,11 +43,13 @@ class GetCursor {
 
  private:
   bool is_gone(std::uint32_t block) const { return gone_[block - first_]; }
+  std::uint32_t layers_from_here() const;
 
   std::vector<std::uint32_t> layers_;
   std::uint32_t first_;
   std::uint32_t end_;
   std::uint32_t blocks_per_frame_;
+  std::uint32_t layers_per_frame_;
   std::size_t layer_index_ = 0;
   std::uint32_t block_;
   std::vector<bool> gone_;
@@ -52,8 +57,8 @@ class GetCursor {
 };
 
 struct GetJob {
-  GetJob(std::uint64_t its_id, wire::Get what, std::size_t blocks_per_frame)
-      : id(its_id), get(std::move(what)), streams(get.streams), credit(get.credit), cursor(get, blocks_per_frame) {}
+  GetJob(std::uint64_t its_id, wire::Get what, std::size_t slices_per_frame)
+      : id(its_id), get(std::move(what)), streams(get.streams), credit(get.credit), cursor(get, slices_per_frame) {}
 
   bool over() const { return cancelled || failed; }
 

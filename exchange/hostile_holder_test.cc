@@ -29,7 +29,7 @@ TEST_F(HostileHolderTest, FramesOutsideTheRequestBreakTheFetch) {
       [](Header& h) { h.blocks = 3; },
       [](Header& h) {
         h.layers = 2;
-        h.blocks = 1;
+        h.blocks = 2;
       },
   };
   for (const auto& wrong : wrongs) {
@@ -271,6 +271,51 @@ TEST_F(HostileHolderTest, ALaneThatOwesByTheCountsIsGivenUp) {
   peer_.send(*control_, id_, wire::GetEnd{3, 1, {open->number}, {3}});
   ASSERT_TRUE(sink_.outcome);
   EXPECT_TRUE(*sink_.outcome);
+}
+
+/// A peer that says that it sends several layers in one frame.
+class JoiningHolderTest : public HostileHolderTest {
+ protected:
+  JoiningHolderTest() : HostileHolderTest(wire::kCounts | wire::kJoinsLayers) {}
+};
+
+TEST_F(JoiningHolderTest, FramesOfSeveralLayersAreTaken) {
+  begin(2);
+  EXPECT_TRUE(get_.may_join);
+  send_frame(0, 0, 4, [](wire::FrameHeader& header) { header.blocks = header.layers = 2; });
+  send_frame(2, 0, 2);
+  peer_.send(*control_, id_, wire::GetEnd{2});
+  ASSERT_TRUE(sink_.outcome);
+  EXPECT_TRUE(*sink_.outcome);
+  EXPECT_EQ(sink_.slices.size(), 6u);
+}
+
+TEST_F(JoiningHolderTest, LayersThatWereNotAskedForOrHaveComeBreakTheFetch) {
+  using Header = wire::FrameHeader;
+  const std::vector<std::function<void(Header&)>> wrongs = {
+      [](Header& h) { h.layers = 3; },
+      [](Header& h) { h.layer = 2; },
+      [](Header& h) { h.layer = 510; },
+      [](Header& h) { h.layers = 1; },
+      [](Header& h) { h.blocks = 1; },
+      [](Header& h) { h.layer = 0; },  // its second layer has come
+  };
+  for (const auto& wrong : wrongs) {
+    sink_ = {};
+    begin(2);
+    send_frame(1, 0, 2);
+    EXPECT_EQ(sink_.frames, 1u);
+    send_frame(0, 0, 4, [&](Header& header) {
+      header.blocks = header.layers = 2;
+      header.layer = 1;
+      wrong(header);
+    });
+    EXPECT_EQ(outcome(), ExchangeError::kProtocolBroken);
+    EXPECT_EQ(sink_.frames, 1u);
+    EXPECT_TRUE(peer_.is_ended(*data_));
+    EXPECT_EQ(node_.staging->free_slots(), node_.staging->slots());
+  }
+  EXPECT_TRUE(is_alive());
 }
 
 /// A peer that does not say that it answers `counts`.

@@ -52,10 +52,10 @@ struct LookupAnswer {
   std::string reason;
 };
 
-/// One layer of a run of blocks, in wire order, block after block; only the heads asked for.
+/// Layers of a run of blocks, in wire order: layer after layer, of each block after block; only the heads asked for.
 struct SliceRead {
-  std::vector<base::ConstBytes> parts;  // together blocks * slice bytes
-  std::vector<ContentDigest> leaves;    // blocks * heads
+  std::vector<base::ConstBytes> parts;  // together layers * blocks * slice bytes
+  std::vector<ContentDigest> leaves;    // layers * blocks * heads
   std::shared_ptr<void> owner;          // keeps `parts` valid
 };
 
@@ -65,12 +65,11 @@ class LocalBlocks {
   virtual ~LocalBlocks() = default;
   /// Looks up and, for what is present, takes a lease in the name of `peer`. Never blocks.
   virtual LookupAnswer lookup(const multiformats::PeerId& peer, const LookupRequest& request) = 0;
-  /// Reads one layer of blocks [first, first + count) of the leased keys. ExchangeError::kLeaseUnknown if the lease has
+  /// Reads `part` of blocks [first, first + count) of the leased keys. ExchangeError::kLeaseUnknown if the lease has
   /// ended or is not this peer's, kBlockGone if a block has gone (revoked offers), kShardNotHeld.
   /// REQUIRES of the caller, checked: ranges inside what was asked for.
   virtual base::Task<base::Result<SliceRead>> read(multiformats::PeerId peer, LeaseToken lease, std::uint32_t first,
-                                                   std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
-                                                   std::uint32_t head_end) = 0;
+                                                   std::uint32_t count, ShardRange part) = 0;
   virtual void release(const multiformats::PeerId& peer, const LeaseToken& lease) = 0;
   /// The peer has gone: all its leases end.
   virtual void release_all(const multiformats::PeerId& peer) = 0;

@@ -63,7 +63,8 @@ base::Task<base::Result<HelloOutcome>> Session::hello(std::optional<wire::Hello>
                                           config.trusted_peers.end();
   parameters.access = config.access.get();
   parameters.hello.versions = {wire::kVersion};
-  parameters.hello.capabilities = wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces | wire::kCounts;
+  parameters.hello.capabilities =
+      wire::kCanServe | wire::kCanTakePuts | wire::kAnnounces | wire::kCounts | wire::kJoinsLayers;
   if (config.direct_server != nullptr) parameters.hello.capabilities |= wire::kDirect;
   if (config.pack.packs()) parameters.hello.capabilities |= wire::kPacks;
   parameters.hello.epoch = context_->epoch;

@@ -87,6 +87,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   std::uint64_t next_id() override { return ++last_id_; }
   bool answers_counts() const override { return (theirs_.capabilities & wire::kCounts) != 0; }
   bool packs() const override { return (theirs_.capabilities & wire::kPacks) != 0; }
+  bool joins_layers() const override { return (theirs_.capabilities & wire::kJoinsLayers) != 0; }
   std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
   base::Task<base::Result<std::shared_ptr<Lane>>> acquire_stream() override;
   void release_stream(std::shared_ptr<Lane> stream) override;

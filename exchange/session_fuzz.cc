@@ -58,7 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   {
     for (std::uint32_t i = 0; i < 4; ++i) node.blocks.add(i);
     RawPeer peer(io, 2);
-    peer.capabilities |= wire::kPacks;
+    peer.capabilities |= wire::kPacks | wire::kJoinsLayers;
     Streams streams;
     peer.host.set_stream_handler(std::string(wire::kProtocolId), [&](auto, std::unique_ptr<libp2p::Stream> opened) {
       return streams.keep(std::move(opened));

@@ -25,6 +25,8 @@ class SessionLink {
   virtual bool answers_counts() const = 0;
   /// The peer packs frames of gets that allow it.
   virtual bool packs() const = 0;
+  /// The peer sends several layers in one frame, for gets that allow it.
+  virtual bool joins_layers() const = 0;
   /// What a coroutine of a part holds so that the session outlives it.
   virtual std::shared_ptr<void> keep_alive() = 0;
 

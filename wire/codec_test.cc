@@ -211,9 +211,13 @@ TEST(Codec, ContradictionsAreErrors) {
 
   auto frame = example<FrameHeader>();
   frame.layers = 2;
-  EXPECT_TRUE(refused(frame));
-  frame.blocks = 1;
   EXPECT_FALSE(refused(frame));
+  frame.layers = 0;
+  EXPECT_TRUE(refused(frame));
+  frame.layers = kLayersMax;
+  frame.layer = 1;
+  EXPECT_TRUE(refused(frame)) << "layers that no model has";
+  frame.layers = 1;
   frame.offset = 1;
   EXPECT_TRUE(refused(frame));
   frame.offset = 0;

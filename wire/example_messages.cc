@@ -33,7 +33,7 @@ ModelFields model_fields() { return {{"architecture", "llama"}, {"kv_element", "
 
 Hello hello() {
   return {{1},
-          kCanServe | kCanTakePuts | kAnnounces | kDirect | kCounts | kPacks,
+          kCanServe | kCanTakePuts | kAnnounces | kDirect | kCounts | kPacks | kJoinsLayers,
           0x1122334455667788,
           {8192, 64, 1u << 20, 64u << 20},
           counting<Nonce>(0x80),
@@ -68,6 +68,7 @@ Get get() {
   m.streams = {1};
   m.time_ms = 2000;
   m.may_pack = true;
+  m.may_join = true;
   return m;
 }
 

@@ -107,6 +107,7 @@ void describe(V& v, Of<Get> auto& m) {
   v.numbers(10, m.streams, kStreamsPerGetMax, UINT32_MAX);
   v.number(11, m.time_ms, kTimeMsMax);
   v.boolean(12, m.may_pack);
+  v.boolean(13, m.may_join);
 }
 
 template <class V>

@@ -34,6 +34,8 @@ inline constexpr std::uint64_t kDirect = 8;
 inline constexpr std::uint64_t kCounts = 16;
 /// Packs the frames of gets that allow it.
 inline constexpr std::uint64_t kPacks = 32;
+/// Sends several layers in one frame, for gets that allow it.
+inline constexpr std::uint64_t kJoinsLayers = 64;
 
 /// What the sender of a hello accepts.
 struct PeerLimits {
@@ -135,6 +137,8 @@ struct Get {
   std::uint32_t time_ms = 0;
   /// Frames may come packed (codec/byte_planes.h). To peers with kPacks only.
   bool may_pack = false;
+  /// A frame may hold several layers. To peers with kJoinsLayers only.
+  bool may_join = false;
   bool operator==(const Get&) const = default;
 };
 
@@ -257,8 +261,8 @@ struct StreamOpen {
 };
 
 /// Before each payload on a data stream. The envelope's id is the request's. Payload follows at once, `length` bytes in
-/// wire order: block after block, layer after layer; either one layer of many blocks or many layers of one block. Or,
-/// if it is packed, `packed` bytes instead, of which the others are made.
+/// wire order: layer after layer, of each layer block after block. Or, if it is packed, `packed` bytes instead, of which the
+/// others are made.
 struct FrameHeader {
   std::uint32_t first_block = 0;
   std::uint32_t blocks = 0;

@@ -102,21 +102,28 @@ std::unique_ptr<Fetch> ScriptedExchange::fetch(FetchRequest request, FetchSink& 
 
 void ScriptedExchange::send(FetchCall& fetch, std::uint32_t layer, std::uint32_t first, std::uint32_t count,
                             const std::function<void(ReceivedFrame&)>& spoil) {
+  send_layers(fetch, layer, 1, first, count, spoil);
+}
+
+void ScriptedExchange::send_layers(FetchCall& fetch, std::uint32_t layer, std::uint32_t layers, std::uint32_t first,
+                                   std::uint32_t count, const std::function<void(ReceivedFrame&)>& spoil) {
   if (fetch.sink == nullptr) return;
   const ObjectFormat& format = fetch.request.format;
   ReceivedFrame frame;
   frame.layer = layer;
+  frame.layers = layers;
   frame.first_block = first;
   frame.blocks = count;
   auto lease = staging_->try_lease();
   assert(lease);
   frame.staging = std::move(*lease);
-  frame.payload = frame.staging.bytes().first(count * format.layer_slice_bytes());
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const BlockKey& key = fetch.keys[first + i];
-    const auto slice = slice_content(key, layer - format.shard.layer_begin, format);
+  frame.payload = frame.staging.bytes().first(layers * count * format.layer_slice_bytes());
+  for (std::uint32_t i = 0; i < layers * count; ++i) {
+    const BlockKey& key = fetch.keys[first + i % count];
+    const std::uint32_t held_layer = layer + i / count - format.shard.layer_begin;
+    const auto slice = slice_content(key, held_layer, format);
     std::memcpy(frame.payload.data() + i * slice.size(), slice.data(), slice.size());
-    const auto leaves = leaves_of(key, layer - format.shard.layer_begin, format);
+    const auto leaves = leaves_of(key, held_layer, format);
     frame.leaves.insert(frame.leaves.end(), leaves.begin(), leaves.end());
   }
   if (spoil) spoil(frame);

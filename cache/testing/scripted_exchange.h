@@ -44,6 +44,9 @@ class ScriptedExchange final : public Exchange {
   /// before it goes.
   void send(FetchCall& fetch, std::uint32_t layer, std::uint32_t first, std::uint32_t count,
             const std::function<void(ReceivedFrame&)>& spoil = {});
+  /// The same of several layers, in one frame.
+  void send_layers(FetchCall& fetch, std::uint32_t layer, std::uint32_t layers, std::uint32_t first,
+                   std::uint32_t count, const std::function<void(ReceivedFrame&)>& spoil = {});
   /// All that was asked for, in the order asked for, and the end.
   void send_all(FetchCall& fetch);
   void end(FetchCall& fetch, base::Result<> outcome);

@@ -76,8 +76,7 @@ LookupAnswer FakeBlocks::lookup(const multiformats::PeerId&, const LookupRequest
 }
 
 base::Task<base::Result<SliceRead>> FakeBlocks::read(multiformats::PeerId, LeaseToken lease, std::uint32_t first,
-                                                     std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
-                                                     std::uint32_t head_end) {
+                                                     std::uint32_t count, ShardRange part) {
   ++calls;
   ++reads;
   reads_under_way_max = std::max(reads_under_way_max, ++reads_under_way_);
@@ -87,17 +86,18 @@ base::Task<base::Result<SliceRead>> FakeBlocks::read(multiformats::PeerId, Lease
   auto leased = leases.find(lease.id);
   if (leased == leases.end()) co_return ExchangeError::kLeaseUnknown;
   SliceRead read;
-  for (std::uint32_t i = first; i < first + count; ++i) {
+  for (std::uint32_t n = 0; n < part.layers() * count; ++n) {
+    const std::uint32_t layer = part.layer_begin + n / count;
+    const std::uint32_t i = first + n % count;
     if (i >= leased->second.keys.size()) co_return ExchangeError::kBadRequest;
     auto at = blocks.find(leased->second.keys[i]);
     if (at == blocks.end() || gone.contains(leased->second.keys[i])) co_return ExchangeError::kBlockGone;
     const Block& block = at->second;
     const std::size_t head = block.format.head_slice_bytes();
-    const std::size_t skipped = std::size_t{layer} * block.format.shard.heads() + head_begin;
-    const std::size_t heads = head_end - head_begin;
-    read.parts.push_back(base::ConstBytes(block.bytes).subspan(skipped * head, heads * head));
+    const std::size_t skipped = std::size_t{layer} * block.format.shard.heads() + part.head_begin;
+    read.parts.push_back(base::ConstBytes(block.bytes).subspan(skipped * head, part.heads() * head));
     read.leaves.insert(read.leaves.end(), block.leaves.begin() + static_cast<std::ptrdiff_t>(skipped),
-                       block.leaves.begin() + static_cast<std::ptrdiff_t>(skipped + heads));
+                       block.leaves.begin() + static_cast<std::ptrdiff_t>(skipped + part.heads()));
   }
   co_return read;
 }

@@ -13,9 +13,11 @@ void CollectingSink::on_frame(ReceivedFrame frame) {
   if (frame.packed_bytes > 0) ++packed_frames;
   const bool good = frame.packed_bytes == 0 || unpack_frame(frame.payload, frame.packed_bytes, test_format());
   if (!good || !leaves_match(frame.payload, head_slice_bytes, frame.leaves)) ++bad_leaves;
-  const std::size_t slice = frame.payload.size() / frame.blocks;
-  for (std::uint32_t i = 0; i < frame.blocks; ++i) {
-    slices[{frame.layer, frame.first_block + i}] = base::to_bytes(frame.payload.subspan(i * slice, slice));
+  const std::uint32_t count = frame.layers * frame.blocks;
+  const std::size_t slice = frame.payload.size() / count;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    slices[{frame.layer + i / frame.blocks, frame.first_block + i % frame.blocks}] =
+        base::to_bytes(frame.payload.subspan(i * slice, slice));
   }
   if (hoard) hoarded.push_back(std::move(frame.staging));
   if (also) also();

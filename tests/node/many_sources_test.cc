@@ -50,12 +50,11 @@ class PacedBlocks final : public LocalBlocks {
     return answer;
   }
   base::Task<base::Result<SliceRead>> read(multiformats::PeerId peer, LeaseToken lease, std::uint32_t first,
-                                           std::uint32_t count, std::uint32_t layer, std::uint32_t head_begin,
-                                           std::uint32_t head_end) override {
-    auto slices = co_await inner.read(peer, lease, first, count, layer, head_begin, head_end);
+                                           std::uint32_t count, ShardRange part) override {
+    auto slices = co_await inner.read(peer, lease, first, count, part);
     if (!slices) co_return slices;
     std::size_t bytes = 0;
-    for (const auto& part : slices->parts) bytes += part.size();
+    for (const auto& one : slices->parts) bytes += one.size();
     const auto time = std::chrono::duration<double>(static_cast<double>(bytes) / bytes_per_second_);
     free_at_ = std::max(free_at_, clock_.now()) + std::chrono::duration_cast<base::Duration>(time);
     co_await base::sleep_until(clock_, free_at_);
