@@ -8,7 +8,8 @@ import place
 
 NAME = "NIXL"
 # No other transport than TCP may be chosen, and no other interface than loopback; UCX tells in the log what it chose.
-TCP_ONLY = {"UCX_TLS": "tcp", "UCX_NET_DEVICES": "lo", "UCX_LOG_LEVEL": "info", "UCX_LOG_FILE": "stderr"}
+# cuda_copy reaches a GPU's memory within one process and nobody else: NIXL refuses to start on a machine with one without it.
+TCP_ONLY = {"UCX_TLS": "tcp,cuda_copy", "UCX_NET_DEVICES": "lo", "UCX_LOG_LEVEL": "info", "UCX_LOG_FILE": "stderr"}
 CHOSEN_MARK = " cfg#"
 SEGMENTS = {"UCX_TCP_TX_SEG_SIZE": "256k", "UCX_TCP_RX_SEG_SIZE": "256k"}
 # Descriptors that a thread of the pool takes at a time.
