@@ -2,8 +2,7 @@
 //
 //     build/release/bench/secure_stream_bench [--mib=1024] [--rounds=5] [--connections=1 --connections=4 …]
 //
-// Each connection has a thread that writes 1 MiB at a time and one that reads as much, as data connections have. "tls,
-// no side threads" leaves the cipher on these two; what "tls" has besides them is for SideThreads to decide.
+// Each connection has a thread that writes 1 MiB at a time and one that reads as much, as data connections have.
 #include "bench/figures.h"
 #include "libp2p/security/noise/noise_security.h"
 #include "libp2p/security/pnet/pnet_stream.h"
@@ -33,14 +32,9 @@ void require(bool condition, const char* what) {
   std::exit(1);
 }
 
-base::SideThreads& no_threads() {
-  static base::SideThreads none(0);
-  return none;
-}
-
 /// What is done to both raw streams.
-enum class Kind { kPlain, kPrivate, kNoise, kTlsAlone, kTls, kPrivateTls };
-constexpr std::array kKinds{Kind::kPlain, Kind::kPrivate, Kind::kNoise, Kind::kTlsAlone, Kind::kTls, Kind::kPrivateTls};
+enum class Kind { kPlain, kPrivate, kNoise, kTls, kPrivateTls };
+constexpr std::array kKinds{Kind::kPlain, Kind::kPrivate, Kind::kNoise, Kind::kTls, Kind::kPrivateTls};
 
 bool is_private(Kind kind) { return kind == Kind::kPrivate || kind == Kind::kPrivateTls; }
 
@@ -50,8 +44,6 @@ const char* name_of(Kind kind) {
       return "plain";
     case Kind::kNoise:
       return "noise";
-    case Kind::kTlsAlone:
-      return "tls, no side threads";
     case Kind::kTls:
       return "tls";
     case Kind::kPrivate:
@@ -129,8 +121,6 @@ class Side {
   void take(base::Result<SecuredStream> secured) {
     require(secured.has_value(), "the handshake");
     stream_ = std::move(secured->stream);
-    if (kind_ != Kind::kTlsAlone) return;
-    static_cast<libp2p::tls::TlsStream&>(*stream_).use_side_threads(no_threads());
   }
 
   Kind kind_;
@@ -183,7 +173,6 @@ int main(int argc, char** argv) {
       for (const Kind kind : kKinds) rates[{count, kind}].push_back(measure(kind, count, mib << 20));
     }
   }
-  std::printf("side threads: %zu\n", base::SideThreads::of_process().count());
   std::printf("%-12s %-24s %8s %12s\n", "connections", "", "GB/s", "of plain");
   for (const int count : connections) {
     const double plain = kvp2p::bench::median(rates[{count, Kind::kPlain}]);

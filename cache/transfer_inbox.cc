@@ -1,11 +1,11 @@
 #include "cache/transfer_inbox.h"
 
-#include "base/side_threads.h"
 #include "cache/benchmark_only.h"
 #include "codec/head_slice_codec.h"
 #include "exchange/frame_packer.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace kvp2p {
 
@@ -15,12 +15,22 @@ Delivery::~Delivery() {
   if (on_release) on_release();
 }
 
+/// What a fetch brings is checked and copied by the thread that it comes in on, while it is in that core's cache: of all
+/// ways that costs least. But of a small fetch each connection brings a few frames, and it is over sooner if others
+/// check them meanwhile, where there are cores to spare.
+constexpr std::size_t kCheckedAsideBytesMax = 32u << 20;
+constexpr unsigned kCoresMin = 8;
+
 class TransferInbox::Worker final : public FrameWorker {
  public:
-  Worker(std::shared_ptr<TransferInbox> inbox, Part part) : inbox_(std::move(inbox)), part_(std::move(part)) {}
+  Worker(std::shared_ptr<TransferInbox> inbox, Part part)
+      : inbox_(std::move(inbox)),
+        part_(std::move(part)),
+        is_left_to_others_(std::thread::hardware_concurrency() >= kCoresMin &&
+                           (part_.end - part_.first) * inbox_->format().block_bytes() <= kCheckedAsideBytesMax) {}
 
   std::shared_ptr<FrameWork> work(ReceivedFrame& frame) override {
-    if (!base::SideThreads::of_process().is_crowded()) return nullptr;
+    if (is_left_to_others_) return nullptr;
     auto delivery = inbox_->accept(part_, frame);
     if (delivery) inbox_->process(delivery);
     return delivery;
@@ -29,6 +39,7 @@ class TransferInbox::Worker final : public FrameWorker {
  private:
   const std::shared_ptr<TransferInbox> inbox_;
   const Part part_;
+  const bool is_left_to_others_;
 };
 
 TransferInbox::TransferInbox(Target target, std::shared_ptr<TransferState> state)

@@ -102,8 +102,8 @@ class TransferInbox : public std::enable_shared_from_this<TransferInbox> {
   void process(const std::shared_ptr<Delivery>& delivery);
   /// Of one that is_written: its blocks' roots have been looked at too. REQUIRES: once.
   static void finish(Delivery& delivery);
-  /// Accepts and processes on the thread that a frame has come in on, while cores are scarce; otherwise leaves it to
-  /// others, who do it beside the receiving of more.
+  /// Accepts and processes on the thread that a frame has come in on; those of a small part are left to others where
+  /// there are cores to spare.
   std::shared_ptr<FrameWorker> worker(Part part);
 
   const ObjectFormat& format() const { return target_.format; }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <utility>
 
 namespace libp2p {
 
@@ -22,15 +21,6 @@ base::MutableBytes OpenerBuffer::space() {
     begin_ = 0;
   }
   return {buffer_.data() + end_, capacity_ - end_};
-}
-
-void OpenerBuffer::go_on_in(PooledBuffer& other, std::size_t bytes) {
-  const std::size_t rest = end_ - begin_;
-  assert(leftover_.empty() && buffer_ && rest < unit_bytes_max_);
-  std::memcpy(other.data() + unit_bytes_max_ - rest, buffer_.data() + begin_, rest);
-  std::swap(buffer_, other);
-  begin_ = unit_bytes_max_ - rest;
-  end_ = unit_bytes_max_ + bytes;
 }
 
 void OpenerBuffer::release() {

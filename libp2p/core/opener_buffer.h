@@ -25,10 +25,6 @@ class OpenerBuffer {
   /// REQUIRES: bytes <= space().size().
   void received(std::size_t bytes) { end_ += bytes; }
 
-  /// Goes on in `other`, where `bytes` stand at unit_bytes_max, behind what is not opened here, and gives this buffer
-  /// for it. REQUIRES: has_buffer(), no leftover, and no whole unit.
-  void go_on_in(PooledBuffer& other, std::size_t bytes);
-  bool has_buffer() const { return static_cast<bool>(buffer_); }
   /// Gives the buffer back, until the next space(), if at most the beginning of a unit is in it. A larger part of one
   /// stays where it is.
   void release();

@@ -3,7 +3,6 @@
 #include "libp2p/core/error.h"
 
 #include <cassert>
-#include <utility>
 
 namespace libp2p::tls {
 
@@ -20,8 +19,7 @@ base::Result<std::size_t> RecordOpener::read(base::MutableBytes into) {
     if (!opened) {
       failed_ = opened.error();
     } else if (!*opened) {
-      // Either nothing complete is here, or it waits for more room.
-      if (has_record() || !take_ahead()) break;
+      break;  // nothing complete is here, or it waits for more room
     } else {
       done += **opened;
     }
@@ -94,34 +92,6 @@ base::Error RecordOpener::take_message(ContentType type, base::ConstBytes conten
 bool RecordOpener::has_record() const {
   const auto record = next_record();
   return !record || record->has_value();
-}
-
-base::MutableBytes RecordOpener::space_ahead() {
-  if (ahead_bytes_ > 0 || !buffer_.has_buffer()) return {};
-  if (!ahead_) ahead_ = PooledBuffer::take();
-  return {ahead_.data() + kRecordMaxBytes, PooledBuffer::kBytes - kRecordMaxBytes};
-}
-
-bool RecordOpener::take_ahead() {
-  if (ahead_bytes_ == 0) return false;
-  buffer_.go_on_in(ahead_, std::exchange(ahead_bytes_, 0));
-  return true;
-}
-
-base::MutableBytes RecordOpener::space() {
-  assert(ahead_bytes_ == 0);
-  ahead_.release();
-  return buffer_.space();
-}
-
-bool RecordOpener::is_readable() {
-  if (buffer_.has_leftover() || failed_ || ended() || has_record()) return true;
-  return take_ahead() && has_record();
-}
-
-void RecordOpener::release_buffer() {
-  ahead_.release();
-  buffer_.release();
 }
 
 }  // namespace libp2p::tls

@@ -29,38 +29,25 @@ class RecordOpener {
   base::Result<std::size_t> read(base::MutableBytes into);
 
   /// Where to put what is received next; never empty. REQUIRES: read() has returned 0.
-  base::MutableBytes space();
+  base::MutableBytes space() { return buffer_.space(); }
   /// REQUIRES: bytes <= space().size().
   void received(std::size_t bytes) { buffer_.received(bytes); }
 
-  /// Before read() is called on another thread: turns to what has been received ahead, if nothing else is left.
-  void go_on() {
-    if (!buffer_.has_leftover() && !has_record()) take_ahead();
-  }
-  /// Where to put what is received while another thread is in read(); empty if there is no room, or nothing to read.
-  /// What stands there is read after what is there already. REQUIRES: received_ahead() only once read() has returned.
-  base::MutableBytes space_ahead();
-  void received_ahead(std::size_t bytes) { ahead_bytes_ += bytes; }
-
-  /// Bytes received and not opened.
-  std::size_t unopened_bytes() const { return buffer_.unopened().size() + ahead_bytes_; }
   /// The other side has said that nothing more comes.
   bool ended() const { return messages_.ended(); }
   /// Whether it has asked, since the last call, for us to change our key.
   bool take_key_request() { return messages_.take_key_request(); }
   /// Whether read() might return bytes or an error, or has met the end. A record without data looks like one with some.
-  bool is_readable();
+  bool is_readable() const { return buffer_.has_leftover() || failed_ || ended() || has_record(); }
   /// Small records that read() opens from now on; then it returns 0. They cost more than their bytes.
   void allow_records(std::size_t count) { records_left_ = count; }
   bool may_open_records() const { return records_left_ > 0; }
 
   /// Gives the buffer back, until the next space(), if at most the beginning of a record is in it, which is kept
   /// elsewhere. A larger part of a record stays where it is.
-  void release_buffer();
+  void release_buffer() { buffer_.release(); }
 
  private:
-  /// Goes on with what has been received ahead: in front of it, what is left of a record. False if there is nothing.
-  bool take_ahead();
   /// The next record, header and all; nothing if it is not complete.
   base::Result<std::optional<base::ConstBytes>> next_record() const;
   /// Whether there is one, or what cannot be one.
@@ -75,8 +62,6 @@ class RecordOpener {
   RecordCipher cipher_;
   PostHandshake messages_;
   OpenerBuffer buffer_{kRecordMaxBytes, PooledBuffer::kBytes};
-  PooledBuffer ahead_;  ///< what has been received ahead begins at kRecordMaxBytes
-  std::size_t ahead_bytes_ = 0;
   int idle_records_ = 0;  ///< in a row
   std::size_t records_left_ = SIZE_MAX;
   base::Error failed_;

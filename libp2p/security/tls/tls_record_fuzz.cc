@@ -68,16 +68,6 @@ class Session {
     }
   }
 
-  void receive_ahead(base::ConstBytes wire) {
-    opener_.go_on();
-    const base::MutableBytes space = opener_.space_ahead();
-    const base::ConstBytes part = wire.first(std::min(wire.size(), space.size()));
-    std::copy(part.begin(), part.end(), space.begin());
-    read(50);
-    opener_.received_ahead(part.size());
-    is_odd_ = true;  // it was not sealed
-  }
-
   void drain() {
     for (std::size_t before = SIZE_MAX; !failed_ && before != expected_.size();) {
       before = expected_.size();
@@ -120,9 +110,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case 5:
         session.read(1 + content.size());
-        break;
-      case 6:
-        session.receive_ahead(content);
         break;
       default:
         session.wait();

@@ -33,8 +33,8 @@ TEST_F(TlsStreamTest, TenMebibytesBothWaysInRandomChunks) {
   }
 }
 
-/// With other threads that help, whatever the machine has.
-class TlsAsideTest : public TlsPairFixture {
+/// A raw stream that gives much at a time, and takes much.
+class TlsLargeTest : public TlsPairFixture {
  protected:
   void connect_large(std::size_t capacity_bytes, std::size_t read_bytes_max) {
     libp2p::testing::MemoryPipeOptions options;
@@ -42,12 +42,10 @@ class TlsAsideTest : public TlsPairFixture {
     options.read_bytes_max = read_bytes_max;
     options.offers_read_available = true;
     connect(options);
-    for (Stream* stream : {left_.get(), right_.get()}) static_cast<TlsStream&>(*stream).use_side_threads(threads_);
   }
-  base::SideThreads threads_{4};
 };
 
-TEST_F(TlsAsideTest, LargeWritesAndReads) {
+TEST_F(TlsLargeTest, LargeWritesAndReads) {
   unsigned seed = 0;
   for (const std::size_t capacity : {std::size_t{2} << 20, std::size_t{300'000}, std::size_t{64} << 10}) {
     for (const std::size_t read_bytes_max : {SIZE_MAX, std::size_t{150'000}}) {
@@ -71,23 +69,7 @@ TEST_F(TlsAsideTest, LargeWritesAndReads) {
   }
 }
 
-TEST_F(TlsAsideTest, BuffersAreGivenBackInTheMiddle) {
-  connect_large(300'000, SIZE_MAX);
-  base::Bytes sent = random(4'000'000);
-  const base::Bytes expected = sent;
-  base::Bytes got;
-  bool ended = false;
-  start(write_and_close(*left_, sent));
-  run();  // until the pipe is full
-  EXPECT_TRUE(left_->detach_buffers());
-  sent.assign(sent.size(), 0);
-  start(receive_all(*right_, got, 2, ended));
-  run();
-  EXPECT_TRUE(ended);
-  EXPECT_TRUE(got == expected);
-}
-
-TEST_F(TlsAsideTest, AWriteThatIsGivenUpLeavesNobodyBehind) {
+TEST_F(TlsLargeTest, AWriteThatIsGivenUpLeavesNobodyBehind) {
   for (int i = 0; i < 20; ++i) {
     auto io = std::make_unique<boost::asio::io_context>();
     libp2p::testing::MemoryPipeOptions options;
@@ -96,7 +78,6 @@ TEST_F(TlsAsideTest, AWriteThatIsGivenUpLeavesNobodyBehind) {
     const base::Bytes secret(32, 1);
     const TrafficSecret traffic(Suite::kAes128GcmSha256, secret);
     TlsStream stream(std::move(raw), TrafficSecrets{traffic, traffic});
-    stream.use_side_threads(threads_);
     const base::Bytes sent = random(2'000'000);
     const auto write = [](Stream& to, base::ConstBytes bytes) -> base::Task<> { (void)co_await to.write(bytes); };
     base::spawn(io->get_executor(), write(stream, sent));
@@ -107,7 +88,7 @@ TEST_F(TlsAsideTest, AWriteThatIsGivenUpLeavesNobodyBehind) {
   }
 }
 
-TEST_F(TlsAsideTest, ABadRecordInTheMiddleIsFoundAfterWhatWasGood) {
+TEST_F(TlsLargeTest, ABadRecordInTheMiddleIsFoundAfterWhatWasGood) {
   const base::Bytes secret(32, 1);
   const TrafficSecret traffic(Suite::kAes128GcmSha256, secret);
   RecordSealer sealer(traffic);
@@ -122,7 +103,6 @@ TEST_F(TlsAsideTest, ABadRecordInTheMiddleIsFoundAfterWhatWasGood) {
   options.offers_read_available = true;
   auto [raw, other] = libp2p::testing::make_memory_pipe(context_.get_executor(), options);
   TlsStream stream(std::move(raw), TrafficSecrets{traffic, traffic});
-  stream.use_side_threads(threads_);
   start(write_raw(*other, wire));
   run();
   base::Bytes got;
