@@ -52,7 +52,7 @@ struct ExchangeConfig {
   /// Bytes one peer may have in flight towards us, and we towards it.
   std::size_t bytes_in_flight_max = 64u << 20;
   /// Payload of one data frame; at most the staging pool's slot.
-  std::size_t frame_bytes_max = 2u << 20;
+  std::size_t frame_bytes_max = 1u << 20;
   /// Peers that name the same tag hear of this node's blocks by gossip, and are not told again; none: this node does
   /// not gossip.
   std::optional<wire::GossipTag> gossip_tag = std::nullopt;

@@ -46,7 +46,7 @@ inline constexpr std::size_t kIdleStreamsMax = 8;
 inline constexpr base::Duration kLaneWait = std::chrono::seconds(5);
 
 /// A peer that owes frames and brings none for so long is told of in the log, so many times in one session. A frame of
-/// 1 MiB at 0.4 MB/s, one connection that loses one packet in a hundred, takes 2.6 s; a larger one is one of many.
+/// 1 MiB at 0.4 MB/s, one connection that loses one packet in a hundred, takes 2.6 s.
 inline constexpr base::Duration kStallNoticed = std::chrono::seconds(3);
 inline constexpr std::uint64_t kStallsLoggedMax = 64;
 
@@ -73,7 +73,7 @@ inline constexpr std::uint32_t kLossesMax = 64;
 inline constexpr std::size_t kReadsPerGet = 64;
 /// Frames, and bytes unless it is one frame, that wait for one lane's thread.
 inline constexpr std::size_t kOutboxFrames = 8;
-inline constexpr std::size_t kOutboxBytes = 4u << 20;
+inline constexpr std::size_t kOutboxBytes = 2u << 20;
 
 /// Frames that one fetch has room for at a time, at least and for each of its lanes, and the part of the pool that it
 /// takes at most.
