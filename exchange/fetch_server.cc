@@ -36,7 +36,8 @@ std::size_t slices_per_frame(const wire::Get& get, std::size_t frame_bytes) {
 }
 
 bool has_room(const LaneOutbox& lane, std::size_t bytes) {
-  return lane.frames() == 0 || (lane.frames() < kOutboxFrames && lane.bytes() + bytes <= kOutboxBytes);
+  // One goes out, one waits.
+  return lane.frames() < 2 || (lane.frames() < kOutboxFrames && lane.bytes() + bytes <= kOutboxBytes);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ inline constexpr std::uint32_t kLossesMax = 64;
 /// Frames of one get that are being read at a time: a frame that comes from a GPU waits several turns of a busy node
 /// thread.
 inline constexpr std::size_t kReadsPerGet = 64;
-/// Frames, and bytes unless it is one frame, that wait for one lane's thread.
+/// Frames, and bytes unless it is two frames, that wait for one lane's thread.
 inline constexpr std::size_t kOutboxFrames = 8;
 inline constexpr std::size_t kOutboxBytes = 2u << 20;
 

@@ -21,7 +21,7 @@ enum class CudaRoute : std::uint8_t {
 
 /// Up to here the copy engine's start costs more than it saves: a frame of a fetch at most, of which many are under
 /// way, and each on the ring would hold a whole slot.
-inline constexpr std::size_t kCudaKernelBytesMax = 1u << 20;
+inline constexpr std::size_t kCudaKernelBytesMax = 2u << 20;
 /// Shorter runs keep a copy engine from its speed (11 GB/s at 32 KiB).
 inline constexpr std::size_t kCudaRunBytesMin = 512u << 10;
 

@@ -24,6 +24,8 @@ constexpr std::size_t kStagingSlotsMax = 4096;
 constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
 constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
+/// Between GPUs frames cross no core's cache but to be digested, and fewer cost less; the default is for memory that does.
+constexpr std::size_t kDeviceFrameBytesMax = 2u << 20;
 /// One slot in so many is for serving offers.
 constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
@@ -170,6 +172,7 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   exchange.open = config.open;
   exchange.trusted_peers = config.trusted_peers;
   if (cluster_) exchange.access = cluster_->access();
+  if (connector_->is_device()) exchange.frame_bytes_max = kDeviceFrameBytesMax;
   exchange.frame_bytes_max = std::min(exchange.frame_bytes_max, staging_->slot_bytes());
   exchange.direct_server = direct_server_.get();
   exchange.direct_client = direct_client_.get();
