@@ -36,7 +36,8 @@ void append_part(const StoredBlock& block, const ShardRange& part, SliceRead& re
   read.leaves.insert(read.leaves.end(), leaves.begin(), leaves.end());
 }
 
-/// Stored and offered blocks may alternate: each takes its place in the run. `from_device` has the offered ones in order.
+/// Stored and offered blocks may alternate: each takes its place in the run. `from_device` has the offered ones in
+/// order.
 SliceRead join_slices(std::span<const LeasedBlock> blocks, const ShardRange& part, const SliceRead& from_device) {
   SliceRead read;
   auto offered = from_device.parts.begin();

@@ -9,17 +9,21 @@
 
 namespace kvp2p {
 
+namespace {
+
+/// What a fetch brings is checked and copied by the thread that it comes in on, while it is in that core's cache: of
+/// all ways that costs least. But of a small fetch each connection brings a few frames, and it is over sooner if others
+/// check them meanwhile, where there are cores to spare.
+constexpr std::size_t kCheckedAsideBytesMax = 32u << 20;
+constexpr unsigned kCoresMin = 8;
+
+}  // namespace
+
 Delivery::~Delivery() {
   if (is_written) state->end_write({}, first, std::vector<std::uint8_t>(blocks, 0));
   if (claimed_in) claimed_in->give_up(*this);
   if (on_release) on_release();
 }
-
-/// What a fetch brings is checked and copied by the thread that it comes in on, while it is in that core's cache: of all
-/// ways that costs least. But of a small fetch each connection brings a few frames, and it is over sooner if others
-/// check them meanwhile, where there are cores to spare.
-constexpr std::size_t kCheckedAsideBytesMax = 32u << 20;
-constexpr unsigned kCoresMin = 8;
 
 class TransferInbox::Worker final : public FrameWorker {
  public:

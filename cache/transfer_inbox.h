@@ -15,8 +15,8 @@ namespace kvp2p {
 
 class TransferInbox;
 
-/// Some layers of a run of blocks, on their way. Goes when the last stage is done with it, on any thread; what it has begun
-/// and nobody has ended is undone then.
+/// Some layers of a run of blocks, on their way. Goes when the last stage is done with it, on any thread; what it has
+/// begun and nobody has ended is undone then.
 struct Delivery final : FrameWork {
   Delivery() = default;
   ~Delivery() override;

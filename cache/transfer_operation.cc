@@ -208,8 +208,8 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
   context_.counters.frames_corrupt += count;
   const std::string source = name_of_source(delivery);
   if (block < state_->good() && log_first(delivery.answer, "corrupt")) {
-    LOG_WARN("block {} layer {} from {}: bytes do not match their digest or are no sound code, not used", block,
-             layer, source);
+    LOG_WARN("block {} layer {} from {}: bytes do not match their digest or are no sound code, not used", block, layer,
+             source);
   }
   const std::string reason = source + " sent corrupt bytes";
   if (delivery.answer == nullptr) {

@@ -36,8 +36,7 @@ FetchTask::FetchTask(std::shared_ptr<NodeContext> context, std::uint64_t id, Fet
   may_be_packed_ = shared_.link.packs() && shared_.pack.next(bytes_wanted());
   may_be_joined_ = shared_.link.joins_layers();
   slices_per_frame_ = slices_per_frame();
-  frames_ =
-      std::make_shared<FetchFrames>(request_, slices_per_frame_ * slice_bytes_, may_be_packed_, may_be_joined_);
+  frames_ = std::make_shared<FetchFrames>(request_, slices_per_frame_ * slice_bytes_, may_be_packed_, may_be_joined_);
 }
 
 FetchTask::~FetchTask() = default;

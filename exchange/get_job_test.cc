@@ -18,8 +18,7 @@ std::string walk(GetCursor& cursor) {
   while (auto chunk = cursor.peek()) {
     seen += std::to_string(chunk->layer);
     if (chunk->layers > 1) seen += "-" + std::to_string(chunk->layer + chunk->layers - 1);
-    seen += ":" + std::to_string(chunk->first_block) + "+" +
-            std::to_string(chunk->blocks) + " ";
+    seen += ":" + std::to_string(chunk->first_block) + "+" + std::to_string(chunk->blocks) + " ";
     cursor.advance(*chunk);
   }
   return seen;

@@ -293,12 +293,9 @@ TEST_F(JoiningHolderTest, FramesOfSeveralLayersAreTaken) {
 TEST_F(JoiningHolderTest, LayersThatWereNotAskedForOrHaveComeBreakTheFetch) {
   using Header = wire::FrameHeader;
   const std::vector<std::function<void(Header&)>> wrongs = {
-      [](Header& h) { h.layers = 3; },
-      [](Header& h) { h.layer = 2; },
-      [](Header& h) { h.layer = 510; },
-      [](Header& h) { h.layers = 1; },
-      [](Header& h) { h.blocks = 1; },
-      [](Header& h) { h.layer = 0; },  // its second layer has come
+      [](Header& h) { h.layers = 3; },  [](Header& h) { h.layer = 2; },
+      [](Header& h) { h.layer = 510; }, [](Header& h) { h.layers = 1; },
+      [](Header& h) { h.blocks = 1; },  [](Header& h) { h.layer = 0; },  // its second layer has come
   };
   for (const auto& wrong : wrongs) {
     sink_ = {};

@@ -24,7 +24,8 @@ constexpr std::size_t kStagingSlotsMax = 4096;
 constexpr std::size_t kStagingSlotBytesMin = 64u << 10;
 constexpr std::size_t kStagingSlotBytesMax = 64u << 20;
 constexpr std::size_t kPageBytes = 4096;
-/// Between GPUs frames cross no core's cache but to be digested, and fewer cost less; the default is for memory that does.
+/// Between GPUs frames cross no core's cache but to be digested, and fewer cost less; the default is for memory that
+/// does.
 constexpr std::size_t kDeviceFrameBytesMax = 2u << 20;
 /// One slot in so many is for serving offers.
 constexpr std::size_t kServingShare = 3;

@@ -261,8 +261,8 @@ struct StreamOpen {
 };
 
 /// Before each payload on a data stream. The envelope's id is the request's. Payload follows at once, `length` bytes in
-/// wire order: layer after layer, of each layer block after block. Or, if it is packed, `packed` bytes instead, of which the
-/// others are made.
+/// wire order: layer after layer, of each layer block after block. Or, if it is packed, `packed` bytes instead, of
+/// which the others are made.
 struct FrameHeader {
   std::uint32_t first_block = 0;
   std::uint32_t blocks = 0;

@@ -67,9 +67,8 @@ struct Check {
   }
   bool operator()(const DirectTicket& m) const { return !m.socket.empty(); }
   bool operator()(const FrameHeader& m) const {
-    return m.blocks > 0 && m.layers > 0 && m.first_block + m.blocks <= kKeysMax &&
-           m.layer + m.layers <= kLayersMax && m.length > 0 && m.offset == 0 && !m.leaves.empty() &&
-           m.packed < m.length;
+    return m.blocks > 0 && m.layers > 0 && m.first_block + m.blocks <= kKeysMax && m.layer + m.layers <= kLayersMax &&
+           m.length > 0 && m.offset == 0 && !m.leaves.empty() && m.packed < m.length;
   }
 };
 
