@@ -12,8 +12,8 @@ namespace {
 /// What a node that has gone was asked or has asked for has ended by then.
 constexpr base::Duration kGraveTime = std::chrono::seconds(90);
 constexpr base::Duration kLookUpMax = std::chrono::seconds(60);
-/// Peers that the way in tells of.
-constexpr std::size_t kPeersFound = 12;
+/// Of the ways in a node is told so many.
+constexpr std::size_t kWaysInTold = 3;
 
 void take_most(Accounts& most, Accounts& all, const Accounts& one) {
   const auto take = [&](std::size_t Accounts::*member) {
@@ -21,7 +21,8 @@ void take_most(Accounts& most, Accounts& all, const Accounts& one) {
     all.*member += one.*member;
   };
   for (auto member : {&Accounts::connections, &Accounts::streams, &Accounts::index_pairs, &Accounts::gossip_peers,
-                      &Accounts::gossip_queued_bytes, &Accounts::gossip_seen, &Accounts::gossip_cached_bytes}) {
+                      &Accounts::gossip_queued_bytes, &Accounts::gossip_seen, &Accounts::gossip_cached_bytes,
+                      &Accounts::table_peers, &Accounts::provider_records}) {
     take(member);
   }
 }
@@ -40,13 +41,7 @@ Cluster::Cluster(const ClusterConfig& config)
     : config_(config),
       world_(config.seed),
       network_(world_, config.network),
-      surroundings_{world_, network_, signatures_,
-                    [this](NodeNumber asker, ModelNumber model) { return find_peers(asker, model); },
-                    [this](const multiformats::PeerId& peer) {
-                      const auto at = numbers_.find(peer);
-                      if (at == numbers_.end()) return std::vector<multiformats::Multiaddr>();
-                      return std::vector{Network::address_of(at->second)};
-                    }} {}
+      surroundings_{world_, network_, signatures_, [this] { return ways_in(); }} {}
 
 Cluster::~Cluster() {
   set_churn(false);
@@ -127,10 +122,10 @@ void Cluster::set_churn(bool on) {
 
 void Cluster::schedule_churn() {
   const double per_hour = config_.replaced_per_hour * static_cast<double>(config_.nodes);
-  if (per_hour <= 0) return;
+  if (per_hour <= 0 || config_.nodes <= config_.ways_in) return;
   const auto mean = std::chrono::duration_cast<base::Duration>(std::chrono::duration<double>(3600 / per_hour));
   churn_timer_ = world_.clock().call_at(world_.now() + world_.wait_of(mean), [this] {
-    remove_node(world_.pick(nodes_.size()));
+    remove_node(config_.ways_in + world_.pick(nodes_.size() - config_.ways_in));
     add_node();
     ++replaced_;
     schedule_churn();
@@ -147,16 +142,15 @@ void Cluster::schedule_breaks() {
 
 void Cluster::run_for(base::Duration time) { world_.run_for(time); }
 
-std::vector<AddressedPeer> Cluster::find_peers(NodeNumber asker, ModelNumber model) {
-  std::vector<AddressedPeer> found;
-  for (std::size_t i = 0; i < 8 * kPeersFound * config_.nodes / config_.nodes_per_model; ++i) {
-    const SimNode& node = *nodes_[world_.pick(nodes_.size())];
-    if (node.model() != model || node.number() == asker || !network_.can_reach(asker, node.number())) continue;
-    if (std::ranges::find(found, node.id(), &AddressedPeer::id) != found.end()) continue;
-    found.push_back({node.id(), {Network::address_of(node.number())}});
-    if (found.size() == kPeersFound) break;
+std::vector<PeerEntry> Cluster::ways_in() {
+  std::vector<PeerEntry> ways;
+  const std::size_t all = std::min(config_.ways_in, nodes_.size());
+  const std::size_t first = all == 0 ? 0 : world_.pick(all);
+  for (std::size_t i = 0; i < std::min(all, kWaysInTold); ++i) {
+    const SimNode& node = *nodes_[(first + i) % all];
+    ways.push_back({node.id(), {Network::address_of(node.number())}});
   }
-  return found;
+  return ways;
 }
 
 // What goes wrong.
@@ -186,32 +180,60 @@ std::optional<PromptNumber> Cluster::findable_prompt(const SimNode& asker, base:
   return prompts[world_.pick(prompts.size())];
 }
 
-base::Task<> Cluster::run_look_up(std::shared_ptr<SimNode> asker, PromptNumber prompt, LookupTally& tally,
-                                  std::size_t& running) {
+base::Task<> Cluster::look_for_blocks(std::shared_ptr<SimNode> asker, PromptNumber prompt) {
   auto answer = co_await asker->look_up(prompt);
-  --running;
-  tally.found += answer.found ? 1 : 0;
-  tally.asked += answer.asked;
-  if (answer.found) tally.times.push_back(answer.time);
+  --looking_up_;
+  tallies_.blocks.found += answer.found ? 1 : 0;
+  tallies_.blocks.asked += answer.asked;
+  if (answer.found) tallies_.blocks.times.push_back(answer.time);
 }
 
-LookupTally Cluster::look_up(std::size_t count, base::Duration over, base::Duration held_for) {
-  LookupTally tally;
-  std::size_t running = 0;
+base::Task<> Cluster::look_for_providers(std::shared_ptr<SimNode> asker, ModelNumber model) {
+  const base::TimePoint begin = world_.now();
+  auto found = co_await asker->find_providers(model);
+  --looking_up_;
+  if (std::ranges::none_of(found, [this](const PeerEntry& peer) { return is_there(peer.id); })) co_return;
+  ++tallies_.providers.found;
+  tallies_.providers.times.push_back(world_.now() - begin);
+}
+
+base::Task<> Cluster::look_for_peer(std::shared_ptr<SimNode> asker, std::shared_ptr<SimNode> wanted) {
+  const base::TimePoint begin = world_.now();
+  auto found = co_await asker->find_addresses(wanted->id());
+  --looking_up_;
+  // It may have gone meanwhile: then nobody can find it.
+  if (!is_there(wanted->id())) {
+    --tallies_.peers.count;
+  } else if (std::ranges::find(found, Network::address_of(wanted->number())) != found.end()) {
+    ++tallies_.peers.found;
+    tallies_.peers.times.push_back(world_.now() - begin);
+  }
+}
+
+void Cluster::begin_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for) {
+  const auto begin = [this](LookupTally& tally, base::Task<> task) {
+    ++tally.count;
+    ++looking_up_;
+    base::spawn(world_.executor(), std::move(task));
+  };
+  if (const auto prompt = findable_prompt(*asker, held_for)) begin(tallies_.blocks, look_for_blocks(asker, *prompt));
+  const auto model = nodes_[world_.pick(nodes_.size())]->model();
+  begin(tallies_.providers, look_for_providers(asker, model));
+  const auto& wanted = nodes_[world_.pick(nodes_.size())];
+  if (wanted != asker && world_.now() - wanted->born() >= held_for) begin(tallies_.peers, look_for_peer(asker, wanted));
+}
+
+LookupTallies Cluster::look_up(std::size_t count, base::Duration over, base::Duration held_for) {
+  tallies_ = {};
   for (std::size_t i = 0; i < count; ++i) {
     world_.run_for(over / static_cast<base::Duration::rep>(count));
-    const auto asker = nodes_[world_.pick(nodes_.size())];
+    const auto& asker = nodes_[world_.pick(nodes_.size())];
     // One that has just joined knows nobody yet.
-    if (world_.now() - asker->born() < held_for) continue;
-    const auto prompt = findable_prompt(*asker, held_for);
-    if (!prompt) continue;
-    ++tally.count;
-    ++running;
-    base::spawn(world_.executor(), run_look_up(asker, *prompt, tally, running));
+    if (world_.now() - asker->born() >= held_for) begin_look_ups(asker, held_for);
   }
-  world_.run_until([&running] { return running == 0; }, kLookUpMax);
-  assert(running == 0);
-  return tally;
+  world_.run_until([this] { return looking_up_ == 0; }, kLookUpMax);
+  assert(looking_up_ == 0);
+  return std::exchange(tallies_, {});
 }
 
 Census Cluster::take_census() {

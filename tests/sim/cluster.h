@@ -16,6 +16,8 @@ struct ClusterConfig {
   NetworkConfig network = {};
   /// Of the nodes, so many are replaced in an hour.
   double replaced_per_hour = 0.5;
+  /// The first ones are never replaced: those whose addresses every node is told.
+  std::size_t ways_in = 5;
   /// Connections that break for no reason, of each node.
   base::Duration break_period = std::chrono::minutes(30);
 };
@@ -31,6 +33,15 @@ struct LookupTally {
   double asked_each() const { return count == 0 ? 0 : static_cast<double>(asked) / static_cast<double>(count); }
   /// REQUIRES: 0 <= part <= 1.
   double time_ms(double part) const;
+};
+
+/// Of one phase.
+struct LookupTallies {
+  LookupTally blocks;     ///< who has a prompt's blocks, by the index
+  LookupTally providers;  ///< of a model, in the DHT
+  LookupTally peers;      ///< where a peer is, in the DHT
+
+  bool is_empty() const { return blocks.count == 0; }
 };
 
 /// The most of each that any node holds, and the mean.
@@ -60,8 +71,9 @@ class Cluster {
   void partition(unsigned share_of_thousand);
   void heal();
 
-  /// Random nodes look for random prompts that some other node has held for `held_for`, evenly over the time.
-  LookupTally look_up(std::size_t count, base::Duration over, base::Duration held_for);
+  /// Random nodes look for random prompts that some other node has held for `held_for`, for providers of models, and
+  /// for peers: `count` of each, evenly over the time.
+  LookupTallies look_up(std::size_t count, base::Duration over, base::Duration held_for);
 
   Census take_census();
   std::size_t size() const { return nodes_.size(); }
@@ -76,11 +88,14 @@ class Cluster {
   void schedule_churn();
   void schedule_breaks();
   void bury();
-  std::vector<AddressedPeer> find_peers(NodeNumber asker, ModelNumber model);
+  std::vector<PeerEntry> ways_in();
   /// One that a look-up by `asker` must find.
   std::optional<PromptNumber> findable_prompt(const SimNode& asker, base::Duration held_for);
-  static base::Task<> run_look_up(std::shared_ptr<SimNode> asker, PromptNumber prompt, LookupTally& tally,
-                                  std::size_t& running);
+  void begin_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for);
+  base::Task<> look_for_blocks(std::shared_ptr<SimNode> asker, PromptNumber prompt);
+  base::Task<> look_for_providers(std::shared_ptr<SimNode> asker, ModelNumber model);
+  base::Task<> look_for_peer(std::shared_ptr<SimNode> asker, std::shared_ptr<SimNode> wanted);
+  bool is_there(const multiformats::PeerId& peer) const { return numbers_.contains(peer); }
   static base::Task<> close_node(std::shared_ptr<SimNode> node, bool& closed);
 
   struct Grave {
@@ -97,6 +112,8 @@ class Cluster {
   std::vector<std::shared_ptr<SimNode>> nodes_;
   std::map<multiformats::PeerId, NodeNumber> numbers_;
   std::vector<Grave> graves_;
+  LookupTallies tallies_;  // of the phase
+  std::size_t looking_up_ = 0;
   std::unique_ptr<base::Timer> churn_timer_, break_timer_;
   std::uint64_t replaced_ = 0;
   std::map<NodeNumber, std::uint64_t> bytes_at_census_;

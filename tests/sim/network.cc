@@ -10,7 +10,15 @@ namespace kvp2p::sim {
 namespace {
 
 constexpr std::uint16_t kPort = 4001;
-constexpr std::uint32_t kFirstAddress = 0x0a000001;
+constexpr std::uint32_t kFirstAddress = 0x2c000000;
+/// Numbers times this, modulo kNodesMax, are all different; times the other, themselves again.
+constexpr std::uint32_t kSpread = 0x9e3779;
+constexpr std::uint32_t inverse(std::uint32_t odd) {
+  std::uint32_t x = odd;
+  for (int i = 0; i < 5; ++i) x *= 2 - odd * x;
+  return x;
+}
+static_assert(inverse(kSpread) * kSpread == 1);
 constexpr std::size_t kSegmentBytes = 1400;
 /// Of IP and TCP, a segment.
 constexpr std::size_t kHeaderBytes = 52;
@@ -42,14 +50,16 @@ NodeNumber Network::add_node() {
 }
 
 multiformats::Multiaddr Network::address_of(NodeNumber node) {
-  return multiformats::Multiaddr::from_ip_tcp(boost::asio::ip::address_v4(kFirstAddress + node), kPort);
+  return multiformats::Multiaddr::from_ip_tcp(
+      boost::asio::ip::address_v4(kFirstAddress | (node * kSpread & (kNodesMax - 1))), kPort);
 }
 
 std::optional<NodeNumber> Network::node_at(const multiformats::Multiaddr& address) {
   const auto endpoint = address.tcp_endpoint();
   if (!endpoint || !endpoint->address.is_v4()) return std::nullopt;
-  const NodeNumber node = endpoint->address.to_v4().to_uint() - kFirstAddress;
-  return node < kNodesMax ? std::optional(node) : std::nullopt;
+  const std::uint32_t address_bits = endpoint->address.to_v4().to_uint();
+  if ((address_bits & ~(kNodesMax - 1)) != kFirstAddress) return std::nullopt;
+  return address_bits * inverse(kSpread) & (kNodesMax - 1);
 }
 
 std::vector<Pipe*> Network::pipes_of(NodeNumber node) const {

@@ -23,8 +23,8 @@ class SimListener;
 
 /// Counts nodes in the order in which they join; never used again.
 using NodeNumber = std::uint32_t;
-/// Nodes have addresses in 10.0.0.0/8.
-inline constexpr NodeNumber kNodesMax = (1u << 24) - 2;
+/// Nodes have addresses in 44.0.0.0/8, in all of its /16 networks alike.
+inline constexpr NodeNumber kNodesMax = 1u << 24;
 
 struct NetworkConfig {
   /// One way, between neighbours and from corner to corner; each message takes up to `jitter` of it more.

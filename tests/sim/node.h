@@ -1,12 +1,14 @@
-// A simulated node: the libp2p host, GossipSub, the index and the announcements that feed it, as a real node has them,
-// on a simulated network.
+// A simulated node: the libp2p host, Kademlia, GossipSub, the index and the announcements that feed it, as a real node
+// has them, on a simulated network.
 #pragma once
 
 #include "exchange/gossip_carrier.h"
 #include "index/announcements.h"
 #include "index/block_index.h"
+#include "libp2p/connection_manager/connection_manager.h"
 #include "libp2p/host/host.h"
 #include "libp2p/protocols/gossipsub/gossipsub.h"
+#include "libp2p/protocols/kad/kademlia.h"
 #include "tests/sim/network.h"
 #include "tests/sim/prompts.h"
 #include "tests/sim/signatures.h"
@@ -18,19 +20,15 @@
 
 namespace kvp2p::sim {
 
-struct AddressedPeer {
-  multiformats::PeerId id;
-  std::vector<multiformats::Multiaddr> addresses;
-};
+using libp2p::kad::PeerEntry;
 
 /// What all nodes have in common.
 struct Surroundings {
   World& world;
   Network& network;
   CheckedSignatures& signatures;
-  /// Finds peers of a model, and where a peer is.
-  std::function<std::vector<AddressedPeer>(NodeNumber asker, ModelNumber model)> find_peers;
-  std::function<std::vector<multiformats::Multiaddr>(const multiformats::PeerId& peer)> addresses_of;
+  /// Peers that a node is told to begin with.
+  std::function<std::vector<PeerEntry>()> ways_in;
 };
 
 /// What a node holds, in numbers that have bounds.
@@ -42,6 +40,8 @@ struct Accounts {
   std::size_t gossip_queued_bytes = 0;
   std::size_t gossip_seen = 0;
   std::size_t gossip_cached_bytes = 0;
+  std::size_t table_peers = 0;
+  std::size_t provider_records = 0;
 };
 
 /// Not thread-safe. Destroy it a while after close() has completed: what it has asked others may not have ended before.
@@ -52,10 +52,15 @@ class SimNode {
   static constexpr base::Duration kStorePeriod = std::chrono::seconds(60);
   /// Peers of its model that it looks for.
   static constexpr std::size_t kModelPeersMin = 8;
-  /// With more connections than this, it closes some until there are no more than the other.
-  static constexpr std::size_t kConnectionsHigh = 40;
-  static constexpr std::size_t kConnectionsLow = 28;
+  /// A tenth of what real nodes have, so that they matter to a hundred nodes and leave memory for ten thousand.
+  static constexpr libp2p::Watermarks kMarks = {.high = 48, .low = 36, .grace = std::chrono::seconds(2)};
+  static constexpr std::size_t kConnectionsMax = 80;
   static constexpr base::Duration kUpkeepPeriod = std::chrono::seconds(10);
+  /// Providers that a search for them is to find.
+  static constexpr std::size_t kProvidersWanted = 8;
+  /// Half of the nodes are replaced in an hour: what is known of them must not be kept for two days.
+  static constexpr base::Duration kProviderTtl = std::chrono::minutes(20);
+  static constexpr base::Duration kRepublishInterval = std::chrono::minutes(8);
   /// Peers that a look-up asks at most, one after the other.
   static constexpr std::size_t kAskedMax = 3;
 
@@ -78,9 +83,12 @@ class SimNode {
   };
   /// Who has the prompt? Asks those whom the index names whether they really have it.
   base::Task<Answer> look_up(PromptNumber prompt);
+  /// The same in the DHT: who provides a model, and where a peer is.
+  base::Task<std::vector<PeerEntry>> find_providers(ModelNumber model);
+  base::Task<std::vector<multiformats::Multiaddr>> find_addresses(multiformats::PeerId peer);
 
   Accounts accounts() const;
-  libp2p::Host& host() { return *host_; }
+  std::uint64_t dht_requests() const { return kad_->stats().behaviour.requests_sent; }
 
   base::Task<> close();
 
@@ -92,9 +100,13 @@ class SimNode {
 
   void store_next();
   void upkeep();
-  void find_model_peers();
-  void trim_connections();
-  static base::Task<> dial(SimNode* self, AddressedPeer peer);
+  static base::Task<> join(SimNode* self);
+  static base::Task<> find_model_peers(SimNode* self);
+  /// So many of those that were found, and are not connected.
+  void dial_found(std::size_t dials_max);
+  static base::Task<> dial(SimNode* self, PeerEntry peer);
+  /// Says who is to stay when there are too many connections.
+  void value_peers();
   base::Task<bool> confirm(multiformats::PeerId holder, BlockKey key);
 
   Surroundings& around_;
@@ -104,13 +116,17 @@ class SimNode {
   const base::TimePoint born_;
   Random random_;
   std::unique_ptr<libp2p::Host> host_;
+  std::unique_ptr<libp2p::ConnectionManager> manager_;
+  std::unique_ptr<libp2p::kad::Kademlia> kad_;
   std::unique_ptr<libp2p::gossipsub::Gossipsub> gossipsub_;
   BlockIndex index_;
   std::unique_ptr<GossipCarrier> carrier_;
   std::unique_ptr<Announcements> announcements_;
   std::deque<Held> held_;
   std::unique_ptr<base::Timer> store_timer_, upkeep_timer_;
-  std::size_t dials_ = 0;
+  std::vector<PeerEntry> found_;                   ///< by the last search
+  std::vector<multiformats::PeerId> valued_ = {};  ///< by value_peers()
+  bool searching_ = false;
   bool closing_ = false;
 };
 

@@ -23,7 +23,7 @@ class Recorder {
   Recorder(Cluster& cluster, const std::function<void(const Phase&)>& each)
       : cluster_(cluster), each_(each), since_(cluster.world().now()), replaced_(cluster.replaced()) {}
 
-  void end(std::string name, LookupTally lookups = {}) {
+  void end(std::string name, LookupTallies lookups = {}) {
     Phase phase{std::move(name),        cluster_.world().now() - since_,       std::move(lookups),
                 cluster_.take_census(), cluster_.network().total() - traffic_, cluster_.replaced() - replaced_};
     since_ = cluster_.world().now();

@@ -30,7 +30,7 @@ struct ScenarioConfig {
 struct Phase {
   std::string name;
   base::Duration time{};
-  LookupTally lookups;
+  LookupTallies lookups;
   Census census;
   /// Of all nodes.
   Traffic traffic;
