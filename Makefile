@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 MODEL := .cache/models/smollm2-135m
 
-.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery lint tidy format docs clean
+.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery bench-sim lint tidy format docs clean
 
 help:  ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -65,6 +65,10 @@ bench-index: setup  ## The index of who holds which block, and hashing prompts: 
 bench-discovery: setup  ## How soon nodes find each other and each other's blocks (ARGS=--nodes=10 …); needs root
 	@scripts/build.sh release discovery_node
 	@python3 bench/discovery/run.py $(ARGS)
+
+bench-sim: setup  ## Simulated clusters of 100 to 10,000 whole nodes (ARGS=--sizes=100,1000 …)
+	@scripts/build.sh release sim_bench
+	@python3 bench/sim/run.py $(ARGS)
 
 lint: setup  ## Format, and which module includes which
 	@scripts/lint.sh
