@@ -1,6 +1,7 @@
 #include "provider/peer_keeper.h"
 
 #include "base/log.h"
+#include "libp2p/host/is_connected.h"
 #include "provider/error.h"
 
 #include <algorithm>
@@ -136,7 +137,7 @@ void PeerKeeper::start_rendezvous() {
   if (!config_.key) return;
   const auto found = [this](const PeerId& peer, const std::vector<multiformats::Multiaddr>& addresses) {
     book_.heard(peer, addresses);
-    if (std::ranges::count(host_.peers(), peer) == 0) go_to(peer, true);
+    if (!libp2p::is_connected(host_, peer)) go_to(peer, true);
   };
   points_ = std::make_unique<RendezvousPoints>(executor_, clock_, host_, *config_.key, config_.rendezvous_name,
                                                random_chance(), found);
@@ -184,7 +185,7 @@ void PeerKeeper::on_disconnected(const libp2p::Connection& connection) {
   const PeerId peer = connection.remote_peer();
   const auto since = connected_at_.extract(&connection);
   if (stopped_ || !book_.is_kv_peer(peer) || manager_.has_parted_with(peer)) return;
-  if (std::ranges::count(host_.peers(), peer) > 0) return;
+  if (libp2p::is_connected(host_, peer)) return;
   if (since && clock_.now() - since.mapped() >= kWorthComingBack) go_to(peer, false);
 }
 

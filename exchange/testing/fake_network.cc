@@ -224,6 +224,14 @@ std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections() const {
   return {connections_.begin(), connections_.end()};
 }
 
+std::vector<std::shared_ptr<libp2p::Connection>> FakeHost::connections_to(const multiformats::PeerId& peer) const {
+  std::vector<std::shared_ptr<libp2p::Connection>> all;
+  for (const auto& connection : connections_) {
+    if (connection->remote_peer() == peer && !connection->is_closed()) all.push_back(connection);
+  }
+  return all;
+}
+
 std::vector<multiformats::PeerId> FakeHost::peers() const {
   std::set<multiformats::PeerId> peers;
   for (const auto& connection : connections_) peers.insert(connection->remote_peer());

@@ -77,6 +77,7 @@ class FakeHost final : public libp2p::Host {
   void set_data_handler(libp2p::DataHandler handler) override { data_handler_ = std::move(handler); }
   std::optional<base::TimePoint> backoff_until(const multiformats::PeerId&) const override { return std::nullopt; }
   std::vector<std::shared_ptr<libp2p::Connection>> connections() const override;
+  std::vector<std::shared_ptr<libp2p::Connection>> connections_to(const multiformats::PeerId& peer) const override;
   std::vector<multiformats::PeerId> peers() const override;
   void disconnect(const multiformats::PeerId& peer) override;
   void set_gate(libp2p::ConnectionGate) override {}

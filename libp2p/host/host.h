@@ -221,6 +221,8 @@ class Host {
 
   /// Those that are open; several to one peer if there are.
   virtual std::vector<std::shared_ptr<Connection>> connections() const = 0;
+  /// Those among them that lead to `peer`.
+  virtual std::vector<std::shared_ptr<Connection>> connections_to(const multiformats::PeerId& peer) const = 0;
   /// Whom there are open connections to, each peer once.
   virtual std::vector<multiformats::PeerId> peers() const = 0;
   /// Closes all connections to `peer`; none of them is in connections() any more. Data connections are told to stop.

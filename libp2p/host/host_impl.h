@@ -59,6 +59,9 @@ class HostImpl final : public Host {
     return dialler_.backoff_until(peer);
   }
   std::vector<std::shared_ptr<Connection>> connections() const override { return connections_.open(); }
+  std::vector<std::shared_ptr<Connection>> connections_to(const multiformats::PeerId& peer) const override {
+    return connections_.open_to(peer);
+  }
   std::vector<multiformats::PeerId> peers() const override { return connections_.peers(); }
   void disconnect(const multiformats::PeerId& peer) override;
   void set_gate(ConnectionGate gate) override;

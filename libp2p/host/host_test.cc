@@ -156,6 +156,8 @@ TEST_F(HostTest, ASecondConnectionIsMadeOnPurpose) {
   run_until([&] { return server.connections().size() == 2; });
   EXPECT_THAT(server.peers(), ElementsAre(client.peer_id()));
   EXPECT_THAT(client.connections(), UnorderedElementsAre(first, second));
+  EXPECT_THAT(client.connections_to(server.peer_id()), UnorderedElementsAre(first, second));
+  EXPECT_TRUE(client.connections_to(client.peer_id()).empty());
   for (const auto& connection : {first, second}) EXPECT_TRUE(run(send_and_receive(connection, base::Bytes(10, 1))));
   EXPECT_EQ(connect(client, server), first) << "the older one, when nothing is said";
 }

@@ -73,8 +73,7 @@ void Server::Impl::disconnected(const Connection& connection) {
 }
 
 void Server::Impl::forget_if_gone(const PeerId& peer) {
-  const auto is_same = [&](const auto& each) { return each->remote_peer() == peer; };
-  if (std::ranges::none_of(host_.connections(), is_same)) askers_.erase(peer);
+  if (host_.connections_to(peer).empty()) askers_.erase(peer);
 }
 
 base::Task<> Server::Impl::close(Self self) {

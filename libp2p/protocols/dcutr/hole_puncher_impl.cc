@@ -248,8 +248,7 @@ base::Task<bool> HolePuncher::Impl::connect_by(Self self, PeerId peer, Addresses
 }
 
 bool HolePuncher::Impl::has_direct(const PeerId& peer) const {
-  return std::ranges::any_of(host_.connections(),
-                             [&](const auto& each) { return each->remote_peer() == peer && !is_relayed(*each); });
+  return std::ranges::any_of(host_.connections_to(peer), [](const auto& each) { return !is_relayed(*each); });
 }
 
 bool HolePuncher::Impl::speaks_protocol(const PeerId& peer) const {

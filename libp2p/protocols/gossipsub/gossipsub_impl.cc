@@ -171,8 +171,7 @@ void Gossipsub::Impl::remove_link(PeerLinkPtr link) {
 
 Gossipsub::Impl::ConnectionPtr Gossipsub::Impl::connection_to(const PeerId& peer) const {
   ConnectionPtr result;
-  for (const ConnectionPtr& connection : host_.connections()) {
-    if (connection->remote_peer() != peer || connection->is_closed()) continue;
+  for (const ConnectionPtr& connection : host_.connections_to(peer)) {
     if (!result || result->is_superseded()) result = connection;
   }
   return result;

@@ -122,8 +122,7 @@ void Kademlia::Impl::disconnected(const ConnectionPtr& connection) {
 
 Kademlia::Impl::ConnectionPtr Kademlia::Impl::connection_to(const PeerId& peer) const {
   ConnectionPtr result;
-  for (const ConnectionPtr& connection : host_.connections()) {
-    if (connection->remote_peer() != peer || connection->is_closed()) continue;
+  for (const ConnectionPtr& connection : host_.connections_to(peer)) {
     if (!result || result->is_superseded()) result = connection;
   }
   return result;

@@ -165,8 +165,8 @@ base::Task<base::Result<RawConnection>> Client::Impl::dial(Self self, Multiaddr 
 // Circuits that come in.
 
 void Client::Impl::disconnected(const Connection& connection) {
-  for (const ConnectionPtr& each : host_.connections()) {
-    if (each->remote_peer() == connection.remote_peer() && !is_relayed(*each)) return;
+  for (const ConnectionPtr& each : host_.connections_to(connection.remote_peer())) {
+    if (!is_relayed(*each)) return;
   }
   for (const RelaySlotPtr& slot : slots_) {
     if (slot->where.relay != connection.remote_peer()) continue;

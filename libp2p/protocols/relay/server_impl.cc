@@ -68,8 +68,8 @@ void Server::Impl::disconnected(const Connection& connection) {
 
 Server::Impl::ConnectionPtr Server::Impl::connection_to(const PeerId& peer) const {
   ConnectionPtr best;
-  for (ConnectionPtr& each : host_.connections()) {
-    if (each->remote_peer() != peer || is_relayed(*each)) continue;
+  for (ConnectionPtr& each : host_.connections_to(peer)) {
+    if (is_relayed(*each)) continue;
     if (!best || best->is_superseded()) best = std::move(each);
   }
   return best;
