@@ -9,7 +9,8 @@
 
 #include <string_view>
 
-#define LOG_DEBUG(...) ::spdlog::debug(__VA_ARGS__)
+// What is not logged is not put into words, either.
+#define LOG_DEBUG(...) (::spdlog::should_log(::spdlog::level::debug) ? ::spdlog::debug(__VA_ARGS__) : void())
 #define LOG_INFO(...) ::spdlog::info(__VA_ARGS__)
 #define LOG_WARN(...) ::spdlog::warn(__VA_ARGS__)
 #define LOG_ERROR(...) ::spdlog::error(__VA_ARGS__)
