@@ -63,6 +63,7 @@ HostImpl::HostImpl(const base::Executor& executor, base::Clock& clock, HostConfi
                config_.dial_attempts_max),
       identify_(clock, tasks_,
                 {config_.key, config_.agent_version, [this] { return addresses(); }, protocols_, config_.record_seq},
+                std::move(parts.open_record),
                 [this](std::shared_ptr<Connection> connection) { call_each(identified_calls_, connection); }),
       inbound_(inbound_limits(config_)),
       connections_(peer_id_, connection_limits(config_)),

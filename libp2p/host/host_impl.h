@@ -32,6 +32,8 @@ struct HostParts {
   std::vector<std::unique_ptr<Muxer>> muxers;
   /// Like `securities`, but offering HostConfig::data_protocol alone; none: no data connections.
   std::vector<std::unique_ptr<Security>> data_securities = {};
+  /// What reads the signed records of peers; a simulation checks each once, not once a node.
+  OpenPeerRecord open_record = open_peer_record;
 };
 
 class HostImpl final : public Host {

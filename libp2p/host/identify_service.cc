@@ -18,16 +18,6 @@ std::vector<multiformats::Multiaddr> without_peer(const std::vector<multiformats
   return result;
 }
 
-/// The record that came with `message`, if it is one and of `peer`. A bad one is no error: it is as if none had come.
-std::optional<PeerRecord> record_in(const IdentifyMessage& message, const multiformats::PeerId& peer) {
-  if (!message.signed_peer_record) return std::nullopt;
-  auto record = open_peer_record(*message.signed_peer_record);
-  if (record && record->peer == peer) return std::move(*record);
-  LOG_DEBUG("the signed record of {} is ignored: {}", peer.short_text(),
-            record ? "it is another peer's" : record.error().message());
-  return std::nullopt;
-}
-
 /// Adds a push to an earlier one: what it lacks has not changed.
 void update(std::optional<IdentifyMessage>& pushed, IdentifyMessage push) {
   if (!pushed) {
@@ -44,11 +34,12 @@ void update(std::optional<IdentifyMessage>& pushed, IdentifyMessage push) {
 
 }  // namespace
 
-IdentifyService::IdentifyService(base::Clock& clock, TaskGroup tasks, Own own,
+IdentifyService::IdentifyService(base::Clock& clock, TaskGroup tasks, Own own, OpenPeerRecord open_record,
                                  std::function<void(std::shared_ptr<Connection>)> identified)
     : clock_(clock),
       tasks_(std::move(tasks)),
       own_(std::move(own)),
+      open_record_(std::move(open_record)),
       own_id_(multiformats::PeerId::from_public_key(own_.key.public_key())),
       identified_(std::move(identified)) {
   StreamHandler identify_handler = [this](std::shared_ptr<Connection> connection, std::unique_ptr<Stream> stream) {
@@ -144,6 +135,17 @@ void IdentifyService::learn(Exchange& exchange, const IdentifyMessage& message) 
   for (auto& [connection, each] : exchanges_) {
     if (each.connection->remote_peer() == id) each.connection->set_remote_protocols(message.protocols);
   }
+}
+
+/// The record that came with `message`, if it is one and of `peer`. A bad one is no error: it is as if none had come.
+std::optional<PeerRecord> IdentifyService::record_in(const IdentifyMessage& message,
+                                                     const multiformats::PeerId& peer) const {
+  if (!message.signed_peer_record) return std::nullopt;
+  auto record = open_record_(*message.signed_peer_record);
+  if (record && record->peer == peer) return std::move(*record);
+  LOG_DEBUG("the signed record of {} is ignored: {}", peer.short_text(),
+            record ? "it is another peer's" : record.error().message());
+  return std::nullopt;
 }
 
 void IdentifyService::learn_addresses(Peer& peer, const multiformats::PeerId& id,

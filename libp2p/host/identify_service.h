@@ -36,7 +36,7 @@ class IdentifyService {
 
   /// Serves identify and identify push in `own.protocols`. `identified` is called whenever peer_info() of a
   /// connection's peer has been told, for the first time or anew.
-  IdentifyService(base::Clock& clock, TaskGroup tasks, Own own,
+  IdentifyService(base::Clock& clock, TaskGroup tasks, Own own, OpenPeerRecord open_record,
                   std::function<void(std::shared_ptr<Connection>)> identified);
 
   /// Asks the peer.
@@ -79,12 +79,14 @@ class IdentifyService {
   bool takes_pushes(const multiformats::PeerId& peer) const;
   void learn(Exchange& exchange, const IdentifyMessage& message);
   void learn_addresses(Peer& peer, const multiformats::PeerId& id, const IdentifyMessage& message) const;
+  std::optional<PeerRecord> record_in(const IdentifyMessage& message, const multiformats::PeerId& peer) const;
   IdentifyMessage message_to(const Connection& connection);
   base::Bytes own_record(const std::vector<multiformats::Multiaddr>& addresses);
 
   base::Clock& clock_;
   TaskGroup tasks_;
   Own own_;
+  OpenPeerRecord open_record_;
   multiformats::PeerId own_id_;
   std::function<void(std::shared_ptr<Connection>)> identified_;
   std::map<const Connection*, Exchange> exchanges_;

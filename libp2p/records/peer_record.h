@@ -7,6 +7,7 @@
 #include "multiformats/multiaddr.h"
 #include "multiformats/peer_id.h"
 
+#include <functional>
 #include <vector>
 
 namespace libp2p {
@@ -37,5 +38,8 @@ base::Bytes seal_peer_record(const multiformats::PrivateKey& key, const PeerReco
 /// signed by the peer that it is about, kMalformedMessage or kMessageTooLong for what is no such envelope. Left out are
 /// addresses of protocols that we do not know, and those over kPeerRecordAddressesMax.
 base::Result<PeerRecord> open_peer_record(base::ConstBytes envelope);
+
+/// That, or what does the same in another way.
+using OpenPeerRecord = std::function<base::Result<PeerRecord>(base::ConstBytes envelope)>;
 
 }  // namespace libp2p

@@ -80,7 +80,6 @@ class Cluster {
   std::uint64_t replaced() const { return replaced_; }
   Network& network() { return network_; }
   World& world() { return world_; }
-  const CheckedSignatures& signatures() const { return signatures_; }
 
  private:
   SimNode& add_node();

@@ -40,6 +40,7 @@ std::uint64_t ms_of(base::TimePoint now) {
 
 std::unique_ptr<libp2p::Host> make_host(Surroundings& around, NodeNumber number, const multiformats::PrivateKey& key) {
   World& world = around.world;
+  parts.open_record = [&checked = around.signatures](base::ConstBytes record) { return checked.open_record(record); };
   libp2p::HostConfig config{.key = key};
   config.connections_max = SimNode::kConnectionsMax;
   config.record_seq = [&world] { return ms_of(world.now()); };

@@ -1,39 +1,34 @@
 #include "tests/sim/signatures.h"
 
-#include "libp2p/core/error.h"
-
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace kvp2p::sim {
 
-base::Result<> CheckedSignatures::check(const libp2p::gossipsub::RawMessage& raw, const multiformats::PeerId& from) {
-  ++asked_;
+namespace {
+
+std::pair<std::uint64_t, std::uint64_t> digest_of(std::initializer_list<base::ConstBytes> parts) {
   XXH3_state_t hash;
   XXH3_128bits_reset(&hash);
-  const auto add = [&hash](base::ConstBytes bytes) {
-    const std::uint64_t size = bytes.size();
+  for (base::ConstBytes part : parts) {
+    const std::uint64_t size = part.size();
     XXH3_128bits_update(&hash, &size, sizeof size);
-    XXH3_128bits_update(&hash, bytes.data(), bytes.size());
-  };
-  for (base::ConstBytes part : {raw.from, raw.data.value_or(base::ConstBytes()), raw.seqno, raw.signature, raw.key,
-                                base::as_bytes(raw.topic), from.as_bytes()}) {
-    add(part);
+    XXH3_128bits_update(&hash, part.data(), part.size());
   }
   const XXH128_hash_t digest = XXH3_128bits_digest(&hash);
-  if (const auto at = known_.find(digest.low64); at != known_.end() && at->second.rest == digest.high64) {
-    return at->second.good ? base::Result<>() : libp2p::Error::kBadSignature;
-  }
-  ++checked_;
-  const auto result = libp2p::gossipsub::verify_message(raw, from);
-  if (known_.insert_or_assign(digest.low64, Known{digest.high64, result.has_value()}).second) {
-    order_.push_back(digest.low64);
-  }
-  if (order_.size() > kRememberedMax) {
-    known_.erase(order_.front());
-    order_.pop_front();
-  }
-  return result;
+  return {digest.high64, digest.low64};
+}
+
+}  // namespace
+
+base::Result<> CheckedSignatures::check(const libp2p::gossipsub::RawMessage& raw, const multiformats::PeerId& from) {
+  const auto digest = digest_of({raw.from, raw.data.value_or(base::ConstBytes()), raw.seqno, raw.signature, raw.key,
+                                 base::as_bytes(raw.topic), from.as_bytes()});
+  return messages_.ask(digest, [&] { return libp2p::gossipsub::verify_message(raw, from); });
+}
+
+base::Result<libp2p::PeerRecord> CheckedSignatures::open_record(base::ConstBytes envelope) {
+  return records_.ask(digest_of({envelope}), [&] { return libp2p::open_peer_record(envelope); });
 }
 
 }  // namespace kvp2p::sim
