@@ -10,7 +10,7 @@ namespace {
 
 constexpr base::TimePoint kNever = base::TimePoint::max();
 /// What has been read is not kept longer than this.
-constexpr std::size_t kKeptBytes = 4096;
+constexpr std::size_t kKeptBytes = 512;
 
 class PipeStream final : public libp2p::Stream {
  public:

@@ -8,8 +8,8 @@ base::Duration World::wait_of(base::Duration mean) {
 }
 
 void World::settle() {
-  do io_.restart();
-  while (io_.poll() > 0);
+  io_.restart();
+  io_.poll();
 }
 
 bool World::run_until(const std::function<bool()>& done, base::Duration time) {
