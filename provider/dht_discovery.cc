@@ -1,7 +1,6 @@
 #include "provider/dht_discovery.h"
 
 #include "base/log.h"
-#include "base/random_seed.h"
 #include "base/signal.h"
 #include "libp2p/host/is_connected.h"
 #include "libp2p/host/task_group.h"
@@ -61,7 +60,8 @@ base::Result<std::unique_ptr<DhtDiscovery>> DhtDiscovery::start(const base::Exec
   libp2p::kad::Config kad;
   kad.mode = config.mode;
   kad.protocol = config.protocol;
-  kad.seed = base::random_seed();
+  kad.params = config.params;
+  kad.seed = config.seed;
   auto created = libp2p::kad::Kademlia::create(executor, clock, host, std::move(kad));
   if (!created) return created.error();
   state->kad = std::move(*created);
@@ -108,7 +108,7 @@ base::Task<std::vector<multiformats::Multiaddr>> DhtDiscovery::find_addresses(mu
   co_return std::move(found->addresses);
 }
 
-const libp2p::kad::Kademlia& DhtDiscovery::kademlia() const { return *state_->kad; }
+libp2p::kad::Kademlia& DhtDiscovery::kademlia() { return *state_->kad; }
 
 void DhtDiscovery::stop() {
   state_->stopping = true;

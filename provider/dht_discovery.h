@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/random_seed.h"
 #include "cache/core_types.h"
 #include "kv/block_key.h"
 #include "libp2p/protocols/kad/kademlia.h"
@@ -47,6 +48,8 @@ struct DhtDiscoveryConfig {
   std::vector<multiformats::Multiaddr> bootstrap_peers = {};
   /// Empty in an open cluster.
   base::Bytes cluster_key = {};
+  libp2p::kad::Params params = {};
+  std::uint64_t seed = base::random_seed();
 };
 
 /// Node thread only.
@@ -65,7 +68,7 @@ class DhtDiscovery {
   void block_dropped(const BlockKey& key);
   /// Where a peer is said to be; none if nobody knows.
   base::Task<std::vector<multiformats::Multiaddr>> find_addresses(multiformats::PeerId peer);
-  const libp2p::kad::Kademlia& kademlia() const;
+  libp2p::kad::Kademlia& kademlia();
   /// Idempotent; the host may be closed afterwards.
   void stop();
   /// After the host has been closed.

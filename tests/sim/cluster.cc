@@ -41,7 +41,7 @@ Cluster::Cluster(const ClusterConfig& config)
     : config_(config),
       world_(config.seed),
       network_(world_, config.network),
-      surroundings_{world_, network_, signatures_, [this] { return ways_in(); }} {}
+      surroundings_{world_, network_, signatures_, config.marks, [this] { return ways_in(); }} {}
 
 Cluster::~Cluster() {
   set_churn(false);
@@ -142,13 +142,13 @@ void Cluster::schedule_breaks() {
 
 void Cluster::run_for(base::Duration time) { world_.run_for(time); }
 
-std::vector<PeerEntry> Cluster::ways_in() {
-  std::vector<PeerEntry> ways;
+std::vector<multiformats::Multiaddr> Cluster::ways_in() {
+  std::vector<multiformats::Multiaddr> ways;
   const std::size_t all = std::min(config_.ways_in, nodes_.size());
   const std::size_t first = all == 0 ? 0 : world_.pick(all);
   for (std::size_t i = 0; i < std::min(all, kWaysInTold); ++i) {
     const SimNode& node = *nodes_[(first + i) % all];
-    ways.push_back({node.id(), {Network::address_of(node.number())}});
+    ways.push_back(*Network::address_of(node.number()).with_peer(node.id()));
   }
   return ways;
 }

@@ -16,6 +16,8 @@ struct ClusterConfig {
   NetworkConfig network = {};
   /// Of the nodes, so many are replaced in an hour.
   double replaced_per_hour = 0.5;
+  /// A tenth of what real nodes have, so that they matter to a hundred nodes and leave memory for ten thousand.
+  libp2p::Watermarks marks = {.high = 48, .low = 36, .grace = std::chrono::seconds(2)};
   /// The first ones are never replaced: those whose addresses every node is told.
   std::size_t ways_in = 5;
   /// Connections that break for no reason, of each node.
@@ -87,7 +89,7 @@ class Cluster {
   void schedule_churn();
   void schedule_breaks();
   void bury();
-  std::vector<PeerEntry> ways_in();
+  std::vector<multiformats::Multiaddr> ways_in();
   /// One that a look-up by `asker` must find.
   std::optional<PromptNumber> findable_prompt(const SimNode& asker, base::Duration held_for);
   void begin_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for);

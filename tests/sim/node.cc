@@ -11,17 +11,9 @@ namespace kvp2p::sim {
 
 namespace {
 
-/// Peers dialled for the model at once.
-constexpr std::size_t kDialsMax = 4;
-/// One that has enough dials another all the same, once in so many times: parts of a network that was divided would not
-/// find each other else. And searches anew, now and then: that costs some twenty dials.
-constexpr unsigned kLookRoundOneIn = 6;
-constexpr unsigned kSearchOneIn = 60;
 /// What peers of the node's model are worth to it, and those of them that it has its gossip from.
 constexpr double kModelPeerValue = 10;
 constexpr double kMeshPeerValue = 20;
-/// For the ways in to be reached.
-constexpr base::Duration kJoinPause = std::chrono::seconds(2);
 /// From a question to its answer; a look-up that takes longer tries another.
 constexpr base::Duration kConfirmTimeout = std::chrono::seconds(4);
 /// Of an unbroken history: what comes later than this is of a later life.
@@ -40,7 +32,6 @@ std::uint64_t ms_of(base::TimePoint now) {
 
 std::unique_ptr<libp2p::Host> make_host(Surroundings& around, NodeNumber number, const multiformats::PrivateKey& key) {
   World& world = around.world;
-  parts.open_record = [&checked = around.signatures](base::ConstBytes record) { return checked.open_record(record); };
   libp2p::HostConfig config{.key = key};
   config.connections_max = SimNode::kConnectionsMax;
   config.record_seq = [&world] { return ms_of(world.now()); };
@@ -49,13 +40,15 @@ std::unique_ptr<libp2p::Host> make_host(Surroundings& around, NodeNumber number,
   parts.securities.push_back(std::make_unique<SimSecurity>(key.public_key()));
   libp2p::YamuxConfig yamux;
   yamux.keep_alive = config.keep_alive;
+  parts.open_record = [&checked = around.signatures](base::ConstBytes record) { return checked.open_record(record); };
   parts.muxers.push_back(std::make_unique<libp2p::YamuxMuxer>(world.clock(), yamux));
   return std::make_unique<libp2p::HostImpl>(world.executor(), world.clock(), std::move(config), std::move(parts));
 }
 
-libp2p::kad::Config kad_config(Random& random) {
-  libp2p::kad::Config config;
+DhtDiscoveryConfig dht_config(const Surroundings& around, Random& random) {
+  DhtDiscoveryConfig config;
   config.mode = libp2p::kad::Mode::kServer;
+  config.bootstrap_peers = around.ways_in();
   config.params.provider_ttl = SimNode::kProviderTtl;
   config.params.republish_interval = SimNode::kRepublishInterval;
   config.seed = random();
@@ -85,8 +78,8 @@ SimNode::SimNode(Surroundings& surroundings, ModelNumber model)
   const auto key = key_from(random_);
   host_ = make_host(around_, number_, key);
   manager_ = std::make_unique<libp2p::ConnectionManager>(world.clock(), *host_,
-                                                         libp2p::ConnectionManagerConfig{.marks = kMarks});
-  kad_ = libp2p::kad::Kademlia::create(world.executor(), world.clock(), *host_, kad_config(random_)).value();
+                                                         libp2p::ConnectionManagerConfig{.marks = around_.marks});
+  dht_ = DhtDiscovery::start(world.executor(), world.clock(), *host_, dht_config(around_, random_)).value();
   gossipsub_ = libp2p::gossipsub::Gossipsub::create(world.executor(), world.clock(), *host_,
                                                     gossip_config(around_, key, random_))
                    .value();
@@ -95,7 +88,7 @@ SimNode::SimNode(Surroundings& surroundings, ModelNumber model)
       world.clock(), *host_, *gossipsub_,
       GossipCarrierConfig{
           .may_announce = everybody, .may_ask = everybody, .find_addresses = [this](multiformats::PeerId peer) {
-            return find_addresses(std::move(peer));
+            return dht_->find_addresses(std::move(peer));
           }});
   AnnouncementsConfig config;
   config.incarnation = {ms_of(born_), random_()};
@@ -109,20 +102,9 @@ void SimNode::start() {
   (void)host_->listen(Network::address_of(number_)).value();
   carrier_->attach(*announcements_);
   (void)carrier_->follow(fingerprint_).value();
-  for (PeerEntry& peer : around_.ways_in()) {
-    if (peer.id != id()) kad_->add_address(peer.id, std::move(peer.addresses));
-  }
-  base::spawn(around_.world.executor(), join(this));
+  dht_->add_model(fingerprint_);
   store_next();
-}
-
-base::Task<> SimNode::join(SimNode* self) {
-  co_await base::sleep_for(self->around_.world.clock(), kJoinPause);
-  if (self->closing_) co_return;
-  // What cannot be told now is told later.
-  base::Bytes key = libp2p::kad::provider_key(self->fingerprint_.bytes);
-  (void)co_await self->kad_->provide(std::move(key));
-  if (!self->closing_) self->upkeep();
+  value_peers();
 }
 
 // What it holds.
@@ -183,58 +165,17 @@ base::Task<bool> SimNode::confirm(multiformats::PeerId holder, BlockKey key) {
 }
 
 base::Task<std::vector<PeerEntry>> SimNode::find_providers(ModelNumber model) {
-  base::Bytes key = libp2p::kad::provider_key(fingerprint_of(model).bytes);
-  auto found = co_await kad_->find_providers(std::move(key), kProvidersWanted);
+  base::Bytes key = dht_model_key({}, fingerprint_of(model));
+  auto found = co_await dht_->kademlia().find_providers(std::move(key), kProvidersWanted);
   if (!found) co_return std::vector<PeerEntry>();
   co_return std::move(*found);
 }
 
 base::Task<std::vector<multiformats::Multiaddr>> SimNode::find_addresses(multiformats::PeerId peer) {
-  auto found = co_await kad_->find_peer(std::move(peer));
-  if (!found) co_return std::vector<multiformats::Multiaddr>();
-  co_return std::move(found->addresses);
+  return dht_->find_addresses(std::move(peer));
 }
 
 // Whom it knows.
-
-void SimNode::upkeep() {
-  World& world = around_.world;
-  const bool are_few = gossipsub_->topic_peers(blocks_topic(fingerprint_)).size() < kModelPeersMin;
-  if ((are_few || random_() % kSearchOneIn == 0) && !std::exchange(searching_, true)) {
-    base::spawn(world.executor(), find_model_peers(this));
-  } else if (random_() % kLookRoundOneIn == 0) {
-    dial_found(1);
-  }
-  value_peers();
-  const double part = 0.5 + world.chance();
-  const auto pause = std::chrono::duration_cast<base::Duration>(kUpkeepPeriod * part);
-  upkeep_timer_ = world.clock().call_at(world.now() + pause, [this] { upkeep(); });
-}
-
-base::Task<> SimNode::find_model_peers(SimNode* self) {
-  auto found = co_await self->find_providers(self->model_);
-  self->searching_ = false;
-  if (self->closing_) co_return;
-  self->found_ = std::move(found);
-  self->dial_found(kDialsMax);
-}
-
-void SimNode::dial_found(std::size_t dials_max) {
-  const auto known = host_->peers();
-  const auto is_known = [&known](const PeerEntry& peer) { return std::ranges::find(known, peer.id) != known.end(); };
-  std::vector<PeerEntry> peers = found_;
-  std::erase_if(peers, is_known);
-  // Where nobody is left: those that every part of a divided network may come back to.
-  if (peers.empty()) peers = around_.ways_in();
-  std::erase_if(peers, is_known);
-  std::ranges::shuffle(peers, random_);
-  if (peers.size() > dials_max) peers.resize(dials_max);
-  for (PeerEntry& peer : peers) base::spawn(around_.world.executor(), dial(this, std::move(peer)));
-}
-
-base::Task<> SimNode::dial(SimNode* self, PeerEntry peer) {
-  (void)co_await self->host_->connect(peer.id, std::move(peer.addresses));
-}
 
 void SimNode::value_peers() {
   libp2p::PeerValues& values = manager_->values();
@@ -244,6 +185,7 @@ void SimNode::value_peers() {
   for (const auto& peer : gossipsub_->mesh_peers(blocks_topic(fingerprint_))) {
     values.set_tag(peer, "model", kMeshPeerValue);
   }
+  value_timer_ = around_.world.clock().call_at(around_.world.now() + kValuePeriod, [this] { value_peers(); });
 }
 
 Accounts SimNode::accounts() const {
@@ -258,7 +200,7 @@ Accounts SimNode::accounts() const {
   accounts.gossip_queued_bytes = gossip.queued_bytes;
   accounts.gossip_seen = gossip.seen;
   accounts.gossip_cached_bytes = gossip.cached_bytes;
-  const auto kad = kad_->stats();
+  const auto kad = dht_->kademlia().stats();
   accounts.table_peers = kad.table_peers;
   accounts.provider_records = kad.providers;
   return accounts;
@@ -267,13 +209,14 @@ Accounts SimNode::accounts() const {
 base::Task<> SimNode::close() {
   closing_ = true;
   store_timer_.reset();
-  upkeep_timer_.reset();
+  value_timer_.reset();
   manager_->stop();
+  dht_->stop();
   announcements_->stop();
   carrier_->stop();
   co_await gossipsub_->close();
   co_await host_->close();
-  co_await kad_->close();
+  co_await dht_->close();
 }
 
 }  // namespace kvp2p::sim

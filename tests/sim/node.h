@@ -8,7 +8,7 @@
 #include "libp2p/connection_manager/connection_manager.h"
 #include "libp2p/host/host.h"
 #include "libp2p/protocols/gossipsub/gossipsub.h"
-#include "libp2p/protocols/kad/kademlia.h"
+#include "provider/dht_discovery.h"
 #include "tests/sim/network.h"
 #include "tests/sim/prompts.h"
 #include "tests/sim/signatures.h"
@@ -27,8 +27,10 @@ struct Surroundings {
   World& world;
   Network& network;
   CheckedSignatures& signatures;
-  /// Peers that a node is told to begin with.
-  std::function<std::vector<PeerEntry>()> ways_in;
+  /// Connections above which a node parts with some, and how many are left.
+  libp2p::Watermarks marks;
+  /// Addresses that a node is told to begin with.
+  std::function<std::vector<multiformats::Multiaddr>()> ways_in;
 };
 
 /// What a node holds, in numbers that have bounds.
@@ -50,13 +52,10 @@ class SimNode {
   /// Prompts whose blocks it keeps.
   static constexpr std::size_t kPromptsHeld = 4;
   static constexpr base::Duration kStorePeriod = std::chrono::seconds(60);
-  /// Peers of its model that it looks for.
-  static constexpr std::size_t kModelPeersMin = 8;
-  /// A tenth of what real nodes have, so that they matter to a hundred nodes and leave memory for ten thousand.
-  static constexpr libp2p::Watermarks kMarks = {.high = 48, .low = 36, .grace = std::chrono::seconds(2)};
   static constexpr std::size_t kConnectionsMax = 80;
-  static constexpr base::Duration kUpkeepPeriod = std::chrono::seconds(10);
-  /// Providers that a search for them is to find.
+  /// How often it looks at what its peers are worth.
+  static constexpr base::Duration kValuePeriod = std::chrono::seconds(10);
+  /// Providers that a look-up is to find.
   static constexpr std::size_t kProvidersWanted = 8;
   /// Half of the nodes are replaced in an hour: what is known of them must not be kept for two days.
   static constexpr base::Duration kProviderTtl = std::chrono::minutes(20);
@@ -88,7 +87,6 @@ class SimNode {
   base::Task<std::vector<multiformats::Multiaddr>> find_addresses(multiformats::PeerId peer);
 
   Accounts accounts() const;
-  std::uint64_t dht_requests() const { return kad_->stats().behaviour.requests_sent; }
 
   base::Task<> close();
 
@@ -99,12 +97,6 @@ class SimNode {
   };
 
   void store_next();
-  void upkeep();
-  static base::Task<> join(SimNode* self);
-  static base::Task<> find_model_peers(SimNode* self);
-  /// So many of those that were found, and are not connected.
-  void dial_found(std::size_t dials_max);
-  static base::Task<> dial(SimNode* self, PeerEntry peer);
   /// Says who is to stay when there are too many connections.
   void value_peers();
   base::Task<bool> confirm(multiformats::PeerId holder, BlockKey key);
@@ -117,16 +109,14 @@ class SimNode {
   Random random_;
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<libp2p::ConnectionManager> manager_;
-  std::unique_ptr<libp2p::kad::Kademlia> kad_;
+  std::unique_ptr<DhtDiscovery> dht_;
   std::unique_ptr<libp2p::gossipsub::Gossipsub> gossipsub_;
   BlockIndex index_;
   std::unique_ptr<GossipCarrier> carrier_;
   std::unique_ptr<Announcements> announcements_;
   std::deque<Held> held_;
-  std::unique_ptr<base::Timer> store_timer_, upkeep_timer_;
-  std::vector<PeerEntry> found_;                   ///< by the last search
+  std::unique_ptr<base::Timer> store_timer_, value_timer_;
   std::vector<multiformats::PeerId> valued_ = {};  ///< by value_peers()
-  bool searching_ = false;
   bool closing_ = false;
 };
 
