@@ -210,26 +210,36 @@ base::Task<> Cluster::look_for_peer(std::shared_ptr<SimNode> asker, std::shared_
   }
 }
 
-void Cluster::begin_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for) {
-  const auto begin = [this](LookupTally& tally, base::Task<> task) {
-    ++tally.count;
-    ++looking_up_;
-    base::spawn(world_.executor(), std::move(task));
-  };
+void Cluster::begin(LookupTally& tally, base::Task<> look_up) {
+  ++tally.count;
+  ++looking_up_;
+  base::spawn(world_.executor(), std::move(look_up));
+}
+
+void Cluster::begin_block_look_up(const std::shared_ptr<SimNode>& asker, base::Duration held_for) {
   if (const auto prompt = findable_prompt(*asker, held_for)) begin(tallies_.blocks, look_for_blocks(asker, *prompt));
+}
+
+void Cluster::begin_dht_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for) {
   const auto model = nodes_[world_.pick(nodes_.size())]->model();
   begin(tallies_.providers, look_for_providers(asker, model));
   const auto& wanted = nodes_[world_.pick(nodes_.size())];
   if (wanted != asker && world_.now() - wanted->born() >= held_for) begin(tallies_.peers, look_for_peer(asker, wanted));
 }
 
-LookupTallies Cluster::look_up(std::size_t count, base::Duration over, base::Duration held_for) {
+LookupTallies Cluster::look_up(const LookupCounts& counts, base::Duration over, base::Duration held_for) {
+  assert(counts.dht <= counts.blocks);
   tallies_ = {};
-  for (std::size_t i = 0; i < count; ++i) {
-    world_.run_for(over / static_cast<base::Duration::rep>(count));
-    const auto& asker = nodes_[world_.pick(nodes_.size())];
+  for (std::size_t i = 0, dht = 0; i < counts.blocks; ++i) {
+    world_.run_for(over / static_cast<base::Duration::rep>(counts.blocks));
+    // The same share of all that have begun.
+    const bool in_dht = dht * counts.blocks < (i + 1) * counts.dht;
+    dht += in_dht ? 1 : 0;
+    const auto asker = nodes_[world_.pick(nodes_.size())];
     // One that has just joined knows nobody yet.
-    if (world_.now() - asker->born() >= held_for) begin_look_ups(asker, held_for);
+    if (world_.now() - asker->born() < held_for) continue;
+    begin_block_look_up(asker, held_for);
+    if (in_dht) begin_dht_look_ups(asker, held_for);
   }
   world_.run_until([this] { return looking_up_ == 0; }, kLookUpMax);
   assert(looking_up_ == 0);

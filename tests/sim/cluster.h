@@ -37,6 +37,12 @@ struct LookupTally {
   double time_ms(double part) const;
 };
 
+/// How many look-ups: who has blocks, and of each kind in the DHT. REQUIRES: no more of the latter.
+struct LookupCounts {
+  std::size_t blocks = 0;
+  std::size_t dht = 0;
+};
+
 /// Of one phase.
 struct LookupTallies {
   LookupTally blocks;     ///< who has a prompt's blocks, by the index
@@ -74,8 +80,8 @@ class Cluster {
   void heal();
 
   /// Random nodes look for random prompts that some other node has held for `held_for`, for providers of models, and
-  /// for peers: `count` of each, evenly over the time.
-  LookupTallies look_up(std::size_t count, base::Duration over, base::Duration held_for);
+  /// for peers, evenly over the time.
+  LookupTallies look_up(const LookupCounts& counts, base::Duration over, base::Duration held_for);
 
   Census take_census();
   std::size_t size() const { return nodes_.size(); }
@@ -92,7 +98,9 @@ class Cluster {
   std::vector<multiformats::Multiaddr> ways_in();
   /// One that a look-up by `asker` must find.
   std::optional<PromptNumber> findable_prompt(const SimNode& asker, base::Duration held_for);
-  void begin_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for);
+  void begin(LookupTally& tally, base::Task<> look_up);
+  void begin_block_look_up(const std::shared_ptr<SimNode>& asker, base::Duration held_for);
+  void begin_dht_look_ups(const std::shared_ptr<SimNode>& asker, base::Duration held_for);
   base::Task<> look_for_blocks(std::shared_ptr<SimNode> asker, PromptNumber prompt);
   base::Task<> look_for_providers(std::shared_ptr<SimNode> asker, ModelNumber model);
   base::Task<> look_for_peer(std::shared_ptr<SimNode> asker, std::shared_ptr<SimNode> wanted);

@@ -46,7 +46,9 @@ class Recorder {
 
 std::vector<Phase> run(Cluster& cluster, const ScenarioConfig& config, const std::function<void(const Phase&)>& each) {
   Recorder recorder(cluster, each);
-  const auto look_up = [&](base::Duration over) { return cluster.look_up(config.lookups, over, config.held_for); };
+  const auto look_up = [&](base::Duration over) {
+    return cluster.look_up({config.lookups, config.dht_lookups}, over, config.held_for);
+  };
   cluster.grow(config.grow);
   cluster.run_for(config.settle);
   recorder.end("grown");
@@ -60,6 +62,7 @@ std::vector<Phase> run(Cluster& cluster, const ScenarioConfig& config, const std
     cluster.run_for(config.heal);
     recorder.end("healed", look_up(config.healed));
   }
+  if (config.later.count() > 0) recorder.end("later", look_up(config.later));
   return std::move(recorder.phases);
 }
 

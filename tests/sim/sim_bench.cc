@@ -63,11 +63,35 @@ void add_time(CLI::App& app, const std::string& name, base::Duration& time) {
   app.add_option_function<double>(name, set)->check(CLI::Range(0.0, 1e6));
 }
 
+/// Tells people who wait how far it has come, a line a simulated minute.
+class Progress {
+ public:
+  explicit Progress(World& world) : world_(world) { begin_minute(); }
+
+ private:
+  static constexpr base::Duration kPeriod = std::chrono::minutes(1);
+  void begin_minute() {
+    timer_ = world_.clock().call_at(world_.now() + kPeriod, [this] {
+      const auto now = std::chrono::steady_clock::now();
+      const auto usage = libp2p::testing::measure_process();
+      std::cerr << "simulated " << seconds(world_.now().time_since_epoch()) / 60 << " min, the last one in "
+                << seconds(now - begin_) << " s; " << (usage.resident_bytes >> 20) << " MiB" << std::endl;
+      begin_ = now;
+      begin_minute();
+    });
+  }
+
+  World& world_;
+  base::TimePoint begin_ = std::chrono::steady_clock::now();
+  std::unique_ptr<base::Timer> timer_;
+};
+
 int main(const ScenarioConfig& config) {
   using WallClock = std::chrono::steady_clock;
   const auto begin = WallClock::now();
   const auto wall_s = [begin] { return std::chrono::duration<double>(WallClock::now() - begin).count(); };
   Cluster cluster(config.cluster);
+  const Progress progress(cluster.world());
   run(cluster, config, [&](const Phase& phase) { std::cout << to_json(phase, wall_s()).dump() << std::endl; });
   std::cout << nlohmann::json{{"event", "end"},
                               {"events", cluster.world().trace().events()},
@@ -75,7 +99,9 @@ int main(const ScenarioConfig& config) {
                               {"simulated_s", seconds(cluster.world().now().time_since_epoch())},
                               {"wall_s", wall_s()},
                               {"cpu_s", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
-                              {"replaced", cluster.replaced()}}
+                              {"replaced", cluster.replaced()},
+                              {"replaced_per_hour", config.cluster.replaced_per_hour},
+                              {"marks", {config.cluster.marks.low, config.cluster.marks.high}}}
                    .dump()
             << std::endl;
   return 0;
@@ -94,16 +120,22 @@ int main(int argc, char** argv) {
   app.add_option("--seed", config.cluster.seed);
   app.add_option("--replaced-per-hour", config.cluster.replaced_per_hour, "share of the nodes")
       ->check(CLI::Range(0.0, 100.0));
-  app.add_option("--lookups", config.lookups, "of each kind in each phase")->check(CLI::Range(1, 1'000'000));
+  app.add_option("--connections-high", config.cluster.marks.high, "of a node: above it parts with some")
+      ->check(CLI::Range(8, 80));
+  app.add_option("--connections-low", config.cluster.marks.low, "so many are left then")->check(CLI::Range(8, 80));
+  app.add_option("--lookups", config.lookups, "of holders of blocks, in each phase")->check(CLI::Range(1, 1'000'000));
+  app.add_option("--dht-lookups", config.dht_lookups, "of each kind; at most as many")->check(CLI::Range(1, 1'000'000));
   app.add_option("--divisions", config.divisions)->check(CLI::Range(0, 100));
   add_time(app, "--grow-s", config.grow);
   add_time(app, "--settle-s", config.settle);
   add_time(app, "--undisturbed-s", config.undisturbed);
   add_time(app, "--churn-s", config.churn);
+  add_time(app, "--later-s", config.later);
   add_time(app, "--divided-s", config.divided);
   add_time(app, "--heal-s", config.heal);
   add_time(app, "--healed-s", config.healed);
   CLI11_PARSE(app, argc, argv);
+  config.dht_lookups = std::min(config.dht_lookups, config.lookups);
   base::set_up_logging("warn");
   return kvp2p::sim::main(config);
 }

@@ -26,11 +26,12 @@ ScenarioConfig scenario(std::size_t nodes, std::size_t nodes_per_model, std::uin
   config.settle = 20s;
   config.undisturbed = 10s;
   config.churn = 20s;
-  config.divisions = 1;
+  config.divisions = 2;
   config.divided = 60s;
   config.heal = 60s;
   config.healed = 10s;
-  config.lookups = 120;
+  config.lookups = 200;
+  config.dht_lookups = 120;
   return config;
 }
 
@@ -57,23 +58,24 @@ void tell(const char* what, const Phase& phase, const LookupTally& tally) {
               tally.share(), tally.time_ms(0.5), tally.time_ms(0.99));
 }
 
-TEST_F(Simulation, AHundredNodesFindWhatTheyLookForAfterADivision) {
+TEST_F(Simulation, AHundredNodesFindWhatTheyLookForAfterEveryDivision) {
   const ScenarioConfig config = scenario(100, 20, 1);
   Cluster cluster(config.cluster);
   const auto phases = run(cluster, config);
-  ASSERT_EQ(phases.size(), 5u);
+  ASSERT_EQ(phases.size(), 7u);
   for (const Phase& phase : phases) {
     expect_bounded(phase, config.cluster);
     tell("blocks", phase, phase.lookups.blocks);
     tell("providers", phase, phase.lookups.providers);
     tell("peers", phase, phase.lookups.peers);
     if (phase.name != "undisturbed" && phase.name != "healed") continue;
+    EXPECT_GE(phase.lookups.blocks.count, 150u);
     for (const LookupTally* tally : {&phase.lookups.blocks, &phase.lookups.providers, &phase.lookups.peers}) {
       EXPECT_GE(tally->count, 100u);
       EXPECT_GE(tally->share(), 0.99) << phase.name;
     }
   }
-  EXPECT_GE(cluster.replaced(), 10u);
+  EXPECT_GE(cluster.replaced(), 20u);
   std::printf("%llu events, digest %s\n", static_cast<unsigned long long>(cluster.world().trace().events()),
               cluster.world().trace().digest().c_str());
 }
@@ -81,7 +83,8 @@ TEST_F(Simulation, AHundredNodesFindWhatTheyLookForAfterADivision) {
 /// What a short run did, in one text.
 std::string story(std::uint64_t seed) {
   ScenarioConfig config = scenario(16, 8, seed);
-  config.lookups = 40;
+  config.divisions = 1;
+  config.lookups = config.dht_lookups = 40;
   config.divided = 20s;
   config.heal = 20s;
   Cluster cluster(config.cluster);
