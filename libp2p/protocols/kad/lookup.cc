@@ -99,15 +99,21 @@ void Lookup::next_of(Path& path, std::size_t room, base::TimePoint now, std::vec
 void Lookup::ask(Candidate& candidate, base::TimePoint now, std::vector<PeerEntry>& into) {
   candidate.state = State::kAsked;
   candidate.asked_at = now;
+  waiting_since_.insert(now);
   if (Namer* namer = namer_of(candidate)) ++namer->under_way;
   ++requests_;
   into.push_back(candidate.peer);
 }
 
+void Lookup::end(Candidate& candidate, State state) {
+  candidate.state = state;
+  waiting_since_.erase(waiting_since_.find(candidate.asked_at));
+}
+
 void Lookup::answered(const PeerId& peer, const std::vector<PeerEntry>& closer) {
   Candidate* candidate = find(peer);
   if (!candidate || candidate->state != State::kAsked) return;
-  candidate->state = State::kAnswered;
+  end(*candidate, State::kAnswered);
   if (Namer* namer = namer_of(*candidate)) {
     --namer->under_way;
     ++namer->answered;
@@ -125,7 +131,7 @@ void Lookup::answered(const PeerId& peer, const std::vector<PeerEntry>& closer) 
 void Lookup::failed(const PeerId& peer) {
   Candidate* candidate = find(peer);
   if (!candidate || candidate->state != State::kAsked) return;
-  candidate->state = State::kFailed;
+  end(*candidate, State::kFailed);
   if (Namer* namer = namer_of(*candidate)) {
     --namer->under_way;
     ++namer->failed;
@@ -149,14 +155,9 @@ bool Lookup::is_done(const Path& path, base::TimePoint now) const {
 }
 
 base::TimePoint Lookup::next_change(base::TimePoint now) const {
-  base::TimePoint result = base::TimePoint::max();
-  for (const Path& path : paths_) {
-    for (const auto& [distance, each] : path) {
-      if (each.state != State::kAsked || is_slow(each, now)) continue;
-      result = std::min(result, each.asked_at + settings_.slow_after);
-    }
-  }
-  return result;
+  // The first that is not slow yet.
+  const auto next = waiting_since_.upper_bound(now - settings_.slow_after);
+  return next == waiting_since_.end() ? base::TimePoint::max() : *next + settings_.slow_after;
 }
 
 std::vector<PeerEntry> Lookup::closest() const {

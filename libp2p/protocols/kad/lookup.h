@@ -7,6 +7,7 @@
 #include "libp2p/protocols/kad/message.h"
 
 #include <map>
+#include <set>
 #include <vector>
 
 namespace libp2p::kad {
@@ -74,6 +75,8 @@ class Lookup {
   /// Someone else names a peer that is known.
   void named_again(Candidate& known, const PeerEntry& peer, const multiformats::PeerId& named_by);
   bool make_room(std::size_t path, const Key& distance);
+  /// It waits for nothing any more.
+  void end(Candidate& candidate, State state);
   void ask(Candidate& candidate, base::TimePoint now, std::vector<PeerEntry>& into);
   void next_of(Path& path, std::size_t room, base::TimePoint now, std::vector<PeerEntry>& into);
   bool is_done(const Path& path, base::TimePoint now) const;
@@ -91,6 +94,8 @@ class Lookup {
   std::map<multiformats::PeerId, Place> places_;
   std::map<multiformats::PeerId, Namer> namers_;
   std::size_t requests_ = 0;
+  /// When each of those was asked that have neither answered nor failed.
+  std::multiset<base::TimePoint> waiting_since_;
 };
 
 }  // namespace libp2p::kad
