@@ -49,11 +49,19 @@ bool is_answer(std::uint64_t number) {
 }  // namespace
 
 bool Dispatcher::dispatch(wire::Body body) {
+  if (session_.is_flooded_by(body)) return turn_away(body);
   if (is_request(body) && !session_.peer_authorised_) {
     refuse();
     return true;
   }
   return std::visit([this](auto& m) { return on(m); }, body);
+}
+
+bool Dispatcher::turn_away(const wire::Body& body) {
+  const bool awaits_answer = std::holds_alternative<wire::Lookup>(body) || std::holds_alternative<wire::Get>(body) ||
+                             std::holds_alternative<wire::Put>(body);
+  if (awaits_answer) session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
+  return true;
 }
 
 void Dispatcher::refuse() {
@@ -93,7 +101,8 @@ void Dispatcher::refuse_bad(std::uint64_t number, base::Error error) {
 
 bool Dispatcher::on(wire::Lookup& m) {
   NodeContext& context = *session_.context_;
-  if (!session_.lookup_tokens_.take(m.keys.size() + kLookupCost, context.clock.now())) {
+  // To ask for more than one's share is no offence: the peer does not know how many there are.
+  if (!session_.may_look_up(m.keys.size())) {
     session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
     return true;
   }
@@ -154,6 +163,10 @@ bool Dispatcher::on(wire::Announce& m) {
   if (m.sequence <= session_.last_announced_) return true;
   session_.last_announced_ = m.sequence;
   ++context.stats.announcements_received;
+  if (!session_.may_announce(m.stored.size() + m.evicted.size())) {
+    ++context.stats.announcements_dropped;
+    return true;
+  }
   const std::uint64_t epoch = session_.theirs_.epoch;
   if (m.cleared) context.index.forget(session_.peer());
   if (m.stored.empty() && m.evicted.empty()) return true;
@@ -164,7 +177,10 @@ bool Dispatcher::on(wire::Announce& m) {
     return true;
   }
   if (!m.evicted.empty()) context.index.evicted(session_.peer(), epoch, m.evicted);
-  if (!m.stored.empty()) context.index.stored(session_.peer(), epoch, m.stored);
+  if (!m.stored.empty()) {
+    session_.note_announced(m.fingerprint, m.format);
+    context.index.stored(session_.peer(), epoch, m.stored);
+  }
   return true;
 }
 

@@ -50,6 +50,8 @@ class Dispatcher {
   bool on(wire::StreamOpen&) { return false; }
   bool on(wire::FrameHeader&) { return false; }
 
+  /// Busy, where an answer is awaited.
+  bool turn_away(const wire::Body& body);
   void refuse();
   /// The cluster file does not let the peer `what`.
   bool refuse_right(const char* what);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "exchange/cluster_policy.h"
+#include "exchange/conduct.h"
 #include "exchange/local_blocks.h"
 #include "exchange/pack_mode.h"
 #include "gpu/staging_pool.h"
@@ -155,6 +156,8 @@ struct ExchangeStats {
   /// Opened by this node; and how many of them, or of streams, died or stalled while they were of use.
   std::uint64_t data_connections_opened = 0, lanes_lost = 0;
   std::uint64_t announcements_sent = 0, announcements_received = 0;
+  /// Announcements beyond what a peer may announce; and peers banned for what they did.
+  std::uint64_t announcements_dropped = 0, peers_banned = 0;
   /// Time spent encoding headers and reading blocks for the wire, and decoding headers: "serialise", "deserialise".
   base::Duration serialise_time{}, deserialise_time{};
 };
@@ -173,6 +176,7 @@ class Exchange {
   virtual std::uint64_t epoch() const = 0;
   /// Peers with which hello has succeeded.
   virtual std::vector<KvPeer> peers() const = 0;
+  virtual std::optional<KvPeer> peer(const multiformats::PeerId& id) const = 0;
   virtual void on_peer(std::function<void(const KvPeer&)> call) = 0;
   /// Whether hello with the peer has succeeded; and whether it may, too, do this.
   virtual bool has_session(const multiformats::PeerId& peer) const = 0;
@@ -196,6 +200,12 @@ class Exchange {
                                                     std::vector<PutBlock> blocks, base::TimePoint deadline) = 0;
   /// Ends a lease early. Best effort.
   virtual void release(const multiformats::PeerId& peer, const LeaseToken& lease) = 0;
+
+  /// A peer has done wrong, or has brought all that a get asked of it. Whoever does too much wrong is disconnected soon
+  /// after, forgotten by the index, and kept away for a while (conduct.h).
+  virtual void note(const multiformats::PeerId& peer, Offence offence) = 0;
+  virtual void note_good(const multiformats::PeerId& peer) = 0;
+  virtual bool is_banned(const multiformats::PeerId& peer) const = 0;
 
   /// Tells connected peers; batched, so that a burst is one message.
   virtual void announce_stored(const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) = 0;

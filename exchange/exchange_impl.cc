@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <unordered_set>
 
 namespace kvp2p {
 
@@ -19,6 +20,20 @@ std::uint64_t random_epoch() {
   std::array<std::uint8_t, 8> bytes;
   base::random_bytes(bytes);
   return base::load_le64(bytes.data());
+}
+
+const char* text_of(Offence offence) {
+  switch (offence) {
+    case Offence::kWrongBytes:
+      return "has sent bytes that are not those of the block";
+    case Offence::kRefusedGet:
+      return "has not sent, time and again, what it said it has";
+    case Offence::kBrokenPromise:
+      return "has none of the blocks that it announces";
+    case Offence::kFlood:
+      break;
+  }
+  return "asks or announces far more than it may";
 }
 
 }  // namespace
@@ -89,6 +104,7 @@ void ExchangeImpl::start() {
 // The dialler of a connection opens its control stream, so that there is one.
 void ExchangeImpl::open_to(const std::shared_ptr<libp2p::Connection>& connection) {
   // What a relay carries only so much of is for agreeing on a better connection.
+  if (is_banned(connection->remote_peer())) return connection->close();
   if (context_->closing || !connection->is_dialler() || connection->is_limited()) return;
   spawn_counted(context_, keep_session(connection));
 }
@@ -129,7 +145,7 @@ base::Task<> ExchangeImpl::serve(std::shared_ptr<Anchor> anchor, std::shared_ptr
 
 base::Task<> ExchangeImpl::serve_stream(std::shared_ptr<libp2p::Connection> connection,
                                         std::unique_ptr<libp2p::Stream> stream) {
-  if (connection->is_limited()) co_return stream->reset();
+  if (connection->is_limited() || is_banned(connection->remote_peer())) co_return stream->reset();
   auto first = co_await first_message(*stream);
   if (!first || context_->closing) {
     stream->reset();
@@ -201,6 +217,7 @@ base::Task<base::Result<wire::Message>> ExchangeImpl::first_message(libp2p::Stre
 void ExchangeImpl::on_session_up(const std::shared_ptr<Session>& session) {
   const KvPeer peer = session->describe();
   LOG_INFO("peer {} is up", peer.id.to_text());
+  ++context_->sessions_up;
   direct_paths_.on_session_up(session);
   for (const auto& call : on_peer_) call(peer);
   if (has_superseded(peer.id)) spawn_counted(context_, end_superseded_later(context_, anchor_, peer.id));
@@ -214,6 +231,7 @@ void ExchangeImpl::policy_changed(const std::function<bool(const multiformats::P
 
 void ExchangeImpl::on_session_ended(const std::shared_ptr<Session>& session) {
   std::erase(sessions_, session);
+  if (session->was_up()) --context_->sessions_up;
   if (session_with(session->peer())) return;
   context_->index.forget(session->peer());
   direct_paths_.on_peer_gone(session->peer());
@@ -225,6 +243,35 @@ base::Task<> ExchangeImpl::give_up_leases_later(std::shared_ptr<NodeContext> con
   co_await pause(context, kLostPeerLinger);
   if (anchor->exchange == nullptr || context->closing || anchor->exchange->session_with(peer)) co_return;
   context->local.release_all(peer);
+}
+
+// Who does wrong.
+
+void ExchangeImpl::note(const multiformats::PeerId& peer, Offence offence) {
+  if (!context_->conduct.note(peer, offence, context_->clock.now())) return;
+  ++context_->stats.peers_banned;
+  LOG_WARN("peer {} {}: it is disconnected, and kept away for {} min", peer.to_text(), text_of(offence),
+           std::chrono::duration_cast<std::chrono::minutes>(Conduct::kBanTime).count());
+  // Not now: it is told of from within what is to end.
+  boost::asio::post(context_->executor, [anchor = anchor_, peer] {
+    if (anchor->exchange != nullptr) anchor->exchange->drop(peer);
+  });
+}
+
+void ExchangeImpl::note_good(const multiformats::PeerId& peer) {
+  context_->conduct.note_good(peer, context_->clock.now());
+}
+
+bool ExchangeImpl::is_banned(const multiformats::PeerId& peer) const {
+  return context_->conduct.is_banned(peer, context_->clock.now());
+}
+
+void ExchangeImpl::drop(const multiformats::PeerId& peer) {
+  context_->index.forget_all(peer);
+  for (const auto& session : std::vector(sessions_)) {
+    if (session->peer() == peer) session->end(ExchangeError::kPeerGone);
+  }
+  context_->host.disconnect(peer);
 }
 
 bool ExchangeImpl::has_superseded(const multiformats::PeerId& peer) const {
@@ -252,13 +299,16 @@ void ExchangeImpl::end_superseded(const multiformats::PeerId& peer) {
 
 std::vector<KvPeer> ExchangeImpl::peers() const {
   std::vector<KvPeer> known;
+  std::unordered_set<multiformats::PeerId> told;
   for (const auto& session : sessions_) {
-    if (!session->is_up()) continue;
-    if (std::none_of(known.begin(), known.end(), [&](const KvPeer& peer) { return peer.id == session->peer(); })) {
-      known.push_back(session->describe());
-    }
+    if (session->is_up() && told.insert(session->peer()).second) known.push_back(session->describe());
   }
   return known;
+}
+
+std::optional<KvPeer> ExchangeImpl::peer(const multiformats::PeerId& id) const {
+  const auto session = session_with(id);
+  return session ? std::optional(session->describe()) : std::nullopt;
 }
 
 std::shared_ptr<Session> ExchangeImpl::session_with(const multiformats::PeerId& peer) const {

@@ -22,6 +22,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
 
   std::uint64_t epoch() const override { return context_->epoch; }
   std::vector<KvPeer> peers() const override;
+  std::optional<KvPeer> peer(const multiformats::PeerId& id) const override;
   void on_peer(std::function<void(const KvPeer&)> call) override { on_peer_.push_back(std::move(call)); }
   bool has_session(const multiformats::PeerId& peer) const override { return session_with(peer) != nullptr; }
   bool may(const multiformats::PeerId& peer, Right right, const Fingerprint& space) const override;
@@ -32,6 +33,9 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
   base::Task<base::Result<std::size_t>> put(multiformats::PeerId peer, LookupRequest description,
                                             std::vector<PutBlock> blocks, base::TimePoint deadline) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void note(const multiformats::PeerId& peer, Offence offence) override;
+  void note_good(const multiformats::PeerId& peer) override;
+  bool is_banned(const multiformats::PeerId& peer) const override;
   void announce_stored(const Fingerprint& fingerprint, const ObjectFormat& format, const BlockKey& key) override;
   void announce_evicted(const Fingerprint& fingerprint, const BlockKey& key) override;
   base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) override;
@@ -44,6 +48,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
 
   void on_session_up(const std::shared_ptr<Session>& session) override;
   void on_session_ended(const std::shared_ptr<Session>& session) override;
+  void on_offence(const multiformats::PeerId& peer, Offence offence) override { note(peer, offence); }
 
  private:
   /// What the host's callbacks hold: the host may outlive the exchange.
@@ -71,6 +76,7 @@ class ExchangeImpl final : public Exchange, public SessionOwner {
                                            multiformats::PeerId peer);
   void end_superseded(const multiformats::PeerId& peer);
   bool has_superseded(const multiformats::PeerId& peer) const;
+  void drop(const multiformats::PeerId& peer);
   /// The one that a stream_open of this peer names.
   std::shared_ptr<Session> session_named(const multiformats::PeerId& peer, const wire::SessionId& id) const;
   /// Nothing: no session in which each may ask the other.

@@ -27,6 +27,24 @@ inline constexpr base::Duration kBusyRetry = std::chrono::milliseconds(50);
 /// Keys that one peer may look up a second, and in one burst; each lookup costs kLookupCost keys more.
 inline constexpr std::uint64_t kLookupKeysPerSecond = 2'000'000;
 inline constexpr std::uint64_t kLookupCost = 64;
+/// The same of all peers together, if each asks as much as it may: with many peers each may ask less, but this much.
+inline constexpr std::uint64_t kLookupKeysPerSecondAll = 2'000'000;
+inline constexpr std::uint64_t kLookupKeysPerSecondMin = 32'768;
+/// Keys that one peer may announce: at once, as the first announcements of a session are, and a second; with many peers
+/// their share of what all may, but this much.
+inline constexpr std::uint64_t kAnnouncedKeysMax = 73'728;
+inline constexpr std::uint64_t kAnnouncedKeysPerSecondAll = 500'000;
+inline constexpr std::uint64_t kAnnouncedKeysPerSecondMin = 16'384;
+/// Keys in all of a peer's messages a second, each message counting for some more: beyond that it is a flood. Credit is
+/// left out: it goes with frames. Its own look-ups a node keeps to half of that.
+inline constexpr std::uint64_t kFloodKeysPerSecond = 1u << 20;
+inline constexpr std::uint64_t kFloodMessageCost = 16;
+inline constexpr std::uint64_t kAskedKeysPerSecond = kFloodKeysPerSecond / 2;
+/// A block that a peer says it does not have and goes on announcing for so long was never there: it tells of evictions
+/// within kAnnounceDelay, on the stream of its answers.
+inline constexpr base::Duration kPromiseGrace = std::chrono::seconds(1);
+/// Models of which it is kept in what format a peer announces them.
+inline constexpr std::size_t kAnnouncedModelsMax = 64;
 /// Requests that this node has under way at one peer.
 inline constexpr std::size_t kRequestsSentMax = 1024;
 

@@ -34,6 +34,8 @@ struct NodeContext {
   std::size_t running = 0;
   base::Signal running_changed;
   std::size_t inbound_lanes = 0;
+  std::size_t sessions_up = 0;
+  Conduct conduct = {};
 
   /// Payload of the frames that this node sends, unless one slice is larger.
   std::size_t frame_bytes() const { return std::min(config.frame_bytes_max, staging->slot_bytes()); }

@@ -28,7 +28,13 @@ Session::Session(std::shared_ptr<NodeContext> context, SessionOwner& owner,
       fetches_(context_, *this, lanes_),
       gets_(context_, *this),
       puts_(context_, *this),
-      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()) {}
+      lookup_tokens_(kLookupKeysPerSecond, context_->clock.now()),
+      announced_tokens_(kAnnouncedKeysMax, context_->clock.now()),
+      flood_tokens_(kFloodKeysPerSecond, context_->clock.now()),
+      asked_tokens_(kAskedKeysPerSecond, context_->clock.now()) {
+  // At once no more than the queue of what is sent has room for.
+  asked_tokens_.set_rate(kAskedKeysPerSecond, kAskedKeysPerSecond / 4);
+}
 
 Session::~Session() = default;
 

@@ -30,6 +30,7 @@ class SessionOwner {
   /// Hello has succeeded both ways: each may ask the other.
   virtual void on_session_up(const std::shared_ptr<Session>& session) = 0;
   virtual void on_session_ended(const std::shared_ptr<Session>& session) = 0;
+  virtual void on_offence(const multiformats::PeerId& peer, Offence offence) = 0;
 };
 
 /// Node thread only. Lives in a shared_ptr: its coroutines hold it.
@@ -54,6 +55,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   const std::shared_ptr<libp2p::Connection>& connection() const override { return connection_; }
   /// Hello has succeeded both ways.
   bool is_up() const { return up_ && !ended_; }
+  bool was_up() const { return up_; }
   /// Hello has been said, whatever came of it.
   bool has_said_hello() const { return said_hello_ && !ended_; }
   /// Whether a stream_open of this peer names this session.
@@ -108,6 +110,20 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   base::Task<> watch_stream(std::shared_ptr<Lane> stream);
   base::Task<base::Result<wire::Body>> ask(wire::Body request, base::TimePoint deadline);
 
+  // Conduct (session_conduct.cc)
+
+  /// The peer sends more than any node has to, which is noted: the message is dropped.
+  bool is_flooded_by(const wire::Body& body);
+  /// Whether the peer's share allows for so many keys. It need not know its share of look-ups; of announcements none
+  /// has more than its share.
+  bool may_look_up(std::size_t keys);
+  bool may_announce(std::size_t keys);
+  void note_announced(const Fingerprint& fingerprint, const std::optional<ObjectFormat>& format);
+  /// Looks whether the peer goes on announcing what it has just said that it does not have.
+  void check_promises(const LookupRequest& request, const LookupAnswer& answer);
+  bool announces(const BlockKey& key) const;
+  base::Task<> watch_promise(BlockKey key);
+
   /// False: the session is to end.
   bool handle(base::ConstBytes bytes);
   bool on_bad_body(const wire::Envelope& envelope, base::Error error);
@@ -127,6 +143,7 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   wire::Hello theirs_;
   std::uint64_t announced_ = 0;       // sequence of the last announcement sent
   std::uint64_t last_announced_ = 0;  // and received
+  bool missed_news_ = false;          // the peer, of this node
   std::size_t bad_messages_ = 0;
   std::uint64_t last_id_ = 0;
   std::uint32_t last_stream_ = 0;
@@ -138,6 +155,12 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   FetchServer gets_;
   PutServer puts_;
   TokenBucket lookup_tokens_;
+  TokenBucket announced_tokens_;
+  TokenBucket flood_tokens_;
+  TokenBucket asked_tokens_;  // of this node's look-ups there
+  /// By model; none: in several formats, so that nobody can tell in which of them it has a block.
+  std::unordered_map<Fingerprint, std::optional<ObjectFormat>> announced_formats_;
+  bool watches_promise_ = false;
   MovingAverage round_trip_;
   std::vector<std::shared_ptr<Lane>> idle_streams_;  // for puts, as are these
   std::vector<std::shared_ptr<Lane>> own_streams_;

@@ -52,6 +52,12 @@ base::Task<base::Result<LookupAnswer>> Session::lookup(LookupRequest request, ba
   wire::Lookup message = to_wire(request);
   const std::size_t keys_max = std::min<std::size_t>(wire::kKeysMax, theirs_.limits.keys_max);
   if (request.keys.size() > keys_max || !wire::is_consistent(message)) co_return ExchangeError::kBadRequest;
+  // To answer that it holds a block is to announce it.
+  if (!may(Right::kAnnounce, request.fingerprint)) co_return ExchangeError::kNotAuthorised;
+  const base::TimePoint now = context_->clock.now();
+  const auto turn = asked_tokens_.reserve(request.keys.size() + kFloodMessageCost, now, deadline - now);
+  if (!turn) co_return ExchangeError::kBusy;
+  if (*turn > base::Duration::zero()) co_await pause(context_, *turn, connection_);
   ++context_->stats.lookups_sent;
   wire::Body body = std::move(message);
   auto answered = co_await ask(std::move(body), deadline);
@@ -60,7 +66,10 @@ base::Task<base::Result<LookupAnswer>> Session::lookup(LookupRequest request, ba
   if (!answer) co_return answer.error();
   auto found = from_wire(std::move(*answer), request.keys.size(), request.format);
   // Who asked logs it: a peer's text must not steer a terminal.
-  if (found) found->reason = printable(found->reason);
+  if (found) {
+    found->reason = printable(found->reason);
+    check_promises(request, *found);
+  }
   co_return found;
 }
 
@@ -77,8 +86,13 @@ base::Task<base::Result<std::size_t>> Session::put(LookupRequest description, st
 void Session::release(const LeaseToken& lease) { send(0, wire::Release{to_wire(lease)}); }
 
 void Session::announce(wire::Announce message) {
-  // A peer that is slow to read misses news rather than losing its session: what is announced are hints.
-  if (!writer_.has_room()) return;
+  // A peer that is slow to read misses news rather than losing its session: what is announced are hints. It is told
+  // everything again, or it would take this node for one that announces what it does not have.
+  if (!writer_.has_room()) {
+    missed_news_ = true;
+    return;
+  }
+  if (std::exchange(missed_news_, false)) return announce_all();
   message.sequence = ++announced_;
   ++context_->stats.announcements_sent;
   send(0, std::move(message));

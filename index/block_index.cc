@@ -145,6 +145,12 @@ void BlockIndex::forget(const Source& source) {
   if (auto number = state_->find(source)) state_->forget(*number);
 }
 
+void BlockIndex::forget_all(const multiformats::PeerId& peer) {
+  for (std::uint32_t number = 0; number < state_->told.size(); ++number) {
+    if (state_->told[number].blocks && state_->told[number].source.peer == peer) state_->forget(number);
+  }
+}
+
 void BlockIndex::heard(const Source& source, base::TimePoint now) {
   if (auto number = state_->find(source)) state_->told[*number].heard = now;
 }
@@ -172,6 +178,8 @@ void BlockIndex::tested(const multiformats::PeerId& peer, std::size_t promised, 
     if (t.blocks && t.source.peer == peer) t.belief = state_->beliefs.of(peer);
   }
 }
+
+double BlockIndex::belief_in(const multiformats::PeerId& peer) const { return state_->beliefs.of(peer); }
 
 std::vector<BlockIndex::Holder> BlockIndex::holders(std::span<const BlockKey> keys, std::size_t from,
                                                     std::size_t peers_max) const {

@@ -46,6 +46,8 @@ class BlockIndex {
   /// The peer is gone, or has cleared everything: of no topic.
   void forget(const multiformats::PeerId& peer) { forget(Source{peer}); }
   void forget(const Source& source);
+  /// Of all topics.
+  void forget_all(const multiformats::PeerId& peer);
 
   /// The source is alive, or has confirmed what is known of it.
   void heard(const Source& source, base::TimePoint now);
@@ -60,6 +62,8 @@ class BlockIndex {
   /// A peer was asked for `promised` blocks that it was said to hold, and had the first `found` of them: what it says
   /// counts for more or less from now on, though it be forgotten meanwhile. REQUIRES: promised > 0.
   void tested(const multiformats::PeerId& peer, std::size_t promised, std::size_t found);
+  /// Above 0 and below 1 (beliefs.h).
+  double belief_in(const multiformats::PeerId& peer) const;
 
   /// For each peer that holds a leading run of `keys` from `keys[from]` on: how many blocks of it. Longest first, by
   /// how much of what the peer says has proved true; at most `peers_max`. So those who announce everything and have

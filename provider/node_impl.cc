@@ -497,6 +497,8 @@ void NodeImpl::add_exchange_counters(CoreStats& stats) const {
                                                   {"wire_bytes_sent", exchange.wire_bytes_sent},
                                                   {"announcements_sent", exchange.announcements_sent},
                                                   {"announcements_received", exchange.announcements_received},
+                                                  {"announcements_dropped", exchange.announcements_dropped},
+                                                  {"peers_banned", exchange.peers_banned},
                                                   {"serialise_ns", nanoseconds(exchange.serialise_time)},
                                                   {"deserialise_ns", nanoseconds(exchange.deserialise_time)},
                                               });
