@@ -28,9 +28,8 @@ class ModelRegistry;
 struct ShardMatch;
 class WorkerPool;
 
-/// Peers that let a deadline pass. They are asked again, but no longer waited for at length until they have answered
-/// once. Node thread only; bounded.
-class SuspectPeers {
+/// Node thread only; bounded.
+class PeerSet {
  public:
   void add(const multiformats::PeerId& peer) {
     if (peers_.size() >= kMax) peers_.clear();
@@ -74,7 +73,11 @@ struct CacheContext {
   /// Copies under way that hold peers' regions.
   std::size_t direct_copies = 0;
   std::shared_ptr<ExchangeLink> link = std::make_shared<ExchangeLink>();
-  SuspectPeers suspects;
+  /// Let a deadline pass: they are asked again, but no longer waited for at length until they have answered once.
+  PeerSet suspects;
+  /// Had a part in a wrong block that several had brought together: each brings whole blocks, until it has brought a
+  /// good one, so that the one who did it is found.
+  PeerSet loners;
   PeerEstimates estimates;
   PrefillRates prefill;
   FetchLimits fetch_limits;

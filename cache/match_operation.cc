@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchange_error.h"
 #include "exchange/log_once.h"
+#include "index/beliefs.h"
 #include "index/block_index.h"
 #include "wire/limits.h"
 
@@ -95,7 +96,8 @@ void MatchOperation::ask_peers(std::size_t from) {
   }
   std::size_t unknown = 0;
   for (const auto& peer : connected) {
-    if (indexed.contains(peer)) continue;
+    // Who has not kept what it promised is asked where its promises, as far as they are believed, put it.
+    if (indexed.contains(peer) || context_.index->belief_in(peer) < Beliefs::kOfStrangers) continue;
     if (unknown++ == kUnknownPeersMax) break;
     ask(peer, 0);
   }
@@ -124,9 +126,9 @@ base::TimePoint MatchOperation::patience_end(const multiformats::PeerId& peer, s
   const base::TimePoint deadline = state_->request().deadline;
   if (promised_end > 0 && !context_.suspects.contains(peer)) return deadline;
   base::Duration patience = kPatienceDefault;
-  for (const KvPeer& connected : context_.link->exchange->peers()) {
-    if (connected.id != peer || connected.round_trip <= base::Duration::zero()) continue;
-    patience = std::clamp(3 * connected.round_trip, kPatienceMin, kPatienceMax);
+  const auto connected = context_.link->exchange->peer(peer);
+  if (connected && connected->round_trip > base::Duration::zero()) {
+    patience = std::clamp(3 * connected->round_trip, kPatienceMin, kPatienceMax);
   }
   return std::min(deadline, context_.clock->now() + patience);
 }
@@ -185,7 +187,10 @@ void MatchOperation::judge_promise(const Question& question, std::size_t from,
                                   [](const FoundBlock& block) { return !block.present; });
     found = static_cast<std::size_t>(gap - answer->blocks.begin());
   }
-  context_.index->tested(question.peer, std::min(question.promised_end - from, wire::kKeysMax), found);
+  const std::size_t promised = std::min(question.promised_end - from, wire::kKeysMax);
+  // To say that it is there proves nothing: what it sends will.
+  if (found >= promised) return;
+  context_.index->tested(question.peer, promised, found);
 }
 
 void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAnswer answer) {
@@ -206,6 +211,10 @@ void MatchOperation::take_answer(std::size_t number, std::size_t from, LookupAns
   }
   // Ends the lease when it goes, which is at once if the match has ended.
   taken->lease = std::make_shared<PeerLease>(context_.executor, context_.link, question.peer, answer.lease);
+  // From when it was asked at the latest.
+  taken->leased_until = started_ + answer.lease_time;
+  const auto peer = context_.link->exchange ? context_.link->exchange->peer(question.peer) : std::nullopt;
+  if (peer) taken->epoch = peer->epoch;
   taken->promised_bytes_per_second = answer.expected_bytes_per_second;
   taken->holding.bytes_per_second = answer.expected_bytes_per_second;
   if (has_direct_blocks(context_.direct, question.peer, answer.blocks)) {

@@ -10,9 +10,6 @@
 
 namespace kvp2p {
 
-/// Peers that the index names, longest run first, and connected peers of which it knows nothing, that one match asks.
-inline constexpr std::size_t kIndexedPeersMax = 8;
-inline constexpr std::size_t kUnknownPeersMax = 8;
 /// How long a match keeps its blocks pinned here and leased at peers after it is decided.
 inline constexpr base::Duration kMatchLife = std::chrono::seconds(60);
 inline constexpr base::Duration kPeerLeaseTime = std::chrono::seconds(60);

@@ -28,6 +28,7 @@ TransferOperation::TransferOperation(CacheContext& context, TransferPlan plan, s
       schedule_layer_(plan_.format.shard.layers()),
       leaves_(plan_.slots.size()),
       layers_to_come_(plan_.slots.size(), plan_.format.shard.layers()),
+      brought_by_(plan_.slots.size()),
       given_back_(plan_.slots.size(), 0),
       not_in_place_(plan_.slots.size(), 0) {
   for (std::uint32_t i = 0; i < plan_.layer_order.size(); ++i) schedule_layer_[plan_.layer_order[i]] = i;
@@ -75,6 +76,7 @@ void TransferOperation::end() {
     }
   }
   fetches_.clear();
+  praise_sources();
   const TransferStatus status = state_->status();
   if (status.good_blocks == blocks()) return;
   ++context_.counters.transfers_short;
@@ -186,9 +188,15 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   auto& leaves = leaves_[block];
   leaves.resize(plan_.format.leaf_count());
   std::copy_n(delivery.leaves.begin() + index * heads, heads, leaves.begin() + delivery.layer_of(index) * heads);
+  brought_by_[block].set(source_of(delivery.answer));
   if (--layers_to_come_[block] > 0) return true;
   const auto& root = delivery.answer->root_of_block(plan_.first_block + block);
-  if (!root || root_of(leaves) == *root) return true;
+  if (!root) return true;
+  if (root_of(leaves) == *root) {
+    proven_sources_ |= brought_by_[block];
+    return true;
+  }
+  blame_for_wrong_block(block);
   ++context_.counters.frames_corrupt;
   const std::string source = name_of_source(delivery);
   if (log_first(delivery.answer, "another block")) {
@@ -217,6 +225,7 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
     return pump_peers();
   }
   for (std::size_t i = 0; i < count; ++i) want(layer, block + i);
+  blame(source_of(delivery.answer), Offence::kWrongBytes);
   give_up(source_of(delivery.answer), block, block + count, reason);
 }
 

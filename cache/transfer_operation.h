@@ -9,6 +9,7 @@
 #include "exchange/exchange.h"
 #include "gpu/connector.h"
 
+#include <bitset>
 #include <deque>
 #include <memory>
 #include <set>
@@ -104,6 +105,18 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// In place already; the blocks that do not fit their roots have failed.
   void finish_write(Delivery& delivery);
   bool root_fits(const Delivery& delivery, std::size_t index);
+
+  // How its sources behave (transfer_conduct.cc)
+
+  /// Tells the index of a source that does not bring what it promised, and the exchange what it did; once a source.
+  void blame(std::size_t source, std::optional<Offence> offence);
+  void blame_for_refusal(std::size_t source, std::size_t block);
+  void blame_for_wrong_block(std::size_t block);
+  bool is_loner(std::size_t source) const;
+  bool has_proved_good(const PeerAnswer& answer) const;
+  bool anybody_has_proved_good() const;
+  void praise_sources();
+
   void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
   bool log_first(const PeerAnswer* answer, const char* what);
@@ -132,6 +145,9 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   /// Leaves of blocks from peers, [block][layer][head], and how many layers are yet to come: for the roots.
   std::vector<std::vector<ContentDigest>> leaves_;
   std::vector<std::uint32_t> layers_to_come_;
+  /// Whose they are: by block, a bit a source.
+  using Sources = std::bitset<kIndexedPeersMax + kUnknownPeersMax>;
+  std::vector<Sources> brought_by_;
   /// By source, of each block: which computation it has, as in FetchSchedule.
   std::vector<std::shared_ptr<const std::vector<std::uint32_t>>> versions_;
   /// Of blocks whose rest comes another way (transfer_compare.cc): [layer][block] that came in place, and how many of a
@@ -146,6 +162,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   std::vector<std::uint8_t> not_in_place_;
   std::vector<std::uint8_t> told_staged_;  // one a source
   std::set<std::size_t> used_sources_;
+  Sources proven_sources_;  // who have had a part in a good block
+  std::set<std::size_t> offending_sources_;
   bool sweeping_ = false;
   std::unique_ptr<base::Timer> late_timer_;
   /// The next local work: position in layer_order, block.

@@ -4,6 +4,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include <array>
+
 namespace kvp2p {
 
 namespace {
@@ -11,8 +13,18 @@ namespace {
 /// A peer of which nothing is known, and one that has let deadlines pass.
 constexpr double kRateGuess = 1e9;
 constexpr double kSuspectRateGuess = 1e7;
+/// One that has proved nothing beside those who have: a large transfer tries it, a small one does without.
+constexpr double kStrangerRateGuess = 1e8;
 /// A source is late after tens of milliseconds; so often it is looked at, while another could help.
 constexpr base::Duration kLateCheckTime = std::chrono::milliseconds(20);
+
+/// Whether the peer did not want to; else it is slow, gone or busy.
+bool is_refusal(const base::Result<>& outcome) {
+  constexpr std::array kRefusals = {ExchangeError::kProtocolBroken, ExchangeError::kLeaseUnknown,
+                                    ExchangeError::kBlockGone, ExchangeError::kShardNotHeld,
+                                    ExchangeError::kPeerFailed};
+  return outcome || std::ranges::any_of(kRefusals, [&](ExchangeError error) { return outcome.error() == error; });
+}
 
 }  // namespace
 
@@ -32,7 +44,7 @@ std::size_t TransferOperation::source_of(const PeerAnswer* answer) const {
   return static_cast<std::size_t>(at - answers.begin());
 }
 
-/// Versions are numbers of sources: a block's is that of the first source with the same root.
+/// Versions are numbers of sources: a block's is that of the first source with the same root. A loner's is its own.
 FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
   const PeerAnswer& answer = *answer_of(number);
   const multiformats::PeerId& peer = answer.lease->peer();
@@ -48,22 +60,23 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
       if (stored.format != plan_.format || root != stored.root) continue;
     }
     std::size_t same = number;
-    for (std::size_t other = 0; root && other < same; ++other) {
+    for (std::size_t other = 0; root && !is_loner(number) && other < same; ++other) {
       const PeerAnswer& earlier = *answer_of(other);
-      if (earlier.holding.has(key) && earlier.root_of_block(key) == root) same = other;
+      if (earlier.holding.has(key) && earlier.root_of_block(key) == root && !is_loner(other)) same = other;
     }
     source.versions[block] = static_cast<std::uint32_t>(same + 1);
   }
-  source.bytes_per_second = context_.suspects.contains(peer) ? kSuspectRateGuess : kRateGuess;
+  source.bytes_per_second = context_.suspects.contains(peer)                        ? kSuspectRateGuess
+                            : !has_proved_good(answer) && anybody_has_proved_good() ? kStrangerRateGuess
+                                                                                    : kRateGuess;
   if (answer.promised_bytes_per_second > 0) {
     source.bytes_per_second = std::min(source.bytes_per_second, static_cast<double>(answer.promised_bytes_per_second));
   }
-  if (context_.link->exchange != nullptr) {
-    for (const KvPeer& known : context_.link->exchange->peers()) {
-      if (known.id != peer) continue;
-      source.round_trip = known.round_trip;
-      if (known.bytes_per_second > 0) source.bytes_per_second = static_cast<double>(known.bytes_per_second);
-    }
+  const auto known = context_.link->exchange ? context_.link->exchange->peer(peer) : std::nullopt;
+  if (known) {
+    source.round_trip = known->round_trip;
+    if (known->bytes_per_second > 0 && has_proved_good(answer))
+      source.bytes_per_second = static_cast<double>(known->bytes_per_second);
   }
   if (const auto estimate = context_.estimates.get(peer, PeerPath::kNetwork, context_.clock->now())) {
     source.bytes_per_second = estimate->bytes_per_second;
@@ -243,6 +256,7 @@ void TransferOperation::on_gone(PeerFetch& fetch, std::uint32_t first, std::uint
   if (log_first(&fetch.answer(), "gone")) {
     LOG_INFO("peer {} does not have blocks {} to {} any more", peer, begin, begin + count - 1);
   }
+  blame_for_refusal(fetch.piece().source, begin);
   give_up(fetch.piece().source, begin, begin + count, "peer " + peer + " does not have the block any more");
 }
 
@@ -260,6 +274,7 @@ void TransferOperation::on_fetch_end(PeerFetch& fetch, base::Result<> outcome) {
     failure_ = "peer " + peer.to_text() + ": " + why;
   }
   if (missing || !outcome) schedule_.exclude(fetch.piece().source);
+  if (missing && is_refusal(outcome)) blame_for_refusal(fetch.piece().source, fetch.first());
   take_samples();
   pump_peers();
   sweep_soon();

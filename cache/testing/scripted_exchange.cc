@@ -18,12 +18,17 @@ ScriptedExchange::ScriptedExchange(const base::Executor& executor, base::Clock& 
 
 std::vector<KvPeer> ScriptedExchange::peers() const {
   std::vector<KvPeer> peers;
-  for (const auto& [id, script] : scripts) {
-    KvPeer peer;
-    peer.id = id;
-    peers.push_back(peer);
-  }
+  for (const auto& [id, script] : scripts) peers.push_back(*peer(id));
   return peers;
+}
+
+std::optional<KvPeer> ScriptedExchange::peer(const multiformats::PeerId& id) const {
+  const auto script = scripts.find(id);
+  if (script == scripts.end()) return std::nullopt;
+  KvPeer peer;
+  peer.id = id;
+  peer.epoch = script->second.epoch;
+  return peer;
 }
 
 namespace {
@@ -68,6 +73,7 @@ base::Task<base::Result<LookupAnswer>> ScriptedExchange::lookup(multiformats::Pe
   for (const BlockKey& key : request.keys) {
     FoundBlock found;
     found.present = script.keys.contains(key);
+    found.tier = script.tier;
     if (found.present && script.roots) found.root = root_of_key(key, request.format);
     if (found.root && script.other_roots) found.root->bytes[0] ^= 1;
     any = any || found.present;

@@ -27,6 +27,8 @@ class ScriptedExchange final : public Exchange {
     base::Result<> lookup_outcome;
     std::string reason;
     std::uint64_t rate = 0;
+    std::uint64_t epoch = 1;
+    Tier tier = Tier::kHostMemory;
   };
   std::map<multiformats::PeerId, Peer> scripts;
   /// May change an answer on its way.
@@ -56,10 +58,13 @@ class ScriptedExchange final : public Exchange {
   std::size_t lookups = 0;
   std::set<std::uint64_t> live_leases;
   std::vector<BlockKey> stored, evicted;
+  std::vector<std::pair<multiformats::PeerId, Offence>> offences;
+  std::set<multiformats::PeerId> praised;
 
   // Exchange
   std::uint64_t epoch() const override { return 1; }
   std::vector<KvPeer> peers() const override;
+  std::optional<KvPeer> peer(const multiformats::PeerId& id) const override;
   void on_peer(std::function<void(const KvPeer&)>) override {}
   bool has_session(const multiformats::PeerId&) const override { return true; }
   bool may(const multiformats::PeerId&, Right, const Fingerprint&) const override { return true; }
@@ -71,6 +76,9 @@ class ScriptedExchange final : public Exchange {
   base::Task<base::Result<std::size_t>> put(multiformats::PeerId peer, LookupRequest description,
                                             std::vector<PutBlock> blocks, base::TimePoint deadline) override;
   void release(const multiformats::PeerId& peer, const LeaseToken& lease) override;
+  void note(const multiformats::PeerId& peer, Offence offence) override { offences.emplace_back(peer, offence); }
+  void note_good(const multiformats::PeerId& peer) override { praised.insert(peer); }
+  bool is_banned(const multiformats::PeerId&) const override { return false; }
   void announce_stored(const Fingerprint&, const ObjectFormat&, const BlockKey& key) override { stored.push_back(key); }
   void announce_evicted(const Fingerprint&, const BlockKey& key) override { evicted.push_back(key); }
   base::Task<base::Result<base::Duration>> ping(multiformats::PeerId peer, base::TimePoint deadline) override;
