@@ -3,7 +3,7 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 MODEL := .cache/models/smollm2-135m
 
-.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery bench-sim lint tidy format docs clean
+.PHONY: help setup build demo model test test-release interop asan tsan fuzz fuzz-short bench bench-libp2p gpu-bundle bench-gpu bench-network bench-index bench-discovery bench-sim bench-sybil lint tidy format docs clean
 
 help:  ## Lists the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ bench-discovery: setup  ## How soon nodes find each other and each other's block
 bench-sim: setup  ## Simulated clusters of 100 to 10,000 whole nodes (ARGS=--sizes=100,1000 …)
 	@scripts/build.sh release sim_bench
 	@python3 bench/sim/run.py $(ARGS)
+
+bench-sybil: setup  ## A node among 200 hostile peers, beside itself without them
+	@scripts/build.sh release sybil_bench
+	@python3 bench/sybil/run.py $(ARGS)
 
 lint: setup  ## Format, and which module includes which
 	@scripts/lint.sh

@@ -1,0 +1,67 @@
+"""A node's look-ups and fetches among 200 hostile peers, and by turns another node's without them; the median run."""
+
+import statistics
+
+from programs import run_good
+
+RUNS, QUICK_RUNS = 3, 1
+QUICK = ["--prompts=10", "--turns=2", "--hostile=50"]
+RUN_SECONDS = 600
+
+
+def run_kept(context):
+    """The hostile come back as who they are."""
+    run(context, [])
+
+
+def run_new(context):
+    """Whoever is cut off comes back as somebody else, who is not known yet."""
+    run(context, ["--new-identities"])
+
+
+def run(context, options):
+    program = context.programs.find("sybil_bench")
+    command = [program, *options, *(QUICK if context.quick else [])]
+    outcomes = [run_good(command, context.deadline, RUN_SECONDS, log=context.log)
+                for _ in range(QUICK_RUNS if context.quick else RUNS)]
+    runs = [{event["part"]: event for event in outcome.events if event["event"] == "shopping"} for outcome in outcomes]
+    add_costs(context, runs)
+    add_harm(context, runs)
+    add_swarms(context, outcomes[0])
+
+
+def median_of(runs, value):
+    return statistics.median(value(one["attacked"], one["undisturbed"]) for one in runs)
+
+
+def add_costs(context, runs):
+    look_ups = runs[0]["attacked"]["look_ups"]
+    for figure, name, unit, scale, bar in (("p99_ms", "look-up, p99", "ms", 1, "lookup"), ("p50_ms", "look-up, p50", "ms", 1, None),
+                                           ("bytes_per_s", "fetch rate", "MB/s", 1e-6, "rate")):
+        ratios = sorted(one["attacked"][figure] / one["undisturbed"][figure] for one in runs)
+        context.add(name, median_of(runs, lambda attacked, _, figure=figure: attacked[figure]) * scale, unit,
+                    bar=None if context.options.unjudged else bar,
+                    floor=median_of(runs, lambda _, undisturbed, figure=figure: undisturbed[figure]) * scale,
+                    floor_name="without them", ratio=statistics.median(ratios),
+                    note=f"{look_ups} prompts of 1 MiB; ratios of the runs {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
+
+
+def add_harm(context, runs):
+    wrong = sum(one[part]["blocks_wrong"] for one in runs for part in one)
+    arrived = sum(one[part]["blocks_arrived"] for one in runs for part in one)
+    context.add("wrong blocks", wrong, "", bar="wrong", note=f"of {arrived:,} that arrived")
+    context.add("blocks that arrived", 100 * median_of(runs, lambda attacked, _: attacked["blocks_arrived"] / attacked["blocks_wanted"]),
+                "%", floor=100 * median_of(runs, lambda _, undisturbed: undisturbed["blocks_arrived"] / undisturbed["blocks_wanted"]),
+                floor_name="without them", note="the rest is computed")
+    context.add("peers banned", median_of(runs, lambda attacked, _: attacked["peers_banned"]))
+    context.add("announcements dropped", median_of(runs, lambda attacked, _: attacked["announcements_dropped"]), "",
+                note=f"of {median_of(runs, lambda attacked, _: attacked['announcements_received']):,.0f}")
+
+
+def add_swarms(context, outcome):
+    """Of the first run."""
+    for event in outcome.events:
+        if event["event"] != "swarm":
+            continue
+        context.add(f"{event['character']}: connections that the node has ended", event["cut_off"], "",
+                    note=f"{event['came']} peers, {event['inside']} still inside at the end; {event['reads']:,} blocks asked of them")

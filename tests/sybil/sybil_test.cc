@@ -1,0 +1,123 @@
+// Hostile peers around a node that has honest ones, too: no wrong block is ever taken for a good one, the hostile are
+// found out and dropped, and the honest never are.
+#include "tests/sybil/customer.h"
+
+#include <gtest/gtest.h>
+
+namespace kvp2p::sybil {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kHonest = 6;
+constexpr std::size_t kPrompts = 40;
+constexpr std::size_t kBlocks = 16;
+constexpr std::size_t kHonestBlocks = 12;
+constexpr base::Duration kPatience = 60s;
+
+class SybilTest : public ::testing::Test {
+ protected:
+  explicit SybilTest(std::size_t honest_named = 0)
+      : customer_(honest_named), wares_(customer_.make_wares({kPrompts, kBlocks, kHonestBlocks})) {
+    honest_ = add(Character::kHonest, kHonest);
+  }
+  std::unique_ptr<Swarm> add(Character character, std::size_t count) {
+    auto swarm = std::make_unique<Swarm>(wares_, customer_.peers(character, count), customer_.address());
+    EXPECT_TRUE(wait([&] { return swarm->came() == count; })) << swarm->came() << " " << name_of(character);
+    return swarm;
+  }
+  static bool wait(const std::function<bool()>& condition) {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (!condition() && std::chrono::steady_clock::now() < until) std::this_thread::sleep_for(20ms);
+    return condition();
+  }
+  /// All prompts, again and again, until the condition holds.
+  bool shop_until(const std::function<bool()>& condition) {
+    const auto until = std::chrono::steady_clock::now() + kPatience;
+    while (!condition() && std::chrono::steady_clock::now() < until) {
+      for (std::size_t prompt = 0; prompt < kPrompts && !condition(); ++prompt) {
+        all_.add(customer_.shop(wares_, prompt, prompt + 1));
+        std::this_thread::sleep_for(20ms);
+      }
+    }
+    return condition();
+  }
+  void expect_honest_unharmed() {
+    EXPECT_EQ(all_.blocks_wrong, 0u);
+    EXPECT_EQ(honest_->cut_off(), 0u);
+    EXPECT_EQ(honest_->inside(), kHonest);
+    const auto after = customer_.shop(wares_, 0, kPrompts);
+    EXPECT_EQ(after.blocks_wrong, 0u);
+    EXPECT_GE(after.blocks_arrived, after.blocks_wanted * 9 / 10);
+  }
+
+  Customer customer_;
+  const Wares wares_;
+  std::unique_ptr<Swarm> honest_;
+  Shopping all_;
+};
+
+TEST_F(SybilTest, TwoHundredOfAllKindsNeverPassAWrongBlockOff) {
+  const auto before = customer_.shop(wares_, 0, kPrompts);
+  EXPECT_EQ(before.blocks_arrived, before.blocks_wanted);
+  constexpr std::size_t kEach = 40;
+  std::vector<std::unique_ptr<Swarm>> hostile;
+  for (const auto character :
+       {Character::kLiar, Character::kRefuser, Character::kJunker, Character::kForger, Character::kFlooder}) {
+    hostile.push_back(add(character, kEach));
+  }
+  all_.add(customer_.shop(wares_, 0, kPrompts));
+  EXPECT_TRUE(shop_until([&] { return hostile.back()->inside() == 0; })) << "flooders harm unasked";
+  for (const auto& swarm : hostile) {
+    std::printf("%zu of %zu %s left\n", swarm->inside(), kEach, name_of(swarm->character()));
+  }
+  expect_honest_unharmed();
+}
+
+/// Nobody has proved anything yet when they come: they are asked, and found out.
+class StrangersTest : public SybilTest, public ::testing::WithParamInterface<Character> {};
+
+TEST_P(StrangersTest, AreFoundOutAndDropped) {
+  constexpr std::size_t kHostile = 20;
+  const auto hostile = add(GetParam(), kHostile);
+  EXPECT_TRUE(shop_until([&] { return hostile->inside() == 0; })) << hostile->inside() << " are left";
+  EXPECT_GE(hostile->cut_off(), kHostile);
+  EXPECT_EQ(customer_.counter("peers_banned"), kHostile) << "no honest one is";
+  // They come back and are refused.
+  EXPECT_TRUE(wait([&, before = hostile->cut_off()] { return hostile->cut_off() >= before + kHostile; }));
+  EXPECT_EQ(hostile->inside(), 0u);
+  expect_honest_unharmed();
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, StrangersTest,
+                         ::testing::Values(Character::kLiar, Character::kRefuser, Character::kJunker,
+                                           Character::kForger, Character::kFlooder),
+                         [](const auto& character) { return name_of(character.param); });
+
+TEST_F(SybilTest, HonestPeersThatStartAgainAreNotBanned) {
+  const auto start_again = [&] {
+    honest_.reset();
+    honest_ = add(Character::kHonest, kHonest);
+  };
+  constexpr std::size_t kRestarts = 8;
+  all_.add(customer_.shop(wares_, 0, kRestarts, start_again));
+  EXPECT_EQ(customer_.counter("peers_banned"), 0u);
+  expect_honest_unharmed();
+}
+
+/// Digests cannot tell bytes of a peer's own making, with a root of their own; who may announce is told by name.
+class NamedTest : public SybilTest {
+ protected:
+  NamedTest() : SybilTest(kHonest) {}
+};
+
+TEST_F(NamedTest, WhoMayNotAnnounceIsNotAskedWhateverItSaysThatItHas) {
+  const auto fabricators = add(Character::kFabricator, 20);
+  all_.add(customer_.shop(wares_, 0, kPrompts));
+  EXPECT_EQ(all_.blocks_arrived, all_.blocks_wanted);
+  EXPECT_EQ(fabricators->reads(), 0u);
+  expect_honest_unharmed();
+}
+
+}  // namespace
+}  // namespace kvp2p::sybil
