@@ -12,7 +12,7 @@ namespace kvp2p {
 
 enum class Offence : std::uint8_t {
   /// Bytes that do not match their digest, or parts that do not make up the block that was looked up. The connection is
-  /// authenticated: no network does this.
+  /// authenticated: no network does this, but a holder's memory may rot.
   kWrongBytes,
   /// Did not send what it had leased to this node.
   kRefusedGet,
@@ -26,7 +26,7 @@ enum class Offence : std::uint8_t {
 class Conduct {
  public:
   static constexpr double kPointsMax = 100;
-  static constexpr double kWrongBytesPoints = 100;
+  static constexpr double kWrongBytesPoints = 60;
   static constexpr double kRefusedGetPoints = 20;
   static constexpr double kBrokenPromisePoints = 20;
   static constexpr double kFloodPoints = 5;
