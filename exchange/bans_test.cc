@@ -1,4 +1,5 @@
 // Peers that hold the cluster key, do wrong, and are found out; and honest ones that must not be.
+#include "exchange/dispatcher.h"
 #include "exchange/limits.h"
 #include "exchange/testing/hostile_peer.h"
 #include "wire/codec.h"
@@ -36,11 +37,24 @@ class BansTest : public HostilePeerTest {
     poll();
     ASSERT_TRUE(*asked && **asked);
   }
+  void ban() {
+    for (int i = 0; i < 2; ++i) node_.exchange->note(peer_.host.peer_id(), Offence::kWrongBytes);
+  }
+  std::vector<BlockKey> keys(std::uint32_t count) {
+    std::vector<BlockKey> made;
+    for (std::uint32_t i = 0; i < count; ++i) made.push_back(test_key(number_++));
+    return made;
+  }
+  void announce_keys(std::uint32_t count) {
+    announce(keys(count));
+    poll();
+  }
   bool is_banned() const { return node_.exchange->is_banned(peer_.host.peer_id()); }
   bool is_connected() const { return !node_.host.connections().empty(); }
 
  private:
   std::uint64_t sequence_ = 0;
+  std::uint32_t number_ = 1'000'000;
   /// The node closes it, and the stream by hand is of it.
   const std::vector<std::shared_ptr<libp2p::Connection>> connections_ = peer_.host.connections();
 };
@@ -48,7 +62,7 @@ class BansTest : public HostilePeerTest {
 TEST_F(BansTest, WhoIsBannedIsDisconnectedForgottenAndRefusedWhenItComesBack) {
   announce({test_key(50)});
   EXPECT_EQ(node_.index.pairs(), 1u);
-  for (int i = 0; i < 2; ++i) node_.exchange->note(peer_.host.peer_id(), Offence::kWrongBytes);
+  ban();
   poll();
   EXPECT_FALSE(is_connected());
   EXPECT_TRUE(node_.exchange->peers().empty());
@@ -65,7 +79,7 @@ TEST_F(BansTest, WhoIsBannedIsDisconnectedForgottenAndRefusedWhenItComesBack) {
 }
 
 TEST_F(BansTest, ABannedPeerIsNotDialledEither) {
-  for (int i = 0; i < 2; ++i) node_.exchange->note(peer_.host.peer_id(), Offence::kWrongBytes);
+  ban();
   poll();
   node_.host.dial(peer_.host);
   poll();
@@ -122,16 +136,63 @@ TEST_F(BansTest, WhoHasItInAnotherFormatOrGivesAReasonKeepsItsPromises) {
 }
 
 TEST_F(BansTest, AFloodOfAnnouncementsIsDroppedAndItsAuthorBanned) {
-  std::vector<BlockKey> keys(4096);
-  std::uint32_t number = 0;
+  constexpr std::uint32_t kKeys = 4096;
   std::size_t messages = 0;
-  for (; !is_banned() && messages < 10'000; ++messages) {
-    for (BlockKey& key : keys) key = test_key(number++);
-    announce(keys);
+  for (; !is_banned() && messages < 1000; ++messages) {
+    announce_keys(kKeys);
+    advance(20ms);
   }
   EXPECT_TRUE(is_banned());
   EXPECT_GT(node_.exchange->stats().announcements_dropped, 0u);
-  EXPECT_LE(messages * keys.size(), kAnnouncedKeysMax + 200 * keys.size());
+  EXPECT_LE(messages * kKeys, 4 * kAnnouncedKeysMax);
+}
+
+TEST_F(BansTest, WhatIsBeyondTheBudgetIsDroppedUndecoded) {
+  while (node_.exchange->stats().announcements_dropped == 0) {
+    announce_keys(4096);
+    advance(20ms);
+  }
+  // An announcement by its outside, and nothing inside.
+  wire::Announce outside;
+  outside.stored = keys(4096);
+  base::Bytes bad = wire::encode_framed({0, std::move(outside)});
+  std::fill(bad.begin() + 16, bad.end(), 0xff);
+  peer_.send_bytes(*control_, bad);
+  poll();
+  EXPECT_EQ(node_.exchange->stats().announcements_dropped, 2u);
+  EXPECT_TRUE(is_alive());
+}
+
+TEST_F(BansTest, NewsOfAStrangerAreTakenInTheirTurn) {
+  constexpr std::size_t kMessages = 8;
+  for (std::size_t i = 0; i < kMessages; ++i) announce_keys(4096);
+  EXPECT_GT(node_.index.pairs(), 0u);
+  EXPECT_LE(node_.index.pairs(), kStrangerKeysSaved);
+  for (int i = 0; i < 100; ++i) advance(20ms);
+  EXPECT_EQ(node_.index.pairs(), kMessages * 4096);
+  EXPECT_FALSE(is_banned());
+}
+
+TEST_F(BansTest, WhoHasProvedGoodNeedNotWait) {
+  prove_good();
+  for (int i = 0; i < 8; ++i) announce_keys(4096);
+  EXPECT_EQ(node_.index.pairs(), 8u * 4096);
+}
+
+TEST(UnaskedTest, AnswersAndCreditAreNot) {
+  EXPECT_TRUE(is_unasked(wire::number_of<wire::Announce>()));
+  EXPECT_TRUE(is_unasked(wire::number_of<wire::Lookup>()));
+  EXPECT_TRUE(is_unasked(wire::number_of<wire::Ping>()));
+  EXPECT_FALSE(is_unasked(wire::number_of<wire::LookupAnswer>()));
+  EXPECT_FALSE(is_unasked(wire::number_of<wire::Pong>()));
+  EXPECT_FALSE(is_unasked(wire::number_of<wire::Credit>()));
+}
+
+TEST_F(BansTest, WhatABannedStrangerSaysInItsTurnIsForgotten) {
+  for (int i = 0; i < 8; ++i) announce_keys(4096);
+  ban();
+  advance(1s);
+  EXPECT_EQ(node_.index.pairs(), 0u);
 }
 
 TEST_F(BansTest, AFloodOfPingsIsOne) {
@@ -151,8 +212,8 @@ TEST_F(BansTest, LookUpsBeyondItsShareAreNoOffence) {
     for (std::uint64_t i = 0; i < kAskedKeysPerSecond / 4096; ++i) {
       peer_.send(*control_, second * 10'000 + i, asked);
       ASSERT_TRUE(peer_.receive(*control_));
+      advance(8ms);
     }
-    advance(1s);
   }
   EXPECT_FALSE(is_banned());
 }

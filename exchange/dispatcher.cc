@@ -27,17 +27,8 @@ bool is_request(const wire::Body& body) {
       body);
 }
 
-/// The message's number, as in the order of wire::Body.
-template <class T>
-constexpr std::uint64_t number_of() {
-  return []<std::size_t... I>(std::index_sequence<I...>) {
-    std::uint64_t number = 0;
-    ((std::is_same_v<T, std::variant_alternative_t<I, wire::Body>> ? number = I + 1 : 0), ...);
-    return number;
-  }(std::make_index_sequence<std::variant_size_v<wire::Body>>());
-}
-
 bool is_answer(std::uint64_t number) {
+  using wire::number_of;
   return number == number_of<wire::LookupAnswer>() || number == number_of<wire::Gone>() ||
          number == number_of<wire::GetEnd>() || number == number_of<wire::Busy>() ||
          number == number_of<wire::ErrorMessage>() || number == number_of<wire::PutAnswer>() ||
@@ -48,8 +39,9 @@ bool is_answer(std::uint64_t number) {
 
 }  // namespace
 
+bool is_unasked(std::uint64_t number) { return !is_answer(number) && number != wire::number_of<wire::Credit>(); }
+
 bool Dispatcher::dispatch(wire::Body body) {
-  if (session_.is_flooded_by(body)) return turn_away(body);
   if (is_request(body) && !session_.peer_authorised_) {
     refuse();
     return true;
@@ -57,11 +49,11 @@ bool Dispatcher::dispatch(wire::Body body) {
   return std::visit([this](auto& m) { return on(m); }, body);
 }
 
-bool Dispatcher::turn_away(const wire::Body& body) {
-  const bool awaits_answer = std::holds_alternative<wire::Lookup>(body) || std::holds_alternative<wire::Get>(body) ||
-                             std::holds_alternative<wire::Put>(body);
+void Dispatcher::turn_away(std::uint64_t number) {
+  using wire::number_of;
+  const bool awaits_answer =
+      number == number_of<wire::Lookup>() || number == number_of<wire::Get>() || number == number_of<wire::Put>();
   if (awaits_answer) session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
-  return true;
 }
 
 void Dispatcher::refuse() {
@@ -101,11 +93,6 @@ void Dispatcher::refuse_bad(std::uint64_t number, base::Error error) {
 
 bool Dispatcher::on(wire::Lookup& m) {
   NodeContext& context = *session_.context_;
-  // To ask for more than one's share is no offence: the peer does not know how many there are.
-  if (!session_.may_look_up(m.keys.size())) {
-    session_.send(id_, wire::Busy{to_wire_ms(kBusyRetry)});
-    return true;
-  }
   if (!session_.may(Right::kRead, m.fingerprint)) return refuse_right("read this model's and tenant's blocks");
   ++context.stats.lookups_served;
   const ObjectFormat format = m.format;
@@ -163,10 +150,6 @@ bool Dispatcher::on(wire::Announce& m) {
   if (m.sequence <= session_.last_announced_) return true;
   session_.last_announced_ = m.sequence;
   ++context.stats.announcements_received;
-  if (!session_.may_announce(m.stored.size() + m.evicted.size())) {
-    ++context.stats.announcements_dropped;
-    return true;
-  }
   const std::uint64_t epoch = session_.theirs_.epoch;
   if (m.cleared) context.index.forget(session_.peer());
   if (m.stored.empty() && m.evicted.empty()) return true;
@@ -179,7 +162,7 @@ bool Dispatcher::on(wire::Announce& m) {
   if (!m.evicted.empty()) context.index.evicted(session_.peer(), epoch, m.evicted);
   if (!m.stored.empty()) {
     session_.note_announced(m.fingerprint, m.format);
-    context.index.stored(session_.peer(), epoch, m.stored);
+    session_.news_ = std::move(m.stored);
   }
   return true;
 }

@@ -5,6 +5,9 @@
 
 namespace kvp2p {
 
+/// Whether messages of that number come without having been asked for; credit goes with what is.
+bool is_unasked(std::uint64_t number);
+
 /// Made for one message. A request of a peer that is not authorised is refused, whatever it is, but for ping; an answer
 /// that nobody waits for is dropped.
 class Dispatcher {
@@ -13,6 +16,8 @@ class Dispatcher {
 
   /// False: the peer broke the protocol.
   bool dispatch(wire::Body body);
+  /// It is not looked at: busy, where an answer is awaited.
+  void turn_away(std::uint64_t number);
   /// The envelope was readable, the rest was not.
   void refuse_bad(std::uint64_t number, base::Error error);
 
@@ -50,8 +55,6 @@ class Dispatcher {
   bool on(wire::StreamOpen&) { return false; }
   bool on(wire::FrameHeader&) { return false; }
 
-  /// Busy, where an answer is awaited.
-  bool turn_away(const wire::Body& body);
   void refuse();
   /// The cluster file does not let the peer `what`.
   bool refuse_right(const char* what);

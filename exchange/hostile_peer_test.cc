@@ -56,6 +56,7 @@ TEST_F(HostilePeerTest, TooManyGetsAreAnsweredBusy) {
 }
 
 TEST_F(HostilePeerTest, TooManyLookUpsAreAnsweredBusy) {
+  prove_good();
   auto asked = to_wire(request(0, 1));
   asked.keys.resize(wire::kKeysMax, test_key(77));
   bool busy = false;
@@ -144,6 +145,7 @@ TEST_F(HostilePeerTest, ANewControlStreamReplacesTheOldOne) {
 }
 
 TEST_F(HostilePeerTest, WhoAsksAndDoesNotReadIsEnded) {
+  prove_good();
   auto asked = to_wire(request(0, 1));
   asked.keys.resize(wire::kKeysMax, test_key(0));
   const auto framed = wire::encode_framed({1, asked});

@@ -4,7 +4,9 @@
 
 #include "base/clock.h"
 #include "base/signal.h"
+#include "base/token_bucket.h"
 #include "exchange/exchange.h"
+#include "exchange/limits.h"
 #include "exchange/log_once.h"
 
 #include <boost/asio/post.hpp>
@@ -36,6 +38,7 @@ struct NodeContext {
   std::size_t inbound_lanes = 0;
   std::size_t sessions_up = 0;
   Conduct conduct = {};
+  base::TokenBucket stranger_turns{kStrangerKeysPerSecond, kStrangerKeysSaved, clock.now()};
 
   /// Payload of the frames that this node sends, unless one slice is larger.
   std::size_t frame_bytes() const { return std::min(config.frame_bytes_max, staging->slot_bytes()); }

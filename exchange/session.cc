@@ -133,13 +133,27 @@ base::Task<> Session::read_loop() {
   while (!ended_) {
     auto message = co_await read_message();
     if (!message || ended_) co_return;
-    if (!handle(*message)) {
-      if (context_->log_once.first(peer(), "broken")) {
-        LOG_WARN("peer {} broke the KV protocol; its control stream is reset", peer().short_text());
-      }
-      co_return end(ExchangeError::kProtocolBroken);
+    const auto envelope = wire::decode_envelope(*message);
+    if (!envelope) co_return end_broken();
+    if (is_over_budget(*envelope)) {
+      Dispatcher(*this, envelope->id).turn_away(envelope->number);
+      continue;
     }
+    // Meanwhile nothing more is read: the peer's window fills, and it has to wait.
+    if (is_unasked(envelope->number) && is_stranger()) {
+      co_await wait_for_turn(kStrangerMessageCost + message->size() / kStrangerBytesPerKey);
+      if (ended_) co_return;
+    }
+    if (!handle(*envelope)) co_return end_broken();
+    if (!news_.empty()) co_await take_news();
   }
+}
+
+void Session::end_broken() {
+  if (context_->log_once.first(peer(), "broken")) {
+    LOG_WARN("peer {} broke the KV protocol; its control stream is reset", peer().short_text());
+  }
+  end(ExchangeError::kProtocolBroken);
 }
 
 base::Task<base::Result<base::Bytes>> Session::read_message() {
@@ -152,12 +166,10 @@ base::Task<base::Result<base::Bytes>> Session::read_message() {
   co_return co_await libp2p::read_length_prefixed(*control_, wire::kControlMessageBytesMax);
 }
 
-bool Session::handle(base::ConstBytes bytes) {
-  auto envelope = wire::decode_envelope(bytes);
-  if (!envelope) return false;
-  auto body = wire::decode_body(*envelope);
-  if (!body) return on_bad_body(*envelope, body.error());
-  Dispatcher dispatcher(*this, envelope->id);
+bool Session::handle(const wire::Envelope& envelope) {
+  auto body = wire::decode_body(envelope);
+  if (!body) return on_bad_body(envelope, body.error());
+  Dispatcher dispatcher(*this, envelope.id);
   return dispatcher.dispatch(std::move(*body));
 }
 

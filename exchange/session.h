@@ -1,6 +1,7 @@
 // One control stream and everything that hangs on it: who the peer is, what it may, what is asked both ways.
 #pragma once
 
+#include "base/token_bucket.h"
 #include "exchange/control_writer.h"
 #include "exchange/exchange.h"
 #include "exchange/fetch_client.h"
@@ -12,7 +13,6 @@
 #include "exchange/node_context.h"
 #include "exchange/put_server.h"
 #include "exchange/session_link.h"
-#include "exchange/token_bucket.h"
 #include "wire/codec.h"
 
 #include <memory>
@@ -112,12 +112,18 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
 
   // Conduct (session_conduct.cc)
 
-  /// The peer sends more than any node has to, which is noted: the message is dropped.
-  bool is_flooded_by(const wire::Body& body);
+  /// The peer has sent more than it may, which is noted where any node knows that: the message is dropped, undecoded.
+  bool is_over_budget(const wire::Envelope& outside);
   /// Whether the peer's share allows for so many keys. It need not know its share of look-ups; of announcements none
   /// has more than its share.
   bool may_look_up(std::size_t keys);
   bool may_announce(std::size_t keys);
+  /// It has not brought a good block yet.
+  bool is_stranger() const;
+  /// Waits until strangers may have so much of the node thread's time.
+  base::Task<> wait_for_turn(std::uint64_t keys);
+  /// Tells the index what the peer has announced last.
+  base::Task<> take_news();
   void note_announced(const Fingerprint& fingerprint, const std::optional<ObjectFormat>& format);
   /// Looks whether the peer goes on announcing what it has just said that it does not have.
   void check_promises(const LookupRequest& request, const LookupAnswer& answer);
@@ -125,7 +131,8 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   base::Task<> watch_promise(BlockKey key);
 
   /// False: the session is to end.
-  bool handle(base::ConstBytes bytes);
+  bool handle(const wire::Envelope& envelope);
+  void end_broken();
   bool on_bad_body(const wire::Envelope& envelope, base::Error error);
 
   std::shared_ptr<NodeContext> context_;
@@ -154,13 +161,14 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   FetchClient fetches_;
   FetchServer gets_;
   PutServer puts_;
-  TokenBucket lookup_tokens_;
-  TokenBucket announced_tokens_;
-  TokenBucket flood_tokens_;
-  TokenBucket asked_tokens_;  // of this node's look-ups there
+  base::TokenBucket lookup_tokens_;
+  base::TokenBucket announced_tokens_;
+  base::TokenBucket flood_tokens_;
+  base::TokenBucket asked_tokens_;  // of this node's look-ups there
   /// By model; none: in several formats, so that nobody can tell in which of them it has a block.
   std::unordered_map<Fingerprint, std::optional<ObjectFormat>> announced_formats_;
   bool watches_promise_ = false;
+  std::vector<BlockKey> news_;  // announced, and not in the index yet
   MovingAverage round_trip_;
   std::vector<std::shared_ptr<Lane>> idle_streams_;  // for puts, as are these
   std::vector<std::shared_ptr<Lane>> own_streams_;

@@ -1,8 +1,10 @@
 // What a session sees its peer do wrong.
 #include "exchange/limits.h"
 #include "exchange/session.h"
+#include "index/beliefs.h"
 #include "index/block_index.h"
 #include "index/held_blocks.h"
+#include "libp2p/core/turn.h"
 
 #include <algorithm>
 
@@ -15,20 +17,29 @@ std::uint64_t share_of(std::uint64_t all, std::size_t peers, std::uint64_t min, 
   return std::clamp<std::uint64_t>(all / std::max<std::size_t>(1, peers), min, max);
 }
 
-std::uint64_t keys_in(const wire::Body& body) {
-  if (const auto* lookup = std::get_if<wire::Lookup>(&body)) return lookup->keys.size();
-  if (const auto* put = std::get_if<wire::Put>(&body)) return put->keys.size();
-  const auto* announce = std::get_if<wire::Announce>(&body);
-  return announce == nullptr ? 0 : announce->stored.size() + announce->evicted.size();
+/// A key in a message: its type, its length, and 32 bytes.
+constexpr std::size_t kKeyWireBytes = 34;
+
+/// As many as the message can have, whose inside nobody has looked at.
+std::uint64_t keys_in(const wire::Envelope& outside) {
+  using wire::number_of;
+  const bool has_keys = outside.number == number_of<wire::Lookup>() || outside.number == number_of<wire::Put>() ||
+                        outside.number == number_of<wire::Announce>();
+  return has_keys ? outside.fields.size() / kKeyWireBytes : 0;
 }
 
 }  // namespace
 
-bool Session::is_flooded_by(const wire::Body& body) {
-  if (std::holds_alternative<wire::Credit>(body)) return false;
-  if (flood_tokens_.take(kFloodMessageCost + keys_in(body), context_->clock.now())) return false;
-  owner_.on_offence(peer(), Offence::kFlood);
-  return true;
+bool Session::is_over_budget(const wire::Envelope& outside) {
+  if (outside.number == wire::number_of<wire::Credit>()) return false;
+  const std::uint64_t keys = keys_in(outside);
+  if (!flood_tokens_.take(kFloodMessageCost + keys, context_->clock.now())) {
+    owner_.on_offence(peer(), Offence::kFlood);
+    return true;
+  }
+  // To ask for more than one's share is no offence: the peer does not know how many there are.
+  if (outside.number == wire::number_of<wire::Lookup>()) return !may_look_up(keys);
+  return outside.number == wire::number_of<wire::Announce>() && !may_announce(keys);
 }
 
 bool Session::may_look_up(std::size_t keys) {
@@ -39,12 +50,36 @@ bool Session::may_look_up(std::size_t keys) {
 }
 
 bool Session::may_announce(std::size_t keys) {
+  const std::size_t peers = context_->sessions_up;
   const std::uint64_t share =
-      share_of(kAnnouncedKeysPerSecondAll, context_->sessions_up, kAnnouncedKeysPerSecondMin, kAnnouncedKeysMax);
+      is_stranger() ? share_of(kStrangerKeysPerSecond, peers, kStrangerKeysPerSecondMin, kAnnouncedKeysMax)
+                    : share_of(kAnnouncedKeysPerSecondAll, peers, kAnnouncedKeysPerSecondMin, kAnnouncedKeysMax);
   announced_tokens_.set_rate(share, kAnnouncedKeysMax);
   if (announced_tokens_.take(keys, context_->clock.now())) return true;
+  ++context_->stats.announcements_received;
+  ++context_->stats.announcements_dropped;
   owner_.on_offence(peer(), Offence::kFlood);
   return false;
+}
+
+bool Session::is_stranger() const { return context_->index.belief_in(peer()) <= Beliefs::kOfStrangers; }
+
+base::Task<> Session::wait_for_turn(std::uint64_t keys) {
+  const auto turn = context_->stranger_turns.reserve(keys, context_->clock.now(), base::Duration::max());
+  if (turn && *turn > base::Duration::zero()) co_await pause(context_, *turn, connection_);
+}
+
+base::Task<> Session::take_news() {
+  const std::vector<BlockKey> news = std::exchange(news_, {});
+  for (std::size_t at = 0; at < news.size(); at += kNewsSlice) {
+    const auto slice = std::span(news).subspan(at, std::min(kNewsSlice, news.size() - at));
+    if (is_stranger()) {
+      co_await wait_for_turn(slice.size());
+      co_await libp2p::give_way();
+    }
+    if (ended_) co_return;
+    context_->index.stored(peer(), theirs_.epoch, slice);
+  }
 }
 
 void Session::note_announced(const Fingerprint& fingerprint, const std::optional<ObjectFormat>& format) {

@@ -17,6 +17,16 @@ struct Envelope {
   base::ConstBytes fields;  // of the bytes that were decoded
 };
 
+/// The number of messages of that kind: their place in Body, from 1 on.
+template <class T>
+constexpr std::uint64_t number_of() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    std::uint64_t number = 0;
+    ((std::is_same_v<T, std::variant_alternative_t<I, Body>> ? number = I + 1 : 0), ...);
+    return number;
+  }(std::make_index_sequence<std::variant_size_v<Body>>());
+}
+
 /// Without length prefix.
 base::Bytes encode(const Message& message);
 /// Behind its length as an unsigned varint, as it goes into a stream.
