@@ -33,8 +33,10 @@ base::Result<std::unique_ptr<Gossip>> Gossip::create(const base::Executor& execu
 
   GossipCarrierConfig carrier;
   carrier.cluster_key = std::move(config.cluster_key);
-  // The proof says so, or nobody needs to.
-  carrier.may_announce = [](const multiformats::PeerId&) { return true; };
+  // The proof says so, or nobody needs to; but not who is banned, whoever carries it.
+  carrier.may_announce = [anchor = made->exchange_](const multiformats::PeerId& author) {
+    return *anchor != nullptr && !(*anchor)->is_banned(author);
+  };
   carrier.may_announce_about = [anchor = made->exchange_](const multiformats::PeerId& author,
                                                           const Fingerprint& model) {
     return *anchor != nullptr && (*anchor)->key_holder_may(author, Right::kAnnounce, model);

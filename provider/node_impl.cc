@@ -31,6 +31,8 @@ constexpr std::size_t kDeviceFrameBytesMax = 2u << 20;
 constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
 constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
+/// Inbound handshakes of one address, each at half a millisecond or so of the node thread.
+constexpr std::size_t kInboundPerNetworkPerSecond = 32;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
 /// For the hello of a peer that asks for an unlimited relay.
 constexpr base::Duration kHelloPatience = std::chrono::seconds(5);
@@ -190,7 +192,8 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   libp2p::HostConfig host{.key = key};
   host.external_addresses = config.external_addresses;
   host.stream_turn_bytes = kStreamTurnBytes;
-  host.gate = config.gate;
+  host.gate = gate_of(config);
+  host.inbound_per_network_per_second = kInboundPerNetworkPerSecond;
   if (exchange.data_connections_max > 0) host.data_protocol = kDataProtocol;
   // Ours and the peer's, and a few ordinary ones.
   host.connections_per_peer_max = std::max(host.connections_per_peer_max, 2 * exchange.data_connections_max + 8);
@@ -228,13 +231,21 @@ base::Result<> NodeImpl::set_up_network(const NodeConfig& config, multiformats::
   return set_up_dht(config, shared_key);
 }
 
+libp2p::ConnectionGate NodeImpl::gate_of(const NodeConfig& config) const {
+  libp2p::ConnectionGate gate = config.gate;
+  gate.denies_peer = [this, denies = std::move(gate.denies_peer)](const multiformats::PeerId& peer) {
+    return (denies && denies(peer)) || (exchange_ && exchange_->is_banned(peer));
+  };
+  return gate;
+}
+
 PeerKeeperConfig NodeImpl::keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const {
   PeerKeeperConfig keeper;
   keeper.bootstrap_peers = config.bootstrap_peers;
   keeper.peer_file = config.peer_file;
   keeper.allow_file = config.allow_file;
   keeper.deny_file = config.deny_file;
-  keeper.gate = config.gate;
+  keeper.gate = gate_of(config);
   keeper.mdns = config.mdns;
   keeper.network_key = config.network_key;
   keeper.marks = config.connection_marks;

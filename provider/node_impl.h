@@ -66,6 +66,8 @@ class NodeImpl final : public Node {
   base::Result<> set_up_network(const NodeConfig& config, multiformats::PrivateKey key);
   using TellChange = std::function<void(const Fingerprint&, const BlockKey&)>;
   void tell_changes_to(TellChange stored, TellChange dropped);
+  /// Who is banned is denied, too.
+  libp2p::ConnectionGate gate_of(const NodeConfig& config) const;
   PeerKeeperConfig keeper_config(const NodeConfig& config, const multiformats::PrivateKey& key) const;
   base::Result<> set_up_gossip(const NodeConfig& config, const multiformats::PrivateKey& key,
                                const base::Bytes& cluster_key);

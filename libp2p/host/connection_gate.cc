@@ -65,6 +65,7 @@ bool AddressRange::contains(const ip::address& address) const {
 }
 
 bool ConnectionGate::admits(const multiformats::PeerId& peer) const {
+  if (denies_peer && denies_peer(peer)) return false;
   return !denied_peers.contains(peer) && (allowed_peers.empty() || allowed_peers.contains(peer));
 }
 

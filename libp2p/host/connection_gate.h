@@ -7,6 +7,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include <functional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,9 @@ struct ConnectionGate {
   std::set<multiformats::PeerId> allowed_peers;
   std::vector<AddressRange> denied_addresses;
   std::vector<AddressRange> allowed_addresses;
+  /// Denies more peers, and may say otherwise later; connections that are up are its owner's to end. It outlives the
+  /// host. May be empty.
+  std::function<bool(const multiformats::PeerId&)> denies_peer;
 
   bool admits(const multiformats::PeerId& peer) const;
   /// An address that is not TCP over IP is in no range.

@@ -80,5 +80,17 @@ TEST(ConnectionGateTest, AListOfTheAllowedLeavesOthersOut) {
   EXPECT_FALSE(gate.admits(at("/dns4/example.org/tcp/1"))) << "in no range until it is looked up";
 }
 
+TEST(ConnectionGateTest, ACallDeniesMoreAndMayChangeItsMind) {
+  ConnectionGate gate;
+  bool denies = true;
+  gate.denies_peer = [&denies](const PeerId& who) { return denies && who == peer(1); };
+  EXPECT_FALSE(gate.admits(peer(1)));
+  EXPECT_TRUE(gate.admits(peer(2)));
+  denies = false;
+  EXPECT_TRUE(gate.admits(peer(1)));
+  gate.denied_peers = {peer(1)};
+  EXPECT_FALSE(gate.admits(peer(1)));
+}
+
 }  // namespace
 }  // namespace libp2p

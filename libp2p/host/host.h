@@ -42,6 +42,8 @@ struct HostConfig {
   std::size_t dial_attempts_max = 128;
   /// Inbound connections from one IPv4 address or IPv6 /64.
   std::size_t inbound_per_network_max = 256;
+  /// The same that may begin a second, once so many have begun; without a bound if not set.
+  std::optional<std::size_t> inbound_per_network_per_second = std::nullopt;
   /// Inbound connections that are still in their handshake; in all, and from one network.
   std::size_t pending_inbound_max = 128;
   std::size_t pending_inbound_per_network_max = 32;

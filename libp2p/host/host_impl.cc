@@ -36,6 +36,7 @@ InboundLimits inbound_limits(const HostConfig& config) {
   limits.pending_max = config.pending_inbound_max;
   limits.pending_per_network_max = config.pending_inbound_per_network_max;
   limits.per_network_max = config.inbound_per_network_max;
+  limits.per_network_per_second = config.inbound_per_network_per_second;
   return limits;
 }
 
@@ -115,7 +116,7 @@ base::Task<> HostImpl::accept_from(std::shared_ptr<Listener> listener) {
 
 std::optional<InboundAdmission::Permit> HostImpl::admit(const multiformats::Multiaddr& from) {
   if (!gate_->admits(from) || !has_room()) return std::nullopt;
-  return inbound_.admit(from);
+  return inbound_.admit(from, clock_.now());
 }
 
 base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit) {

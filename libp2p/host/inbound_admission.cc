@@ -14,14 +14,24 @@ InboundAdmission::Network InboundAdmission::network_of(const multiformats::Multi
   return {true, bits};
 }
 
-std::optional<InboundAdmission::Permit> InboundAdmission::admit(const multiformats::Multiaddr& from) {
+bool InboundAdmission::is_in_pace(const Network& network, base::TimePoint now) {
+  const InboundLimits& limits = state_->limits;
+  if (!limits.per_network_per_second) return true;
+  auto& paces = state_->paces;
+  if (paces.size() >= limits.paced_networks_max && !paces.contains(network)) paces.clear();
+  const base::TokenBucket full(*limits.per_network_per_second, limits.per_network_max, now);
+  return paces.try_emplace(network, full).first->second.take(1, now);
+}
+
+std::optional<InboundAdmission::Permit> InboundAdmission::admit(const multiformats::Multiaddr& from,
+                                                                base::TimePoint now) {
   State& state = *state_;
   if (state.pending >= state.limits.pending_max) return std::nullopt;
   const Network network = network_of(from);
   const auto found = state.networks.find(network);
   const Count count = found == state.networks.end() ? Count() : found->second;
   if (count.pending >= state.limits.pending_per_network_max) return std::nullopt;
-  if (count.all >= state.limits.per_network_max) return std::nullopt;
+  if (count.all >= state.limits.per_network_max || !is_in_pace(network, now)) return std::nullopt;
   ++state.pending;
   state.networks[network] = {count.pending + 1, count.all + 1};
   return Permit(state_, network);

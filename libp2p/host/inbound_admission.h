@@ -1,6 +1,7 @@
 // Who may connect: counts inbound connections, so that what is over a limit is refused before it costs anything.
 #pragma once
 
+#include "base/token_bucket.h"
 #include "multiformats/multiaddr.h"
 
 #include <cstddef>
@@ -19,12 +20,17 @@ struct InboundLimits {
   std::size_t pending_per_network_max = 32;
   /// Connections from one network, in their handshake or after it.
   std::size_t per_network_max = 256;
+  /// Handshakes that one network may begin a second, per_network_max of them saved up; without a bound if not set. So
+  /// whoever is refused after its handshake, and comes again and again, costs a bounded part of a core.
+  std::optional<std::size_t> per_network_per_second = std::nullopt;
+  /// Networks of which it is kept how many they have begun; beyond that all begin anew.
+  std::size_t paced_networks_max = 4096;
 };
 
 /// Not thread-safe. Permits may outlive it.
 class InboundAdmission {
  public:
-  explicit InboundAdmission(const InboundLimits& limits) : state_(std::make_shared<State>(State{limits, 0, {}})) {}
+  explicit InboundAdmission(const InboundLimits& limits) : state_(std::make_shared<State>(State{limits, 0, {}, {}})) {}
 
  private:
   /// Whether it is IPv6, and the bits that are counted by. What is not TCP over IP is one network.
@@ -37,6 +43,7 @@ class InboundAdmission {
     InboundLimits limits;
     std::size_t pending;
     std::map<Network, Count> networks;
+    std::map<Network, base::TokenBucket> paces;
   };
 
  public:
@@ -58,12 +65,13 @@ class InboundAdmission {
   };
 
   /// Nothing if a limit is reached.
-  std::optional<Permit> admit(const multiformats::Multiaddr& from);
+  std::optional<Permit> admit(const multiformats::Multiaddr& from, base::TimePoint now);
   /// Connections in their handshake.
   std::size_t pending() const { return state_->pending; }
 
  private:
   static Network network_of(const multiformats::Multiaddr& from);
+  bool is_in_pace(const Network& network, base::TimePoint now);
 
   std::shared_ptr<State> state_;
 };

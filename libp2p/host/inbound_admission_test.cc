@@ -14,7 +14,7 @@ multiformats::Multiaddr from(const std::string& ip) {
 class InboundAdmissionTest : public ::testing::Test {
  protected:
   bool admit(const std::string& ip) {
-    auto permit = admission_.admit(from(ip));
+    auto permit = admission_.admit(from(ip), now_);
     if (!permit) return false;
     permits_.push_back(std::move(*permit));
     return true;
@@ -22,6 +22,7 @@ class InboundAdmissionTest : public ::testing::Test {
 
   InboundAdmission admission_{{.pending_max = 5, .pending_per_network_max = 2, .per_network_max = 3}};
   std::vector<InboundAdmission::Permit> permits_;
+  base::TimePoint now_ = base::TimePoint(std::chrono::hours(1));
 };
 
 TEST_F(InboundAdmissionTest, HandshakesInAllAreBounded) {
@@ -69,6 +70,35 @@ TEST_F(InboundAdmissionTest, NothingIsKeptOfThoseThatHaveGone) {
     permits_.clear();
   }
   EXPECT_EQ(admission_.pending(), 0u);
+}
+
+class PacedAdmissionTest : public InboundAdmissionTest {
+ protected:
+  PacedAdmissionTest() {
+    admission_ = InboundAdmission({.per_network_max = 3, .per_network_per_second = 2, .paced_networks_max = 2});
+  }
+  /// Connections that end at once.
+  bool come_and_go(const std::string& ip) {
+    const bool admitted = admit(ip);
+    permits_.clear();
+    return admitted;
+  }
+};
+
+TEST_F(PacedAdmissionTest, WhoComesAgainAndAgainIsAdmittedSoManyTimesASecond) {
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(come_and_go("192.0.2.1")) << "saved up";
+  EXPECT_FALSE(come_and_go("192.0.2.1"));
+  EXPECT_TRUE(come_and_go("192.0.2.2")) << "each address by itself";
+  now_ += std::chrono::seconds(1);
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(come_and_go("192.0.2.1"));
+  EXPECT_FALSE(come_and_go("192.0.2.1"));
+}
+
+TEST_F(PacedAdmissionTest, WhatIsKeptOfAddressesIsBounded) {
+  for (int i = 0; i < 4; ++i) come_and_go("192.0.2.1");
+  EXPECT_FALSE(come_and_go("192.0.2.1"));
+  for (int i = 2; i < 100; ++i) EXPECT_TRUE(come_and_go("192.0.2." + std::to_string(i)));
+  EXPECT_TRUE(come_and_go("192.0.2.1")) << "forgotten";
 }
 
 }  // namespace
