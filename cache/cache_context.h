@@ -25,6 +25,7 @@ class Exchange;
 class GpuConnector;
 class LocalBlockSet;
 class ModelRegistry;
+class StrangerTrial;
 struct ShardMatch;
 class WorkerPool;
 
@@ -78,6 +79,8 @@ struct CacheContext {
   /// Had a part in a wrong block that several had brought together: each brings whole blocks, until it has brought a
   /// good one, so that the one who did it is found.
   PeerSet loners;
+  /// The last, under way or over.
+  std::shared_ptr<StrangerTrial> trial;
   PeerEstimates estimates;
   PrefillRates prefill;
   FetchLimits fetch_limits;

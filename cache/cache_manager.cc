@@ -77,6 +77,7 @@ void CacheManager::stop() {
     transfer->end();
     if (auto state = transfer_states_.find(id)) state->finish("the node is stopping");
   }
+  context_.trial.reset();
   for (auto& [id, match] : std::exchange(matches_, {})) match->stop();
   for (auto& [id, put] : std::exchange(puts_, {})) put->drop_rest();
   local_->stop();
@@ -400,6 +401,7 @@ CoreStats CacheManager::stats() const {
       {"fetch_hedges_won", c.hedges_won},
       {"fetch_hedge_bytes", c.hedge_bytes},
       {"transfers_of_many_sources", c.transfers_of_many},
+      {"strangers_tried", c.strangers_tried},
       {"puts", c.puts},
       {"blocks_published", c.blocks_published},
       {"blocks_dropped", c.blocks_dropped},

@@ -20,6 +20,7 @@ struct CacheCounters {
   // of those the ones that came first, and their bytes.
   std::atomic<std::uint64_t> pieces{0}, pieces_moved{0}, hedges{0}, hedges_won{0}, hedge_bytes{0};
   std::atomic<std::uint64_t> transfers_of_many{0};  // that more than one peer had a part in
+  std::atomic<std::uint64_t> strangers_tried{0};    // asked for a slice that was here already (stranger_trial.h)
   std::atomic<std::uint64_t> puts{0}, blocks_published{0}, blocks_dropped{0};
   std::atomic<std::uint64_t> offers{0};
   // Reads of offered blocks for peers, layer by layer; several run at once, so this is more than the time that passed.

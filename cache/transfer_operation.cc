@@ -77,6 +77,7 @@ void TransferOperation::end() {
   }
   fetches_.clear();
   praise_sources();
+  try_strangers();
   const TransferStatus status = state_->status();
   if (status.good_blocks == blocks()) return;
   ++context_.counters.transfers_short;
@@ -194,6 +195,7 @@ bool TransferOperation::root_fits(const Delivery& delivery, std::size_t index) {
   if (!root) return true;
   if (root_of(leaves) == *root) {
     proven_sources_ |= brought_by_[block];
+    good_block_ = block;
     return true;
   }
   blame_for_wrong_block(block);
@@ -225,7 +227,7 @@ void TransferOperation::on_corrupt(const Delivery& delivery, std::size_t index, 
     return pump_peers();
   }
   for (std::size_t i = 0; i < count; ++i) want(layer, block + i);
-  blame(source_of(delivery.answer), Offence::kWrongBytes);
+  blame_for_wrong_bytes(source_of(delivery.answer));
   give_up(source_of(delivery.answer), block, block + count, reason);
 }
 

@@ -108,14 +108,15 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
 
   // How its sources behave (transfer_conduct.cc)
 
-  /// Tells the index of a source that does not bring what it promised, and the exchange what it did; once a source.
-  void blame(std::size_t source, std::optional<Offence> offence);
+  // Once a source.
+  void blame_for_wrong_bytes(std::size_t source);
   void blame_for_refusal(std::size_t source, std::size_t block);
   void blame_for_wrong_block(std::size_t block);
   bool is_loner(std::size_t source) const;
-  bool has_proved_good(const PeerAnswer& answer) const;
   bool anybody_has_proved_good() const;
   void praise_sources();
+  /// Has those that this transfer did without bring a slice of what it has.
+  void try_strangers();
 
   void on_corrupt(const Delivery& delivery, std::size_t index, std::size_t count);
   /// Whether this is to be said of the peer: once for each thing, whatever it sends.
@@ -162,8 +163,10 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   std::vector<std::uint8_t> not_in_place_;
   std::vector<std::uint8_t> told_staged_;  // one a source
   std::set<std::size_t> used_sources_;
-  Sources proven_sources_;  // who have had a part in a good block
+  Sources proven_sources_;     // who have had a part in a good block
+  Sources suspected_sources_;  // and in a wrong one
   std::set<std::size_t> offending_sources_;
+  std::optional<std::size_t> good_block_;  // the last that came and fits its root
   bool sweeping_ = false;
   std::unique_ptr<base::Timer> late_timer_;
   /// The next local work: position in layer_order, block.

@@ -1,10 +1,9 @@
 // Which peers bring a transfer's blocks: all who have them, others when one fails or is late.
 #include "base/log.h"
+#include "cache/source_conduct.h"
 #include "cache/transfer_fetch.h"
 
 #include <boost/asio/post.hpp>
-
-#include <array>
 
 namespace kvp2p {
 
@@ -17,14 +16,6 @@ constexpr double kSuspectRateGuess = 1e7;
 constexpr double kStrangerRateGuess = 1e8;
 /// A source is late after tens of milliseconds; so often it is looked at, while another could help.
 constexpr base::Duration kLateCheckTime = std::chrono::milliseconds(20);
-
-/// Whether the peer did not want to; else it is slow, gone or busy.
-bool is_refusal(const base::Result<>& outcome) {
-  constexpr std::array kRefusals = {ExchangeError::kProtocolBroken, ExchangeError::kLeaseUnknown,
-                                    ExchangeError::kBlockGone, ExchangeError::kShardNotHeld,
-                                    ExchangeError::kPeerFailed};
-  return outcome || std::ranges::any_of(kRefusals, [&](ExchangeError error) { return outcome.error() == error; });
-}
 
 }  // namespace
 
@@ -67,7 +58,7 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
     source.versions[block] = static_cast<std::uint32_t>(same + 1);
   }
   source.bytes_per_second = context_.suspects.contains(peer)                        ? kSuspectRateGuess
-                            : !has_proved_good(answer) && anybody_has_proved_good() ? kStrangerRateGuess
+                            : !has_proved_good(context_, answer) && anybody_has_proved_good() ? kStrangerRateGuess
                                                                                     : kRateGuess;
   if (answer.promised_bytes_per_second > 0) {
     source.bytes_per_second = std::min(source.bytes_per_second, static_cast<double>(answer.promised_bytes_per_second));
@@ -75,7 +66,7 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
   const auto known = context_.link->exchange ? context_.link->exchange->peer(peer) : std::nullopt;
   if (known) {
     source.round_trip = known->round_trip;
-    if (known->bytes_per_second > 0 && has_proved_good(answer))
+    if (known->bytes_per_second > 0 && has_proved_good(context_, answer))
       source.bytes_per_second = static_cast<double>(known->bytes_per_second);
   }
   if (const auto estimate = context_.estimates.get(peer, PeerPath::kNetwork, context_.clock->now())) {
