@@ -173,6 +173,26 @@ TEST_F(BansTest, NewsOfAStrangerAreTakenInTheirTurn) {
   EXPECT_FALSE(is_banned());
 }
 
+TEST_F(BansTest, WhatIsEvictedWhileItsNewsWaitIsNotTakenForHeld) {
+  for (int i = 0; i < 6; ++i) announce_keys(4096);
+  const auto late = keys(100);
+  announce(late);
+  announce({}, late);
+  announce({late.front()});
+  for (int i = 0; i < 100; ++i) advance(20ms);
+  EXPECT_EQ(node_.index.pairs(), 6u * 4096 + 1);
+}
+
+TEST_F(BansTest, NewsThatWaitAreForgottenWhenAllIsCleared) {
+  for (int i = 0; i < 8; ++i) announce_keys(4096);
+  wire::Announce cleared;
+  cleared.sequence = 1000;
+  cleared.cleared = true;
+  peer_.send(*control_, 0, cleared);
+  for (int i = 0; i < 100; ++i) advance(20ms);
+  EXPECT_EQ(node_.index.pairs(), 0u);
+}
+
 TEST_F(BansTest, WhoHasProvedGoodNeedNotWait) {
   prove_good();
   for (int i = 0; i < 8; ++i) announce_keys(4096);

@@ -150,8 +150,10 @@ bool Dispatcher::on(wire::Announce& m) {
   if (m.sequence <= session_.last_announced_) return true;
   session_.last_announced_ = m.sequence;
   ++context.stats.announcements_received;
-  const std::uint64_t epoch = session_.theirs_.epoch;
-  if (m.cleared) context.index.forget(session_.peer());
+  if (m.cleared) {
+    session_.drop_news();
+    context.index.forget(session_.peer());
+  }
   if (m.stored.empty() && m.evicted.empty()) return true;
   if (!session_.may(Right::kAnnounce, m.fingerprint)) {
     if (context.log_once.first(session_.peer(), "announce")) {
@@ -159,11 +161,8 @@ bool Dispatcher::on(wire::Announce& m) {
     }
     return true;
   }
-  if (!m.evicted.empty()) context.index.evicted(session_.peer(), epoch, m.evicted);
-  if (!m.stored.empty()) {
-    session_.note_announced(m.fingerprint, m.format);
-    session_.news_ = std::move(m.stored);
-  }
+  if (!m.stored.empty()) session_.note_announced(m.fingerprint, m.format);
+  session_.add_news(m.stored, m.evicted);
   return true;
 }
 

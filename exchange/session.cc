@@ -139,13 +139,12 @@ base::Task<> Session::read_loop() {
       Dispatcher(*this, envelope->id).turn_away(envelope->number);
       continue;
     }
-    // Meanwhile nothing more is read: the peer's window fills, and it has to wait.
+    // Meanwhile nothing more is read of it.
     if (is_unasked(envelope->number) && is_stranger()) {
       co_await wait_for_turn(kStrangerMessageCost + message->size() / kStrangerBytesPerKey);
       if (ended_) co_return;
     }
     if (!handle(*envelope)) co_return end_broken();
-    if (!news_.empty()) co_await take_news();
   }
 }
 
@@ -183,6 +182,7 @@ void Session::end(base::Error why) {
   if (ended_) return;
   auto self = shared_from_this();
   ended_ = true;
+  drop_news();
   writer_.stop();
   control_->reset();
   gets_.end_all();

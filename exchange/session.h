@@ -13,8 +13,10 @@
 #include "exchange/node_context.h"
 #include "exchange/put_server.h"
 #include "exchange/session_link.h"
+#include "kv/key_prefix.h"
 #include "wire/codec.h"
 
+#include <deque>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -122,8 +124,18 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   bool is_stranger() const;
   /// Waits until strangers may have so much of the node thread's time.
   base::Task<> wait_for_turn(std::uint64_t keys);
-  /// Tells the index what the peer has announced last.
+  /// Tells the index, at once or a stranger's in its turn. What may_announce() lets through is no more than may wait.
+  void add_news(std::span<const BlockKey> stored, std::span<const BlockKey> evicted);
+  struct News {
+    bool are_evicted = false;
+    std::vector<KeyPrefix> keys;
+    std::size_t taken = 0;
+    std::span<const KeyPrefix> slice() const;
+  };
+  void queue_news(std::span<const BlockKey> keys, bool are_evicted);
   base::Task<> take_news();
+  void take_slice(News& news);
+  void drop_news();
   void note_announced(const Fingerprint& fingerprint, const std::optional<ObjectFormat>& format);
   /// Looks whether the peer goes on announcing what it has just said that it does not have.
   void check_promises(const LookupRequest& request, const LookupAnswer& answer);
@@ -168,7 +180,9 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   /// By model; none: in several formats, so that nobody can tell in which of them it has a block.
   std::unordered_map<Fingerprint, std::optional<ObjectFormat>> announced_formats_;
   bool watches_promise_ = false;
-  std::vector<BlockKey> news_;  // announced, and not in the index yet
+  std::deque<News> news_;  // announced, and not in the index yet
+  std::size_t news_waiting_ = 0;
+  bool takes_news_ = false;
   MovingAverage round_trip_;
   std::vector<std::shared_ptr<Lane>> idle_streams_;  // for puts, as are these
   std::vector<std::shared_ptr<Lane>> own_streams_;

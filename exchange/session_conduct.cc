@@ -50,12 +50,11 @@ bool Session::may_look_up(std::size_t keys) {
 }
 
 bool Session::may_announce(std::size_t keys) {
-  const std::size_t peers = context_->sessions_up;
   const std::uint64_t share =
-      is_stranger() ? share_of(kStrangerKeysPerSecond, peers, kStrangerKeysPerSecondMin, kAnnouncedKeysMax)
-                    : share_of(kAnnouncedKeysPerSecondAll, peers, kAnnouncedKeysPerSecondMin, kAnnouncedKeysMax);
+      share_of(kAnnouncedKeysPerSecondAll, context_->sessions_up, kAnnouncedKeysPerSecondMin, kAnnouncedKeysMax);
   announced_tokens_.set_rate(share, kAnnouncedKeysMax);
-  if (announced_tokens_.take(keys, context_->clock.now())) return true;
+  const bool may_wait = news_waiting_ + keys <= kAnnouncedKeysMax;
+  if (may_wait && announced_tokens_.take(keys, context_->clock.now())) return true;
   ++context_->stats.announcements_received;
   ++context_->stats.announcements_dropped;
   owner_.on_offence(peer(), Offence::kFlood);
@@ -69,17 +68,51 @@ base::Task<> Session::wait_for_turn(std::uint64_t keys) {
   if (turn && *turn > base::Duration::zero()) co_await pause(context_, *turn, connection_);
 }
 
+void Session::add_news(std::span<const BlockKey> stored, std::span<const BlockKey> evicted) {
+  context_->index.evicted(peer(), theirs_.epoch, evicted);
+  if (!is_stranger() && news_.empty()) return context_->index.stored(peer(), theirs_.epoch, stored);
+  // What is evicted may be among what waits.
+  if (!news_.empty()) queue_news(evicted, true);
+  queue_news(stored, false);
+  if (!std::exchange(takes_news_, true)) spawn_counted(context_, take_news(), shared_from_this());
+}
+
+void Session::queue_news(std::span<const BlockKey> keys, bool are_evicted) {
+  if (keys.empty()) return;
+  News& news = news_.emplace_back();
+  news.are_evicted = are_evicted;
+  for (const BlockKey& key : keys) news.keys.push_back(prefix_of(key));
+  news_waiting_ += keys.size();
+}
+
+void Session::drop_news() {
+  news_.clear();
+  news_waiting_ = 0;
+}
+
 base::Task<> Session::take_news() {
-  const std::vector<BlockKey> news = std::exchange(news_, {});
-  for (std::size_t at = 0; at < news.size(); at += kNewsSlice) {
-    const auto slice = std::span(news).subspan(at, std::min(kNewsSlice, news.size() - at));
+  while (!news_.empty()) {
     if (is_stranger()) {
-      co_await wait_for_turn(slice.size());
+      co_await wait_for_turn(news_.front().slice().size());
       co_await libp2p::give_way();
     }
-    if (ended_) co_return;
-    context_->index.stored(peer(), theirs_.epoch, slice);
+    if (!news_.empty()) take_slice(news_.front());
   }
+  takes_news_ = false;
+}
+
+std::span<const KeyPrefix> Session::News::slice() const {
+  return std::span(keys).subspan(taken, std::min(kNewsSlice, keys.size() - taken));
+}
+
+void Session::take_slice(News& news) {
+  const auto slice = news.slice();
+  const BlockIndex::Source source{peer()};
+  news.are_evicted ? context_->index.evicted(source, theirs_.epoch, slice)
+                   : context_->index.stored(source, theirs_.epoch, slice);
+  news_waiting_ -= slice.size();
+  news.taken += slice.size();
+  if (news.taken == news.keys.size()) news_.pop_front();
 }
 
 void Session::note_announced(const Fingerprint& fingerprint, const std::optional<ObjectFormat>& format) {
