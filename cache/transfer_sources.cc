@@ -57,9 +57,9 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
     }
     source.versions[block] = static_cast<std::uint32_t>(same + 1);
   }
-  source.bytes_per_second = context_.suspects.contains(peer)                        ? kSuspectRateGuess
+  source.bytes_per_second = context_.suspects.contains(peer)                                  ? kSuspectRateGuess
                             : !has_proved_good(context_, answer) && anybody_has_proved_good() ? kStrangerRateGuess
-                                                                                    : kRateGuess;
+                                                                                              : kRateGuess;
   if (answer.promised_bytes_per_second > 0) {
     source.bytes_per_second = std::min(source.bytes_per_second, static_cast<double>(answer.promised_bytes_per_second));
   }

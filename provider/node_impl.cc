@@ -32,7 +32,7 @@ constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
 constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
 /// Inbound handshakes of one address, each at half a millisecond or so of the node thread.
-constexpr std::size_t kInboundPerNetworkPerSecond = 32;
+constexpr std::size_t kInboundPerNetworkPerSecond = 8;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
 /// For the hello of a peer that asks for an unlimited relay.
 constexpr base::Duration kHelloPatience = std::chrono::seconds(5);
