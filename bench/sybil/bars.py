@@ -6,5 +6,7 @@ BARS = {
     # Beside the same node without them, in the same run.
     "lookup": Bar("ratio", False, 2, everywhere=True),
     "rate": Bar("ratio", True, 0.5, everywhere=True),
+    "left": Bar("figure", False, 0, "peers", everywhere=True),
+    "harmed": Bar("figure", False, 0, "peers", everywhere=True),
     "wrong": Bar("figure", False, 0, "wrong blocks", everywhere=True),
 }

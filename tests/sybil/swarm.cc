@@ -1,5 +1,6 @@
 #include "tests/sybil/swarm.h"
 
+#include "tests/sybil/cores.h"
 #include "tests/sybil/swarm_peer.h"
 
 #include <boost/asio/post.hpp>
@@ -15,6 +16,7 @@ Swarm::~Swarm() {
 }
 
 void Swarm::run() {
+  if (config_.core) pin_thread(*config_.core);
   base::spawn(io_.get_executor(), start());
   io_.run();
   peers_.clear();

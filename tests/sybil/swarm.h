@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct SwarmConfig {
   base::Bytes cluster_key;
   /// Whoever has been cut off comes back as somebody else.
   bool new_identities = false;
+  /// The only core that its thread runs on; any, if there is none.
+  std::optional<std::size_t> core = std::nullopt;
 };
 
 class SwarmPeer;

@@ -1,11 +1,13 @@
 // What hostile peers cost a node: look-ups and fetches of a node among them, and of another without them, by turns.
 // One line of JSON a part; bench/sybil/run.py makes the table.
+#include "tests/sybil/cores.h"
 #include "tests/sybil/customer.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <iostream>
+#include <optional>
 
 namespace kvp2p::sybil {
 namespace {
@@ -16,16 +18,17 @@ struct Options {
   std::size_t honest = 6;
   std::size_t hostile = 200;
   std::size_t prompts = 25;  ///< of each turn
-  std::size_t turns = 16;
+  std::size_t turns = 60;
   std::size_t blocks = 16;
   bool new_identities = false;
+  std::optional<std::size_t> hostile_core;  ///< beside the one that all else runs on
 };
 
 constexpr std::array kHostile{Character::kLiar, Character::kRefuser, Character::kJunker, Character::kForger,
                               Character::kFlooder};
 constexpr base::Duration kTimeToCome = 120s;
 /// Between turns: what the hostile have begun ends, or is in full swing again.
-constexpr base::Duration kPause = 200ms;
+constexpr base::Duration kPause = 300ms;
 
 void print(const nlohmann::json& event) { std::cout << event.dump() << std::endl; }
 
@@ -40,6 +43,7 @@ void print(const char* part, const Shopping& shopping, const Customer& customer)
          {"blocks_arrived", shopping.blocks_arrived},
          {"blocks_wrong", shopping.blocks_wrong},
          {"peers_banned", customer.counter("peers_banned")},
+         {"strangers_tried", customer.counter("strangers_tried")},
          {"announcements_received", customer.counter("announcements_received")},
          {"announcements_dropped", customer.counter("announcements_dropped")}});
 }
@@ -51,6 +55,18 @@ void print(const Swarm& swarm) {
          {"inside", swarm.inside()},
          {"cut_off", swarm.cut_off()},
          {"reads", swarm.reads()}});
+}
+
+/// The first core for this thread and those that it starts; the last for the hostile, if that is another: they are
+/// other machines, and may saturate theirs. By turns, both nodes are alike in that.
+std::optional<std::size_t> take_cores() {
+  const auto cores = usable_cores();
+  if (cores.size() < 2 || !pin_thread(cores.front())) {
+    print({{"event", "cores"}, {"shared", true}});
+    return std::nullopt;
+  }
+  print({{"event", "cores"}, {"shared", false}, {"honest", cores.front()}, {"hostile", cores.back()}});
+  return cores.back();
 }
 
 class Bench {
@@ -85,7 +101,10 @@ class Bench {
 
   void add(const Customer& customer, Character character, std::size_t count) {
     SwarmConfig config = customer.peers(character, count);
-    config.new_identities = options_.new_identities && character != Character::kHonest;
+    if (character != Character::kHonest) {
+      config.new_identities = options_.new_identities;
+      config.core = options_.hostile_core;
+    }
     swarms_.push_back(std::make_unique<Swarm>(wares_, config, customer.address()));
     wanted_.push_back(count);
     // Until all are there.
@@ -128,6 +147,7 @@ int main(int argc, char** argv) {
   app.add_option("--blocks", options.blocks)->check(CLI::Range(1, 32));
   app.add_flag("--new-identities", options.new_identities);
   CLI11_PARSE(app, argc, argv);
+  options.hostile_core = kvp2p::sybil::take_cores();
   if (kvp2p::sybil::Bench(options).run()) return 0;
   std::cerr << "not all peers have come\n";
   return 1;
