@@ -167,7 +167,7 @@ TEST_F(BansTest, NewsOfAStrangerAreTakenInTheirTurn) {
   constexpr std::size_t kMessages = 8;
   for (std::size_t i = 0; i < kMessages; ++i) announce_keys(4096);
   EXPECT_GT(node_.index.pairs(), 0u);
-  EXPECT_LE(node_.index.pairs(), kStrangerKeysSaved);
+  EXPECT_LE(node_.index.pairs(), kStrangerTurnsSaved);
   for (int i = 0; i < 100; ++i) advance(20ms);
   EXPECT_EQ(node_.index.pairs(), kMessages * 4096);
   EXPECT_FALSE(is_banned());

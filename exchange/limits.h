@@ -39,15 +39,16 @@ inline constexpr std::uint64_t kAnnouncedKeysPerSecondMin = 16'384;
 /// left out: it goes with frames. Its own look-ups a node keeps to half of that.
 inline constexpr std::uint64_t kFloodKeysPerSecond = 1u << 20;
 inline constexpr std::uint64_t kFloodMessageCost = 16;
-/// What strangers, who have not brought a good block yet, send unasked waits for its turn: so many keys a second are
-/// looked at of all of them together, a tenth of the node thread's time if all are news to the index. Beside the keys
-/// each message counts, and its bytes, which are cheaper. Little is saved up, and news are taken in slices: what this
+/// What strangers, who have not brought a good block yet, send unasked waits for its turn: of all of them together so
+/// much is looked at a second, a tenth of the node thread's time at most. A message counts one, and one more for so
+/// many of its bytes; what it announces waits again, key by key, for as much as a twentieth, in slices: what this
 /// node's engine asks for never waits long behind them. News that wait are kept, kAnnouncedKeysMax of them: so a flood
 /// is seen at once, and what it had to say is thrown away with its author.
-inline constexpr std::uint64_t kStrangerKeysPerSecond = 1u << 18;
-inline constexpr std::uint64_t kStrangerKeysSaved = 16'384;
-inline constexpr std::uint64_t kStrangerMessageCost = 1;
-inline constexpr std::size_t kStrangerBytesPerKey = 256;
+inline constexpr std::uint64_t kStrangerTurnsPerSecond = 1u << 18;
+inline constexpr std::size_t kStrangerBytesPerTurn = 64;
+inline constexpr std::uint64_t kStrangerNewsPerSecond = 1u << 17;
+/// Saved up, of either.
+inline constexpr std::uint64_t kStrangerTurnsSaved = 16'384;
 inline constexpr std::size_t kNewsSlice = 128;
 inline constexpr std::uint64_t kAskedKeysPerSecond = kFloodKeysPerSecond / 2;
 /// A block that a peer says it does not have and goes on announcing for so long was never there: it tells of evictions

@@ -38,7 +38,8 @@ struct NodeContext {
   std::size_t inbound_lanes = 0;
   std::size_t sessions_up = 0;
   Conduct conduct = {};
-  base::TokenBucket stranger_turns{kStrangerKeysPerSecond, kStrangerKeysSaved, clock.now()};
+  base::TokenBucket stranger_turns{kStrangerTurnsPerSecond, kStrangerTurnsSaved, clock.now()};
+  base::TokenBucket stranger_news{kStrangerNewsPerSecond, kStrangerTurnsSaved, clock.now()};
 
   /// Payload of the frames that this node sends, unless one slice is larger.
   std::size_t frame_bytes() const { return std::min(config.frame_bytes_max, staging->slot_bytes()); }

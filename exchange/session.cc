@@ -141,7 +141,7 @@ base::Task<> Session::read_loop() {
     }
     // Meanwhile nothing more is read of it.
     if (is_unasked(envelope->number) && is_stranger()) {
-      co_await wait_for_turn(kStrangerMessageCost + message->size() / kStrangerBytesPerKey);
+      co_await wait_for_turn(context_->stranger_turns, 1 + message->size() / kStrangerBytesPerTurn);
       if (ended_) co_return;
     }
     if (!handle(*envelope)) co_return end_broken();

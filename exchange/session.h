@@ -122,8 +122,8 @@ class Session final : public SessionLink, public LaneUser, public std::enable_sh
   bool may_announce(std::size_t keys);
   /// It has not brought a good block yet.
   bool is_stranger() const;
-  /// Waits until strangers may have so much of the node thread's time.
-  base::Task<> wait_for_turn(std::uint64_t keys);
+  /// Waits until strangers may have so many of these, which all of them share.
+  base::Task<> wait_for_turn(base::TokenBucket& turns, std::uint64_t count);
   /// Tells the index, at once or a stranger's in its turn. What may_announce() lets through is no more than may wait.
   void add_news(std::span<const BlockKey> stored, std::span<const BlockKey> evicted);
   struct News {

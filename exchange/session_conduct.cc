@@ -63,8 +63,8 @@ bool Session::may_announce(std::size_t keys) {
 
 bool Session::is_stranger() const { return context_->index.belief_in(peer()) <= Beliefs::kOfStrangers; }
 
-base::Task<> Session::wait_for_turn(std::uint64_t keys) {
-  const auto turn = context_->stranger_turns.reserve(keys, context_->clock.now(), base::Duration::max());
+base::Task<> Session::wait_for_turn(base::TokenBucket& turns, std::uint64_t count) {
+  const auto turn = turns.reserve(count, context_->clock.now(), base::Duration::max());
   if (turn && *turn > base::Duration::zero()) co_await pause(context_, *turn, connection_);
 }
 
@@ -93,7 +93,7 @@ void Session::drop_news() {
 base::Task<> Session::take_news() {
   while (!news_.empty()) {
     if (is_stranger()) {
-      co_await wait_for_turn(news_.front().slice().size());
+      co_await wait_for_turn(context_->stranger_news, news_.front().slice().size());
       co_await libp2p::give_way();
     }
     if (!news_.empty()) take_slice(news_.front());
