@@ -83,7 +83,7 @@ TEST(ConnectionGateTest, AListOfTheAllowedLeavesOthersOut) {
 TEST(ConnectionGateTest, ACallDeniesMoreAndMayChangeItsMind) {
   ConnectionGate gate;
   bool denies = true;
-  gate.denies_peer = [&denies](const PeerId& who) { return denies && who == peer(1); };
+  gate.denies_peer = [&denies](const multiformats::PeerId& who) { return denies && who == peer(1); };
   EXPECT_FALSE(gate.admits(peer(1)));
   EXPECT_TRUE(gate.admits(peer(2)));
   denies = false;
