@@ -180,9 +180,20 @@ std::optional<PromptNumber> Cluster::findable_prompt(const SimNode& asker, base:
   return prompts[world_.pick(prompts.size())];
 }
 
+bool Cluster::is_held(PromptNumber prompt, const SimNode& besides) const {
+  return std::ranges::any_of(nodes_, [&](const auto& node) {
+    return node.get() != &besides && node->model() == besides.model() && node->holds_since(prompt);
+  });
+}
+
 base::Task<> Cluster::look_for_blocks(std::shared_ptr<SimNode> asker, PromptNumber prompt) {
   auto answer = co_await asker->look_up(prompt);
   --looking_up_;
+  // Who looks, or whoever held it, may have gone meanwhile: then it cannot be found.
+  if (!answer.found && (!is_there(*asker) || !is_held(prompt, *asker))) {
+    --tallies_.blocks.count;
+    co_return;
+  }
   tallies_.blocks.found += answer.found ? 1 : 0;
   tallies_.blocks.asked += answer.asked;
   if (answer.found) tallies_.blocks.times.push_back(answer.time);
@@ -192,7 +203,10 @@ base::Task<> Cluster::look_for_providers(std::shared_ptr<SimNode> asker, ModelNu
   const base::TimePoint begin = world_.now();
   auto found = co_await asker->find_providers(model);
   --looking_up_;
-  if (std::ranges::none_of(found, [this](const PeerEntry& peer) { return is_there(peer.id); })) co_return;
+  if (std::ranges::none_of(found, [this](const PeerEntry& peer) { return numbers_.contains(peer.id); })) {
+    if (!is_there(*asker)) --tallies_.providers.count;
+    co_return;
+  }
   ++tallies_.providers.found;
   tallies_.providers.times.push_back(world_.now() - begin);
 }
@@ -201,8 +215,7 @@ base::Task<> Cluster::look_for_peer(std::shared_ptr<SimNode> asker, std::shared_
   const base::TimePoint begin = world_.now();
   auto found = co_await asker->find_addresses(wanted->id());
   --looking_up_;
-  // It may have gone meanwhile: then nobody can find it.
-  if (!is_there(wanted->id())) {
+  if (!is_there(*wanted) || !is_there(*asker)) {
     --tallies_.peers.count;
   } else if (std::ranges::find(found, Network::address_of(wanted->number())) != found.end()) {
     ++tallies_.peers.found;

@@ -104,7 +104,8 @@ class Cluster {
   base::Task<> look_for_blocks(std::shared_ptr<SimNode> asker, PromptNumber prompt);
   base::Task<> look_for_providers(std::shared_ptr<SimNode> asker, ModelNumber model);
   base::Task<> look_for_peer(std::shared_ptr<SimNode> asker, std::shared_ptr<SimNode> wanted);
-  bool is_there(const multiformats::PeerId& peer) const { return numbers_.contains(peer); }
+  bool is_there(const SimNode& node) const { return numbers_.contains(node.id()); }
+  bool is_held(PromptNumber prompt, const SimNode& besides) const;
   static base::Task<> close_node(std::shared_ptr<SimNode> node, bool& closed);
 
   struct Grave {
