@@ -8,6 +8,6 @@ BARS = {
     "connections": Bar("figure", False, 80, everywhere=True),
     "memory": Bar("figure", False, 2048, "KiB", everywhere=True),
     "traffic": Bar("figure", False, 256, "KiB/s", everywhere=True),
-    # Of a later phase, to the same of an earlier one: nothing grows for ever.
-    "growth": Bar("ratio", False, 1.5, everywhere=True),
+    # At the end, to the same before the divisions: nothing grows for ever.
+    "growth": Bar("ratio", False, 1.2, everywhere=True),
 }
