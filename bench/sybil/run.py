@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures what 200 hostile peers cost a node: liars, refusers, junkers, forgers and flooders, as many of each.
 
-  run.py --markdown=docs/sybil.md        the whole
+  run.py                                 the whole (docs/sybil.md says what came of it)
   run.py --quick --unjudged              does it work at all
 """
 
