@@ -172,6 +172,7 @@ TEST_F(LocalBlockSetTest, OfferedBlocksAreReadInPlace) {
   expect_layer(*read, 1, 5, 1);
   EXPECT_LT(staging_->free_slots(), staging_->slots());
   *read = SliceRead();
+  settle();  // the worker that ended the copy may hold on to the slot for a moment more
   EXPECT_EQ(staging_->free_slots(), staging_->slots());
   manager_->revoke(id);
   EXPECT_TRUE(manager_->find(id)->wait_unleased(std::chrono::steady_clock::now()));
@@ -206,6 +207,7 @@ TEST_F(LocalBlockSetTest, OfferRevokedDuringAReadIsAMiss) {
   run_until([&] { return out->has_value(); });
   EXPECT_EQ((*out)->error(), ExchangeError::kBlockGone);
   EXPECT_TRUE(manager_->find(id)->wait_unleased(std::chrono::steady_clock::now()));
+  settle();
   EXPECT_EQ(staging_->free_slots(), staging_->slots());
 }
 
