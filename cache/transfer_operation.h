@@ -114,6 +114,8 @@ class TransferOperation : public std::enable_shared_from_this<TransferOperation>
   void blame_for_wrong_block(std::size_t block);
   bool is_loner(std::size_t source) const;
   bool anybody_has_proved_good() const;
+  /// Bytes a second, of one that nothing has been measured of.
+  double guess_rate(const PeerAnswer& answer) const;
   void praise_sources();
   /// Has those that this transfer did without bring a slice of what it has.
   void try_strangers();

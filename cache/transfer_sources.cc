@@ -35,6 +35,12 @@ std::size_t TransferOperation::source_of(const PeerAnswer* answer) const {
   return static_cast<std::size_t>(at - answers.begin());
 }
 
+double TransferOperation::guess_rate(const PeerAnswer& answer) const {
+  if (context_.suspects.contains(answer.lease->peer())) return kSuspectRateGuess;
+  const bool is_stranger = !has_proved_good(context_, answer) && anybody_has_proved_good();
+  return is_stranger ? kStrangerRateGuess : kRateGuess;
+}
+
 /// Versions are numbers of sources: a block's is that of the first source with the same root. A loner's is its own.
 FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
   const PeerAnswer& answer = *answer_of(number);
@@ -57,17 +63,16 @@ FetchSchedule::Source TransferOperation::describe(std::size_t number) const {
     }
     source.versions[block] = static_cast<std::uint32_t>(same + 1);
   }
-  source.bytes_per_second = context_.suspects.contains(peer)                                  ? kSuspectRateGuess
-                            : !has_proved_good(context_, answer) && anybody_has_proved_good() ? kStrangerRateGuess
-                                                                                              : kRateGuess;
+  source.bytes_per_second = guess_rate(answer);
   if (answer.promised_bytes_per_second > 0) {
     source.bytes_per_second = std::min(source.bytes_per_second, static_cast<double>(answer.promised_bytes_per_second));
   }
   const auto known = context_.link->exchange ? context_.link->exchange->peer(peer) : std::nullopt;
   if (known) {
     source.round_trip = known->round_trip;
-    if (known->bytes_per_second > 0 && has_proved_good(context_, answer))
+    if (known->bytes_per_second > 0 && has_proved_good(context_, answer)) {
       source.bytes_per_second = static_cast<double>(known->bytes_per_second);
+    }
   }
   if (const auto estimate = context_.estimates.get(peer, PeerPath::kNetwork, context_.clock->now())) {
     source.bytes_per_second = estimate->bytes_per_second;
