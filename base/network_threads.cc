@@ -1,6 +1,7 @@
 #include "base/network_threads.h"
 
 #include "base/event_loop.h"
+#include "base/spare_cores.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -17,12 +18,8 @@ namespace base {
 
 namespace {
 
-/// About what waking a thread takes. What it waits for on a fast path comes sooner; where cores are few, they are
-/// needed by whoever sends it.
-Duration spin_time_of_network() {
-  constexpr unsigned kCoresMin = 8;
-  return std::thread::hardware_concurrency() < kCoresMin ? Duration(0) : Duration(std::chrono::microseconds(50));
-}
+/// About what waking a thread takes. What it waits for on a fast path comes sooner.
+Duration spin_time_of_network() { return has_spare_cores() ? Duration(std::chrono::microseconds(50)) : Duration(0); }
 
 }  // namespace
 

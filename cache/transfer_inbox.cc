@@ -1,11 +1,11 @@
 #include "cache/transfer_inbox.h"
 
+#include "base/spare_cores.h"
 #include "cache/benchmark_only.h"
 #include "codec/head_slice_codec.h"
 #include "exchange/frame_packer.h"
 
 #include <algorithm>
-#include <thread>
 
 namespace kvp2p {
 
@@ -15,7 +15,6 @@ namespace {
 /// all ways that costs least. But of a small fetch each connection brings a few frames, and it is over sooner if others
 /// check them meanwhile, where there are cores to spare.
 constexpr std::size_t kCheckedAsideBytesMax = 32u << 20;
-constexpr unsigned kCoresMin = 8;
 
 }  // namespace
 
@@ -30,7 +29,7 @@ class TransferInbox::Worker final : public FrameWorker {
   Worker(std::shared_ptr<TransferInbox> inbox, Part part)
       : inbox_(std::move(inbox)),
         part_(std::move(part)),
-        is_left_to_others_(std::thread::hardware_concurrency() >= kCoresMin &&
+        is_left_to_others_(base::has_spare_cores() &&
                            (part_.end - part_.first) * inbox_->format().block_bytes() <= kCheckedAsideBytesMax) {}
 
   std::shared_ptr<FrameWork> work(ReceivedFrame& frame) override {
