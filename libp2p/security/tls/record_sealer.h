@@ -1,13 +1,10 @@
 // Cuts what is to be sent into TLS records, straight from where it is. Pure: bytes in, bytes out. Borrows one buffer
-// while there are bytes, and allocates nothing more. Used by one thread at a
-// time.
+// while there are bytes, and allocates nothing more. Not thread-safe.
 #pragma once
 
 #include "libp2p/core/buffer_pool.h"
 #include "libp2p/core/gather_cursor.h"
 #include "libp2p/security/tls/record_cipher.h"
-
-#include <atomic>
 
 namespace libp2p::tls {
 
@@ -38,7 +35,7 @@ class RecordSealer {
   /// close_notify, the last thing to be sent.
   base::Bytes seal_end();
 
-  /// Tells the other side of a new key soon, as it has asked for that. May be called while another thread seals.
+  /// Tells the other side of a new key soon, as it has asked for that.
   void update_key_soon() { key_update_due_ = true; }
 
  private:
@@ -49,7 +46,7 @@ class RecordSealer {
 
   RecordCipher cipher_;
   std::uint64_t records_per_key_;
-  std::atomic<bool> key_update_due_ = false;
+  bool key_update_due_ = false;
 };
 
 }  // namespace libp2p::tls
