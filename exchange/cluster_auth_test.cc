@@ -1,15 +1,12 @@
 #include "exchange/cluster_auth.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
 namespace kvp2p {
 namespace {
 
-multiformats::PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 class ClusterAuth : public ::testing::Test {
  protected:

@@ -1,6 +1,6 @@
 #include "exchange/conduct.h"
 
-#include "base/bytes.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using multiformats::PeerId;
 
-PeerId peer(std::uint32_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38);
-  base::store_le32(&bytes[6], number);
-  return PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 class ConductTest : public ::testing::Test {
  protected:

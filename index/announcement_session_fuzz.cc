@@ -1,15 +1,12 @@
 // A hostile holder: what it gossips and answers leaves the follower within its bounds, and its repair ends.
 #include "index/followed_holders.h"
+#include "multiformats/numbered_peer.h"
 
 #include <cstdlib>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace kvp2p;
-  static const auto peer = [] {
-    base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-    bytes.resize(38);
-    return multiformats::PeerId::from_bytes(bytes).value();
-  }();
+  static const auto peer = multiformats::testing::numbered_peer(0);
   constexpr std::size_t kPairsMax = 256;
   BlockIndex index(kPairsMax);
   FollowedHolders followed(index, 4);

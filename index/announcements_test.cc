@@ -2,6 +2,7 @@
 #include "index/announcements.h"
 
 #include "index/held_blocks.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 #include <boost/asio/io_context.hpp>
@@ -15,12 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using multiformats::PeerId;
 
-PeerId peer(std::size_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38);
-  bytes[6] = static_cast<std::uint8_t>(number);
-  return PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 BlockKey random_key(std::mt19937_64& random) {
   BlockKey key;

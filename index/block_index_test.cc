@@ -1,4 +1,5 @@
 #include "index/block_index.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
@@ -10,12 +11,7 @@ namespace {
 
 using multiformats::PeerId;
 
-/// A distinct peer id a number: an identity multihash of an Ed25519 key whose bytes are the number.
-PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 BlockKey key(std::uint32_t number) {
   BlockKey k;

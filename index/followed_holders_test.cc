@@ -1,6 +1,7 @@
 #include "index/followed_holders.h"
 
 #include "index/announced_blocks.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
@@ -13,11 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using wire::BlocksChanged;
 
-multiformats::PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 class FollowedHoldersTest : public ::testing::Test {
  protected:

@@ -2,6 +2,7 @@
 // JSON a measure; bench/index/run.py makes the table.
 #include "bench/index/measures.h"
 #include "index/block_index.h"
+#include "multiformats/numbered_peer.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -32,12 +33,7 @@ constexpr std::size_t kAnswers = 8;  // as a match asks for (cache/match_operati
 /// A prompt of this number is held by everybody; those of the others' numbers by `holders_of_block`.
 constexpr std::uint64_t kPopular = UINT64_MAX;
 
-PeerId peer(std::size_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38);
-  base::store_le32(&bytes[6], static_cast<std::uint32_t>(number));
-  return PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 /// As uniform as digests are.
 std::vector<BlockKey> keys_of(std::uint64_t prompt, std::size_t blocks) {

@@ -1,12 +1,9 @@
 #include "direct/testing/direct_pair.h"
+#include "multiformats/numbered_peer.h"
 
 namespace kvp2p::testing {
 
-multiformats::PeerId test_peer(std::uint8_t number) {
-  base::Bytes bytes{0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(bytes.size() + 32, number);
-  return *multiformats::PeerId::from_bytes(bytes);
-}
+multiformats::PeerId test_peer(std::uint8_t number) { return multiformats::testing::numbered_peer(number); }
 
 DirectPairTest::DirectPairTest() {
   server = *DirectServer::start(context.get_executor(), clock, owner);

@@ -3,6 +3,7 @@
 #include "base/signal.h"
 #include "libp2p/core/error.h"
 #include "libp2p/testing/memory_pipe.h"
+#include "multiformats/numbered_peer.h"
 
 #include <algorithm>
 
@@ -10,12 +11,7 @@ namespace kvp2p::testing {
 
 namespace {
 
-multiformats::PeerId numbered_peer_id(std::uint8_t number) {
-  // The identity multihash of an Ed25519 key whose bytes are all the number.
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+multiformats::PeerId numbered_peer_id(std::uint8_t number) { return multiformats::testing::numbered_peer(number); }
 
 class FakeStream final : public libp2p::Stream {
  public:

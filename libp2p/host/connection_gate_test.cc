@@ -1,6 +1,7 @@
 #include "libp2p/host/connection_gate.h"
 
 #include "libp2p/core/error.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
@@ -11,11 +12,7 @@ AddressRange range(std::string_view text) { return AddressRange::from_text(text)
 boost::asio::ip::address ip(const char* text) { return boost::asio::ip::make_address(text); }
 multiformats::Multiaddr at(const std::string& text) { return multiformats::Multiaddr::from_text(text).value(); }
 
-multiformats::PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 TEST(AddressRangeTest, BordersAreWhereThePrefixSays) {
   EXPECT_TRUE(range("10.0.0.0/8").contains(ip("10.255.255.255")));

@@ -1,6 +1,7 @@
 #include "libp2p/host/connection_set.h"
 
 #include "libp2p/testing/fake_session.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,11 +12,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-multiformats::PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 /// We are peer 5.
 class ConnectionSetTest : public ::testing::Test {

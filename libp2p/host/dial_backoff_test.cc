@@ -1,4 +1,5 @@
 #include "libp2p/host/dial_backoff.h"
+#include "multiformats/numbered_peer.h"
 
 #include <gtest/gtest.h>
 
@@ -7,11 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-multiformats::PeerId peer(std::uint8_t number) {
-  base::Bytes bytes = {0x00, 0x24, 0x08, 0x01, 0x12, 0x20};
-  bytes.resize(38, number);
-  return multiformats::PeerId::from_bytes(bytes).value();
-}
+constexpr auto peer = multiformats::testing::numbered_peer;
 
 multiformats::Multiaddr address(std::uint16_t port) {
   return multiformats::Multiaddr::from_ip_tcp(boost::asio::ip::address_v4::loopback(), port);
