@@ -184,7 +184,7 @@ void SessionState::let_go_of_buffers() noexcept {
 }
 
 void SessionState::reset_by_us(const StreamPtr& stream) noexcept {
-  if (stream->error) return;
+  if (stream->error) return discard_rest(stream);
   const bool both_closed = stream->fin_sent && stream->fin_received;
   end_stream(*stream, Error::kReset, true);
   if (stream->request != nullptr && stream->request->is_referred()) let_go_of_buffers();
@@ -196,7 +196,18 @@ void SessionState::reset_by_us(const StreamPtr& stream) noexcept {
 
 void SessionState::reset_by_peer(const StreamPtr& stream) {
   frame_was_useful_ = stream->outbound;  // else it takes back what the peer has made us do
-  end_stream(*stream, Error::kReset, true);
+  // What came before a FIN is whole. rust-libp2p answers with a reset what still comes for a stream that it is done
+  // with.
+  const bool is_whole = stream->fin_received;
+  end_stream(*stream, Error::kReset, !is_whole);
+  if (!is_whole) return remove(stream);
+  stream->fin_sent = true;  // nothing more is sent; it goes once all is read
+  remove_if_finished(stream);
+}
+
+void SessionState::discard_rest(const StreamPtr& stream) noexcept {
+  if (!stream->received.empty()) stream->fin_received = false;
+  stream->received.clear();
   remove(stream);
 }
 
@@ -277,8 +288,8 @@ std::uint32_t SessionState::grow_window(StreamState& stream, std::uint32_t wante
 }
 
 void SessionState::on_consumed(const StreamPtr& stream, std::size_t count) {
-  if (stream->error) return;
   if (stream->fin_received) return remove_if_finished(stream);
+  if (stream->error) return;
   stream->consumed_bytes += static_cast<std::uint32_t>(count);
   if (stream->consumed_bytes < stream->window_bytes / 2) return;
   const base::TimePoint now = clock_.now();

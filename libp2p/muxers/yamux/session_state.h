@@ -113,6 +113,8 @@ class SessionState final : public std::enable_shared_from_this<SessionState> {
   void end_stream(StreamState& stream, base::Error error, bool discard) noexcept;
   void end_all_streams(base::Error error, bool discard) noexcept;
   void let_go_of_buffers() noexcept;
+  /// Of a stream that has ended.
+  void discard_rest(const StreamPtr& stream) noexcept;
   void remove(const StreamPtr& stream) noexcept;
   void remove_if_finished(const StreamPtr& stream) noexcept;
 

@@ -35,7 +35,7 @@ struct StreamState {
   base::TimePoint credited_at{};                       ///< when the last credit was given
   ReceiveBuffer received;
   PendingRead* pending_read = nullptr;
-  bool fin_received = false;  ///< and not discarded by a reset
+  bool fin_received = false;  ///< and what came before it not discarded
   base::Signal readable;
 
   // Sending.

@@ -464,6 +464,47 @@ TEST_F(YamuxPeerTest, AStreamThatIsResetInTheMiddleOfAFrameTakesNoMoreOfIt) {
   open_from_peer(3);
 }
 
+TEST_F(YamuxPeerTest, WhatIsWholeCanBeReadThoughAResetFollows) {
+  connect();
+  auto stream = open_from_peer(1);
+  send({FrameType::kData, kFlagFin, 1, 100}, pattern(100));
+  send({FrameType::kData, kFlagRst, 1, 0});
+  EXPECT_EQ(run(stream->write(pattern(1))).error(), Error::kReset);
+  EXPECT_EQ(session_->stream_count(), 1u) << "as long as it holds something";
+  EXPECT_EQ(run(read_bytes(*stream, 100)).value(), pattern(100));
+  base::Bytes into(1);
+  EXPECT_EQ(run(stream->read_some(into)).value(), 0u);
+  EXPECT_EQ(session_->stream_count(), 0u);
+  EXPECT_TRUE(receive_all().empty());
+}
+
+TEST_F(YamuxPeerTest, WhatIsWholeAndWasResetGoesWithItsHandle) {
+  connect();
+  auto stream = open_from_peer(1);
+  send({FrameType::kData, kFlagFin, 1, 100}, pattern(100));
+  send({FrameType::kData, kFlagRst, 1, 0});
+  poll();
+  stream.reset();
+  EXPECT_EQ(session_->stream_count(), 0u);
+  EXPECT_TRUE(receive_all().empty());
+}
+
+TEST_F(YamuxPeerTest, WhatIsWholeAndWasResetCountsAmongWhatNobodyReads) {
+  YamuxConfig config;
+  config.received_bytes_max = 300'000;
+  connect(config);
+  auto first = open_from_peer(1);
+  auto second = open_from_peer(3);
+  send({FrameType::kData, kFlagFin, 1, 200'000}, pattern(200'000));
+  send({FrameType::kData, kFlagRst, 1, 0});
+  send({FrameType::kData, kNoFlags, 3, 150'000}, pattern(150'000));
+  poll();
+  EXPECT_EQ(session_->stream_count(), 1u) << "the first held most";
+  base::Bytes into(1);
+  EXPECT_EQ(run(first->read_some(into)).error(), Error::kReset);
+  EXPECT_TRUE(run(read_bytes(*second, 150'000)));
+}
+
 TEST_F(YamuxPeerTest, AResetThatCarriesANumberIsNoCredit) {
   connect();
   auto stream = open_from_peer(1);

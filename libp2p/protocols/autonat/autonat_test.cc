@@ -221,6 +221,17 @@ TEST_F(AutonatHostileTest, ADialBackThatIsNotTakenIsToldApart) {
   EXPECT_EQ(response.dial_status, DialStatus::kDialBackError);
 }
 
+TEST_F(AutonatHostileTest, WhoDropsTheDialBackWithoutAnAnswerKnowsWhetherItHasHadTheNonce) {
+  add_server(server_);
+  peer_.set_stream_handler(kDialBackProtocol, [](auto, std::unique_ptr<Stream> stream) -> base::Task<> {
+    (void)co_await read_length_prefixed(*stream, kMessageBytesMax);
+    stream->reset();
+  });
+  const auto stream = open();
+  send(*stream, own_request());
+  EXPECT_EQ(std::get<DialResponse>(receive(*stream).value()).dial_status, DialStatus::kOk);
+}
+
 /// A server that answers as the test says.
 class AutonatHostileServerTest : public AutonatTest {
  protected:
