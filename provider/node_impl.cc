@@ -31,7 +31,7 @@ constexpr std::size_t kDeviceFrameBytesMax = 2u << 20;
 constexpr std::size_t kServingShare = 3;
 /// Eight of the largest Noise messages: enough for several cores, and half a millisecond of a fast network.
 constexpr std::size_t kStreamTurnBytes = std::size_t{8} * 65'519;
-/// Inbound handshakes of one address, each at half a millisecond or so of the node thread.
+/// Inbound handshakes of one address, each at a millisecond or so of the node thread.
 constexpr std::size_t kInboundPerNetworkPerSecond = 8;
 /// stats() does not wait for a busy node: then the network side's counters are left out.
 /// For the hello of a peer that asks for an unlimited relay.

@@ -120,15 +120,15 @@ std::optional<InboundAdmission::Permit> HostImpl::admit(const multiformats::Mult
 }
 
 base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Permit permit) {
-  const std::string from = raw.remote_address.to_text();
+  const multiformats::Multiaddr from = raw.remote_address;
   ConnectionOrigin origin;
   origin.began = connections_.next_moment();
   std::stop_token stop = stop_.get_token();
   auto upgraded = co_await upgrader_.upgrade_inbound(std::move(raw), clock_.now() + config_.handshake_timeout, stop);
   permit.end_handshake();
   if (!upgraded) {
-    LOG_DEBUG("connection from {} failed: {}", from, upgraded.error().message());
-    co_return;
+    LOG_DEBUG("connection from {} failed: {}", from.to_text(), upgraded.error().message());
+    co_return inbound_.note_failed(from, clock_.now());
   }
   base::Result<> added;
   if (upgraded->kind() == ConnectionKind::kMuxed) {
@@ -143,7 +143,10 @@ base::Task<> HostImpl::upgrade_inbound(RawConnection raw, InboundAdmission::Perm
   } else {
     connection->stream->reset();
   }
-  if (!added) LOG_DEBUG("connection from {} dropped: {}", from, added.error().message());
+  if (!added) {
+    LOG_DEBUG("connection from {} dropped: {}", from.to_text(), added.error().message());
+    inbound_.note_failed(from, clock_.now());
+  }
 }
 
 std::vector<multiformats::Multiaddr> HostImpl::addresses() const {

@@ -14,13 +14,19 @@ InboundAdmission::Network InboundAdmission::network_of(const multiformats::Multi
   return {true, bits};
 }
 
-bool InboundAdmission::is_in_pace(const Network& network, base::TimePoint now) {
+base::TokenBucket* InboundAdmission::pace_of(const Network& network, base::TimePoint now) {
   const InboundLimits& limits = state_->limits;
-  if (!limits.per_network_per_second) return true;
+  if (!limits.per_network_per_second) return nullptr;
   auto& paces = state_->paces;
   if (paces.size() >= limits.paced_networks_max && !paces.contains(network)) paces.clear();
   const base::TokenBucket full(*limits.per_network_per_second, limits.per_network_max, now);
-  return paces.try_emplace(network, full).first->second.take(1, now);
+  return &paces.try_emplace(network, full).first->second;
+}
+
+void InboundAdmission::note_failed(const multiformats::Multiaddr& from, base::TimePoint now) {
+  base::TokenBucket* const pace = pace_of(network_of(from), now);
+  // Its beginning was counted already.
+  if (pace != nullptr) (void)pace->reserve(state_->limits.failed_cost - 1, now, base::Duration::max());
 }
 
 std::optional<InboundAdmission::Permit> InboundAdmission::admit(const multiformats::Multiaddr& from,
@@ -31,7 +37,9 @@ std::optional<InboundAdmission::Permit> InboundAdmission::admit(const multiforma
   const auto found = state.networks.find(network);
   const Count count = found == state.networks.end() ? Count() : found->second;
   if (count.pending >= state.limits.pending_per_network_max) return std::nullopt;
-  if (count.all >= state.limits.per_network_max || !is_in_pace(network, now)) return std::nullopt;
+  if (count.all >= state.limits.per_network_max) return std::nullopt;
+  base::TokenBucket* const pace = pace_of(network, now);
+  if (pace != nullptr && !pace->take(1, now)) return std::nullopt;
   ++state.pending;
   state.networks[network] = {count.pending + 1, count.all + 1};
   return Permit(state_, network);

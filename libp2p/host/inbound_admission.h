@@ -20,9 +20,11 @@ struct InboundLimits {
   std::size_t pending_per_network_max = 32;
   /// Connections from one network, in their handshake or after it.
   std::size_t per_network_max = 256;
-  /// Handshakes that one network may begin a second, per_network_max of them saved up; without a bound if not set. So
-  /// whoever is refused after its handshake, and comes again and again, costs a bounded part of a core.
+  /// Handshakes that one network may begin a second, per_network_max of them saved up; without a bound if not set. One
+  /// that comes to nothing counts for several. So whoever is refused after its handshake, and comes again and again,
+  /// costs a bounded part of a core.
   std::optional<std::size_t> per_network_per_second = std::nullopt;
+  std::size_t failed_cost = 4;
   /// Networks of which it is kept how many they have begun; beyond that all begin anew.
   std::size_t paced_networks_max = 4096;
 };
@@ -66,12 +68,15 @@ class InboundAdmission {
 
   /// Nothing if a limit is reached.
   std::optional<Permit> admit(const multiformats::Multiaddr& from, base::TimePoint now);
+  /// A handshake with one that was admitted has come to nothing.
+  void note_failed(const multiformats::Multiaddr& from, base::TimePoint now);
   /// Connections in their handshake.
   std::size_t pending() const { return state_->pending; }
 
  private:
   static Network network_of(const multiformats::Multiaddr& from);
-  bool is_in_pace(const Network& network, base::TimePoint now);
+  /// What the network may still begin; null where that has no bound.
+  base::TokenBucket* pace_of(const Network& network, base::TimePoint now);
 
   std::shared_ptr<State> state_;
 };

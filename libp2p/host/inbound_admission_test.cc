@@ -94,6 +94,17 @@ TEST_F(PacedAdmissionTest, WhoComesAgainAndAgainIsAdmittedSoManyTimesASecond) {
   EXPECT_FALSE(come_and_go("192.0.2.1"));
 }
 
+TEST_F(PacedAdmissionTest, AHandshakeThatComesToNothingCountsForSeveral) {
+  EXPECT_TRUE(come_and_go("192.0.2.1"));
+  admission_.note_failed(from("192.0.2.1"), now_);
+  EXPECT_FALSE(come_and_go("192.0.2.1"));
+  EXPECT_TRUE(come_and_go("192.0.2.2")) << "each address by itself";
+  now_ += std::chrono::milliseconds(999);
+  EXPECT_FALSE(come_and_go("192.0.2.1"));
+  now_ += std::chrono::milliseconds(2);
+  EXPECT_TRUE(come_and_go("192.0.2.1"));
+}
+
 TEST_F(PacedAdmissionTest, WhatIsKeptOfAddressesIsBounded) {
   for (int i = 0; i < 4; ++i) come_and_go("192.0.2.1");
   EXPECT_FALSE(come_and_go("192.0.2.1"));
