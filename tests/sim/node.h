@@ -53,8 +53,8 @@ class SimNode {
   static constexpr std::size_t kPromptsHeld = 4;
   static constexpr base::Duration kStorePeriod = std::chrono::seconds(60);
   static constexpr std::size_t kConnectionsMax = 80;
-  /// How often it looks at what its peers are worth.
-  static constexpr base::Duration kValuePeriod = std::chrono::seconds(10);
+  /// How often it looks at what its peers are worth: before any has lost its grace, as a node does.
+  static constexpr base::Duration kValuePeriod = std::chrono::seconds(1);
   /// Providers that a look-up is to find.
   static constexpr std::size_t kProvidersWanted = 8;
   /// Half of the nodes are replaced in an hour: what is known of them must not be kept for two days.
