@@ -1,8 +1,8 @@
 """KV get over TLS beside others that move the same bytes between two processes on loopback, in turn.
 
 Mooncake's Transfer Engine and NIXL over UCX/TCP, both unencrypted, and go-libp2p's and rust-libp2p's perf over TLS; peers/
-has how each is run, and takes for each the best of several ways. Everything is moved twice in each turn, the first of a
-process's runs not counted.
+has how each is run. First all as they come, which is what is judged; then with as many connections each, and the others in
+the best of several ways. Everything is moved twice in each turn, the first of a process's runs not counted.
 """
 
 import importlib
@@ -16,7 +16,10 @@ from sizes import get_mib
 
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 MODULES = {"Mooncake": "mooncake_te", "NIXL": "nixl_ucx", "go-libp2p": "go_libp2p", "rust-libp2p": "rust_libp2p"}
-CONNECTIONS = (1, 8)
+AS_IT_COMES = None
+CONNECTIONS = (AS_IT_COMES, 1, 8)
+# What a node opens by itself at most.
+OUR_DEFAULT = 8
 SLICE_BYTES = 1 << 20
 TURNS, RUNS_EACH_TURN = 3, 2
 
@@ -44,7 +47,10 @@ class Other:
     def turn(self):
         try:
             best = importlib.import_module("best")  # beside the module
-            self.told = best.measure(self._module, self._size, SLICE_BYTES, self._connections, RUNS_EACH_TURN)
+            if self._connections is AS_IT_COMES:
+                self.told = best.measure_as_it_comes(self._module, self._size, SLICE_BYTES, RUNS_EACH_TURN)
+            else:
+                self.told = best.measure(self._module, self._size, SLICE_BYTES, self._connections, RUNS_EACH_TURN)
         except Exception as error:  # pylint: disable=broad-except
             # Theirs are of their own modules; whatever it is, the others go on.
             raise Failed(f"{type(error).__name__}: {error}") from error
@@ -86,10 +92,16 @@ def take_turns(context, names, contenders, turns):
     return seconds
 
 
+def manner(connections):
+    return "as each comes" if connections is AS_IT_COMES else f"{connections_text(connections)} each"
+
+
 def measure(context, others, connections, mib):
-    names = {name: f"KV get, TLS, against {name}, {connections_text(connections)} each" for name in others}
-    fetch = Fetch(f"slice:{mib}", STORE, connections=connections)
-    with KvPair(context, fetch) as ours, TcpPair(context, mib, connections) as plain:
+    names = {name: f"KV get, TLS, against {name}, {manner(connections)}" for name in others}
+    bar = "ahead" if connections is AS_IT_COMES else None
+    own_connections = OUR_DEFAULT if connections is AS_IT_COMES else connections
+    fetch = Fetch(f"slice:{mib}", STORE, connections=own_connections)
+    with KvPair(context, fetch) as ours, TcpPair(context, mib, own_connections) as plain:
         contenders = {"ours": Turns(ours), "plain": Turns(plain)}
         contenders.update({name: Other(module, mib << 20, connections) for name, module in others.items()})
         seconds = take_turns(context, names, contenders, 1 if context.quick else TURNS)
@@ -97,9 +109,10 @@ def measure(context, others, connections, mib):
         for name in others:
             if name in contenders:
                 theirs = statistics.median(seconds[name])
-                context.add(names[name], own.rate(), "GB/s", bar="ahead", floor=(mib << 20) / theirs / 1e9, floor_name=name,
+                context.add(names[name], own.rate(), "GB/s", bar=bar, floor=(mib << 20) / theirs / 1e9, floor_name=name,
                             ratio=theirs / own.median_s(),
-                            note=f"{mib} MiB, {own.text()}; {ours.connections_text()}; plain TCP {floor.rate():.2f} GB/s; theirs: "
+                            note=f"{mib} MiB, {own.text()}; {ours.connections_text()}; plain TCP, "
+                                 f"{connections_text(own_connections)}, {floor.rate():.2f} GB/s; theirs: "
                                  f"{contenders[name].text()}", details=contenders[name].told)
 
 
@@ -109,5 +122,5 @@ def run(context):
         with context.row(f"KV get, TLS, against {name}"):
             others[name] = load(name)
     for connections in CONNECTIONS if others else ():
-        with context.row(f"KV get beside others, {connections_text(connections)} each"):
+        with context.row(f"KV get beside others, {manner(connections)}"):
             measure(context, others, connections, get_mib(context.options))

@@ -1,6 +1,6 @@
 """Takes the best of several ways to run one of the others, and is the command line of each of their modules.
 
-Each module has NAME, available(), ways(slice_bytes, connections), environment() and check_log(path).
+Each module has NAME, available(), as_it_comes(slice_bytes), ways(slice_bytes, connections), environment() and check_log(path).
 """
 
 import argparse
@@ -36,6 +36,11 @@ def measure(module, size, slice_bytes, connections, runs):
     _, tried = choose(module, size, slice_bytes, connections)
     with open_pair(module, size, slice_bytes, connections) as pair:
         return {**_measured(module, pair, runs), "tried": tried}
+
+
+def measure_as_it_comes(module, size, slice_bytes, runs):
+    with Pair(module.NAME, module.as_it_comes(slice_bytes), module.environment(), size, 1) as pair:
+        return _measured(module, pair, runs)
 
 
 def _measured(module, pair, runs):

@@ -15,6 +15,10 @@ def available():
     return place.lacks(PROGRAM)
 
 
+def as_it_comes(slice_bytes):
+    return ways(slice_bytes, 1)[0]
+
+
 def ways(slice_bytes, connections):  # pylint: disable=unused-argument
     """A stream has no slices."""
     return libp2p_perf.ways(PROGRAM, connections)

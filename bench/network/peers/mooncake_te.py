@@ -29,25 +29,31 @@ def check_log(path):
     return "Mooncake: " + ", ".join(lines)
 
 
+def way(name, slice_bytes, engines, **environment):
+    program = (sys.executable, str(place.FOLDER / "mooncake_program.py"))
+    both = (f"--slice-bytes={slice_bytes}",)
+    # All slices go in one batch.
+    environment["MC_TCP_MAX_QUEUED_TRANSFERS_PER_PEER"] = 65535
+    return pair.Way(name, (*program, "serve", *both, f"--engines={engines}"), (*program, "fetch", *both),
+                    tuple((key, str(value)) for key, value in environment.items()))
+
+
+def as_it_comes(slice_bytes):
+    return way("as it comes", slice_bytes, 1)
+
+
 def ways(slice_bytes, connections):
     """An engine has one thread for its sockets; lanes are its connections to a peer."""
     if connections > LANES_MAX:
         raise ValueError(f"Mooncake takes {LANES_MAX} lanes to a peer at most")
-
-    def way(name, engines, lanes, socket_slice_bytes=None):
-        environment = {"MC_TCP_LANES_PER_PEER": lanes, "MC_TCP_MAX_QUEUED_TRANSFERS_PER_PEER": 65535}
-        if socket_slice_bytes is not None:
-            environment["MC_TCP_SLICE_SIZE"] = socket_slice_bytes
-        program = (sys.executable, str(place.FOLDER / "mooncake_program.py"))
-        both = (f"--slice-bytes={slice_bytes}",)
-        return pair.Way(name, (*program, "serve", *both, f"--engines={engines}"), (*program, "fetch", *both),
-                        tuple((key, str(value)) for key, value in environment.items()))
-
-    found = [way("64 KiB a socket call", 1, connections), way("256 KiB a socket call", 1, connections, 256 << 10),
-             way("1 MiB a socket call", 1, connections, 1 << 20)]
+    lanes = {"MC_TCP_LANES_PER_PEER": connections}
+    found = [way("64 KiB a socket call", slice_bytes, 1, **lanes),
+             way("256 KiB a socket call", slice_bytes, 1, **lanes, MC_TCP_SLICE_SIZE=256 << 10),
+             way("1 MiB a socket call", slice_bytes, 1, **lanes, MC_TCP_SLICE_SIZE=1 << 20)]
     if connections > 1:
-        found += [way("an engine a connection", connections, 1),
-                  way("an engine a connection, 1 MiB a socket call", connections, 1, 1 << 20)]
+        lane = {"MC_TCP_LANES_PER_PEER": 1}
+        found += [way("an engine a connection", slice_bytes, connections, **lane),
+                  way("an engine a connection, 1 MiB a socket call", slice_bytes, connections, **lane, MC_TCP_SLICE_SIZE=1 << 20)]
     return found
 
 

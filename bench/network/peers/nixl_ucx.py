@@ -37,24 +37,29 @@ def check_log(path):
     return "UCX: " + " ".join(sorted(lanes))
 
 
+def way(name, slice_bytes, *options, segments=True):
+    program = (sys.executable, str(place.FOLDER / "nixl_program.py"))
+    both = (f"--slice-bytes={slice_bytes}", *options)
+    return pair.Way(name, (*program, "serve", *both), (*program, "fetch", *both), tuple(SEGMENTS.items()) if segments else ())
+
+
+def as_it_comes(slice_bytes):
+    """One agent with its progress thread; segments of 8 KiB."""
+    return way("defaults", slice_bytes, segments=False)
+
+
 def ways(slice_bytes, connections):
     """Connections of UCX over TCP come with workers: one agent has one, or as many as its pool has threads."""
-
-    def way(name, *options, segments=True):
-        program = (sys.executable, str(place.FOLDER / "nixl_program.py"))
-        both = (f"--slice-bytes={slice_bytes}", *options)
-        return pair.Way(name, (*program, "serve", *both), (*program, "fetch", *both),
-                        tuple(SEGMENTS.items()) if segments else ())
-
     if connections == 1:
-        return [way("defaults", segments=False), way("no progress thread", "--progress-thread=0", segments=False),
-                way("256 KiB segments"), way("256 KiB segments, no progress thread", "--progress-thread=0")]
+        return [as_it_comes(slice_bytes), way("no progress thread", slice_bytes, "--progress-thread=0", segments=False),
+                way("256 KiB segments", slice_bytes),
+                way("256 KiB segments, no progress thread", slice_bytes, "--progress-thread=0")]
     pool = (f"--threads={connections}", f"--split={SPLIT}")
     agents = f"--agents={connections}"
-    return [way("thread pool, 8 KiB segments", *pool, segments=False), way("thread pool", *pool),
-            way("thread pool, no progress thread", *pool, "--progress-thread=0"),
-            way("an agent a connection", agents),
-            way("an agent a connection, no progress thread", agents, "--progress-thread=0")]
+    return [way("thread pool, 8 KiB segments", slice_bytes, *pool, segments=False), way("thread pool", slice_bytes, *pool),
+            way("thread pool, no progress thread", slice_bytes, *pool, "--progress-thread=0"),
+            way("an agent a connection", slice_bytes, agents),
+            way("an agent a connection, no progress thread", slice_bytes, agents, "--progress-thread=0")]
 
 
 if __name__ == "__main__":
