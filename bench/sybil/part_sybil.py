@@ -11,23 +11,23 @@ RUN_SECONDS = 600
 
 def run_kept(context):
     """The hostile come back as who they are: none is left at the end."""
-    outcomes = run(context, [])
+    outcomes = run(context, [], are_judged=not context.options.unjudged)
     add_left(context, outcomes, "left")
 
 
 def run_new(context):
-    """Whoever is cut off comes back as somebody else, who is not known yet."""
-    outcomes = run(context, ["--new-identities"])
+    """Whoever is cut off comes back as somebody else, who is not known yet: more than two hundred, and without end."""
+    outcomes = run(context, ["--new-identities"], are_judged=False)
     add_left(context, outcomes, None)
 
 
-def run(context, options):
+def run(context, options, are_judged):
     program = context.programs.find("sybil_bench")
     command = [program, *options, *(QUICK if context.quick else [])]
     outcomes = [run_good(command, context.deadline, RUN_SECONDS, log=context.log)
                 for _ in range(QUICK_RUNS if context.quick else RUNS)]
     runs = [{event["part"]: event for event in outcome.events if event["event"] == "shopping"} for outcome in outcomes]
-    add_costs(context, runs, place_of(outcomes[0]))
+    add_costs(context, runs, place_of(outcomes[0]), are_judged)
     add_harm(context, runs)
     add_swarms(context, outcomes[0])
     return outcomes
@@ -44,13 +44,13 @@ def place_of(outcome):
     return "the hostile, who are other machines, on a core of their own; all else, both nodes alike, on another"
 
 
-def add_costs(context, runs, place):
+def add_costs(context, runs, place, are_judged):
     look_ups = runs[0]["attacked"]["look_ups"]
     for figure, name, unit, scale, bar in (("p99_ms", "look-up, p99", "ms", 1, "lookup"), ("p50_ms", "look-up, p50", "ms", 1, None),
                                            ("bytes_per_s", "fetch rate", "MB/s", 1e-6, "rate")):
         ratios = sorted(one["attacked"][figure] / one["undisturbed"][figure] for one in runs)
         context.add(name, median_of(runs, lambda attacked, _, figure=figure: attacked[figure]) * scale, unit,
-                    bar=None if context.options.unjudged else bar,
+                    bar=bar if are_judged else None,
                     floor=median_of(runs, lambda _, undisturbed, figure=figure: undisturbed[figure]) * scale,
                     floor_name="without them", ratio=statistics.median(ratios),
                     note=f"{look_ups} prompts of 1 MiB; ratios of the runs {', '.join(f'{ratio:.2f}' for ratio in ratios)}; {place}")
