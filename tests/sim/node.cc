@@ -2,7 +2,9 @@
 
 #include "index/held_blocks.h"
 #include "libp2p/host/host_impl.h"
+#include "libp2p/host/is_connected.h"
 #include "libp2p/muxers/yamux/yamux_muxer.h"
+#include "provider/peer_keeper.h"
 #include "tests/sim/transport.h"
 
 #include <algorithm>
@@ -11,9 +13,8 @@ namespace kvp2p::sim {
 
 namespace {
 
-/// What peers of the node's model are worth to it, and those of them that it has its gossip from.
+/// What peers of the node's model are worth to it.
 constexpr double kModelPeerValue = 10;
-constexpr double kMeshPeerValue = 20;
 /// From a question to its answer; a look-up that takes longer tries another.
 constexpr base::Duration kConfirmTimeout = std::chrono::seconds(4);
 /// Of an unbroken history: what comes later than this is of a later life.
@@ -23,6 +24,10 @@ multiformats::PrivateKey key_from(Random& random) {
   std::array<std::uint8_t, multiformats::kEd25519SeedBytes> seed{};
   for (std::uint8_t& byte : seed) byte = static_cast<std::uint8_t>(random());
   return multiformats::PrivateKey::from_ed25519_seed(seed);
+}
+
+Chance chance_from(std::uint64_t seed) {
+  return [source = Random(seed)]() mutable { return std::uniform_real_distribution<double>()(source); };
 }
 
 std::uint64_t ms_of(base::TimePoint now) {
@@ -83,6 +88,8 @@ SimNode::SimNode(Surroundings& surroundings, ModelNumber model)
   gossipsub_ = libp2p::gossipsub::Gossipsub::create(world.executor(), world.clock(), *host_,
                                                     gossip_config(around_, key, random_))
                    .value();
+  bootstrap_ = std::make_unique<Bootstrap>(world.executor(), world.clock(), *host_, chance_from(random_()));
+  host_->on_disconnected([this](const auto& connection) { on_disconnected(connection->remote_peer()); });
   const auto everybody = [](const multiformats::PeerId&) { return true; };
   carrier_ = std::make_unique<GossipCarrier>(
       world.clock(), *host_, *gossipsub_,
@@ -178,14 +185,26 @@ base::Task<std::vector<multiformats::Multiaddr>> SimNode::find_addresses(multifo
 // Whom it knows.
 
 void SimNode::value_peers() {
+  const base::TimePoint now = around_.world.now();
   libp2p::PeerValues& values = manager_->values();
-  for (const auto& peer : std::exchange(valued_, {})) values.set_tag(peer, "model", 0);
-  valued_ = gossipsub_->topic_peers(blocks_topic(fingerprint_));
-  for (const auto& peer : valued_) values.set_tag(peer, "model", kModelPeerValue);
-  for (const auto& peer : gossipsub_->mesh_peers(blocks_topic(fingerprint_))) {
-    values.set_tag(peer, "model", kMeshPeerValue);
+  auto before = std::exchange(valued_, {});
+  for (const auto& peer : gossipsub_->topic_peers(blocks_topic(fingerprint_))) {
+    const auto known = before.extract(peer);
+    Valued& valued = valued_.emplace(peer, known ? std::move(known.mapped()) : Valued{now}).first->second;
+    if (!known) values.set_tag(peer, "model", kModelPeerValue);
+    if (!valued.addresses.empty()) continue;
+    if (const auto info = host_->peer_info(peer)) valued.addresses = info->listen_addresses;
   }
-  value_timer_ = around_.world.clock().call_at(around_.world.now() + kValuePeriod, [this] { value_peers(); });
+  for (const auto& [peer, valued] : before) values.set_tag(peer, "model", 0);
+  value_timer_ = around_.world.clock().call_at(now + kValuePeriod, [this] { value_peers(); });
+}
+
+/// As PeerKeeper does with peers that it has a KV session with.
+void SimNode::on_disconnected(const multiformats::PeerId& peer) {
+  const auto valued = valued_.find(peer);
+  if (closing_ || valued == valued_.end() || manager_->has_parted_with(peer)) return;
+  if (libp2p::is_connected(*host_, peer) || around_.world.now() - valued->second.since < kWorthComingBack) return;
+  bootstrap_->go_to(peer, [addresses = valued->second.addresses] { return addresses; });
 }
 
 Accounts SimNode::accounts() const {
@@ -212,11 +231,13 @@ base::Task<> SimNode::close() {
   value_timer_.reset();
   manager_->stop();
   dht_->stop();
+  bootstrap_->stop();
   announcements_->stop();
   carrier_->stop();
   co_await gossipsub_->close();
   co_await host_->close();
   co_await dht_->close();
+  while (bootstrap_->running() > 0) co_await base::sleep_for(around_.world.clock(), std::chrono::milliseconds(10));
 }
 
 }  // namespace kvp2p::sim

@@ -8,6 +8,7 @@
 #include "libp2p/connection_manager/connection_manager.h"
 #include "libp2p/host/host.h"
 #include "libp2p/protocols/gossipsub/gossipsub.h"
+#include "provider/bootstrap.h"
 #include "provider/dht_discovery.h"
 #include "tests/sim/network.h"
 #include "tests/sim/prompts.h"
@@ -15,6 +16,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -97,8 +99,13 @@ class SimNode {
   };
 
   void store_next();
-  /// Says who is to stay when there are too many connections.
+  /// Peers of its model: they are to stay when there are too many connections, and it goes back to those it has lost.
+  struct Valued {
+    base::TimePoint since;
+    std::vector<multiformats::Multiaddr> addresses = {};
+  };
   void value_peers();
+  void on_disconnected(const multiformats::PeerId& peer);
   base::Task<bool> confirm(multiformats::PeerId holder, BlockKey key);
 
   Surroundings& around_;
@@ -110,13 +117,14 @@ class SimNode {
   std::unique_ptr<libp2p::Host> host_;
   std::unique_ptr<libp2p::ConnectionManager> manager_;
   std::unique_ptr<DhtDiscovery> dht_;
+  std::unique_ptr<Bootstrap> bootstrap_;
   std::unique_ptr<libp2p::gossipsub::Gossipsub> gossipsub_;
   BlockIndex index_;
   std::unique_ptr<GossipCarrier> carrier_;
   std::unique_ptr<Announcements> announcements_;
   std::deque<Held> held_;
   std::unique_ptr<base::Timer> store_timer_, value_timer_;
-  std::vector<multiformats::PeerId> valued_ = {};  ///< by value_peers()
+  std::map<multiformats::PeerId, Valued> valued_ = {};
   bool closing_ = false;
 };
 
