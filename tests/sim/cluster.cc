@@ -11,7 +11,8 @@ namespace {
 
 /// What a node that has gone was asked or has asked for has ended by then.
 constexpr base::Duration kGraveTime = std::chrono::seconds(90);
-constexpr base::Duration kLookUpMax = std::chrono::seconds(60);
+/// In a divided network a look-up asks several who are not there, and for where they are the DHT, a minute each.
+constexpr base::Duration kLookUpMax = std::chrono::minutes(5);
 /// Of the ways in a node is told so many.
 constexpr std::size_t kWaysInTold = 3;
 
