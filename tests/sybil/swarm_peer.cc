@@ -12,7 +12,9 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kTurn = 100ms;
 constexpr base::Duration kFloodTurn = 10ms;
-constexpr base::Duration kRedialPause = 2s;
+// Never the same twice: of peers that come in step, a node that paces them would admit the same ones each time.
+constexpr base::Duration kRedialPauseMin = 1s;
+constexpr base::Duration kRedialPauseMax = 3s;
 /// Announced and looked up each turn.
 constexpr std::size_t kFloodKeys = 4096;
 constexpr std::size_t kStagingSlots = 4;
@@ -55,16 +57,21 @@ base::Task<> SwarmPeer::connect() {
 
 base::Task<> SwarmPeer::stay() {
   ++swarm_.running_;
-  base::TimePoint redial = swarm_.clock_.now() + kRedialPause;
+  base::TimePoint redial = next_redial();
   while (!swarm_.stopping_) {
     look_whether_inside();
     if (!swarm_.paused_ && host_->connections().empty() && swarm_.clock_.now() >= redial) {
       co_await come_back();
-      redial = swarm_.clock_.now() + kRedialPause;
+      redial = next_redial();
     }
     co_await base::sleep_for(swarm_.clock_, kTurn);
   }
   --swarm_.running_;
+}
+
+base::TimePoint SwarmPeer::next_redial() {
+  std::uniform_int_distribution<base::Duration::rep> pause(kRedialPauseMin.count(), kRedialPauseMax.count());
+  return swarm_.clock_.now() + base::Duration(pause(random_));
 }
 
 base::Task<> SwarmPeer::come_back() {

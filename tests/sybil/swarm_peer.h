@@ -21,6 +21,7 @@ class SwarmPeer {
 
  private:
   void become_somebody();
+  base::TimePoint next_redial();
   base::Task<> come_back();
   void look_whether_inside();
   bool floods() const { return swarm_.config_.character == Character::kFlooder; }
