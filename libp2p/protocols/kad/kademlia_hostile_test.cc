@@ -184,6 +184,34 @@ TEST_F(KademliaHostileTest, AnnouncedKeysOfOneProviderAreBounded) {
   EXPECT_EQ(victim_->kad->stats().providers, 50u);
 }
 
+base::Task<> read_twice(std::shared_ptr<Stream> stream, base::Clock& clock, int& requests, int& ends) {
+  auto request = co_await read_message(*stream, clock, 1 << 20);
+  if (request && *request) ++requests;
+  auto end = co_await read_message(*stream, clock, 1 << 20);
+  if (end && !*end) ++ends;
+}
+
+TEST_F(KademliaHostileTest, ARequestEndsOnceItIsAnswered) {
+  connect_attacker();
+  const auto outcome = std::make_shared<std::optional<base::Result<std::vector<PeerEntry>>>>();
+  const auto find = [](Kademlia& kad, auto into) -> base::Task<> {
+    into->emplace(co_await kad.find_closest(bytes("key")));
+  };
+  streams_.clear();
+  base::spawn(io_.get_executor(), find(*victim_->kad, outcome));
+  poll();
+  ASSERT_EQ(streams_.size(), 1u);
+  int requests = 0;
+  int ends = 0;
+  base::spawn(io_.get_executor(), read_twice(streams_.back(), clock_, requests, ends));
+  poll();
+  EXPECT_EQ(requests, 1);
+  EXPECT_EQ(ends, 0);
+  send(streams_.back(), framed({.type = MessageType::kFindNode, .key = bytes("key")}));
+  EXPECT_EQ(ends, 1);
+  EXPECT_TRUE(outcome->has_value());
+}
+
 TEST_F(KademliaHostileTest, WhoSaysNothingCostsTime) {
   connect_attacker();
   Node& honest = add_node();

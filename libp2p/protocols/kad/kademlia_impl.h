@@ -80,6 +80,8 @@ class Kademlia::Impl : public std::enable_shared_from_this<Impl> {
   /// The answer; none where none is wanted.
   static base::Task<base::Result<std::optional<Message>>> talk(Self self, std::shared_ptr<Exchange> exchange,
                                                                ConnectionPtr connection, Request request);
+  /// Once the answer is there: both sides end the stream in order.
+  static base::Task<> end(Self self, std::shared_ptr<Stream> stream, base::TimePoint deadline);
   void expire(Exchange& exchange);
 
   /// Carries out what the behaviour has decided; after each call to it.
