@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Simulates clusters of whole nodes; prints what a node holds and sends, and how many look-ups succeed.
 
-  run.py --markdown=docs/sim.md                  100, 1,000 and 10,000 nodes (two hours of a core, and 12 GB of memory)
+  run.py --markdown=docs/sim.md                  100, 1,000 and 10,000 nodes (three to four hours of a core, and 13 GiB of memory)
   run.py --sizes=100,1000 --markdown=docs/sim.md
   run.py --quick --unjudged                      does it work at all
 """

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
-#include <ctime>
 #include <iostream>
 
 namespace kvp2p::sim {
@@ -98,7 +97,6 @@ int main(const ScenarioConfig& config) {
                               {"digest", cluster.world().trace().digest()},
                               {"simulated_s", seconds(cluster.world().now().time_since_epoch())},
                               {"wall_s", wall_s()},
-                              {"cpu_s", static_cast<double>(std::clock()) / CLOCKS_PER_SEC},
                               {"replaced", cluster.replaced()},
                               {"replaced_per_hour", config.cluster.replaced_per_hour},
                               {"marks", {config.cluster.marks.low, config.cluster.marks.high}}}
