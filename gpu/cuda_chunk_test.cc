@@ -36,8 +36,8 @@ TEST(CudaChunkTest, LargePinnedCopyGoesThroughTheRingInGrowingChunks) {
     next = chunk.end;
   }
   EXPECT_EQ(counts[0], 64u);
-  EXPECT_EQ(counts[1], 192u);
-  EXPECT_EQ(counts[2], 512u);
+  EXPECT_EQ(counts[1], 448u);
+  EXPECT_EQ(counts[2], 768u);
 }
 
 TEST(CudaChunkTest, LittleAndScatteredCopiesGoByTheKernel) {

@@ -17,11 +17,12 @@ namespace kvp2p {
 /// Thread-safe. All completions of one connector come from this one thread.
 ///
 /// It asks the device in a spin while something moved less than kSpin ago, so that a completion is a few µs late at
-/// most; then it sleeps from 20 µs up to 100 µs between two looks, so that an engine's event that is far off does not
-/// cost a core. With nothing under way it sleeps until it is told of something.
+/// most: longer than a slot of the device ring takes to cross PCIe 4 (1 ms). Then it sleeps from 20 µs up to 100 µs
+/// between two looks, so that an engine's event that is far off does not cost a core. With nothing under way it sleeps
+/// until it is told of something.
 class CudaPump {
  public:
-  static constexpr std::chrono::microseconds kSpin{200};
+  static constexpr std::chrono::microseconds kSpin{1200};
   /// After a change, even if nothing is under way yet: whoever submits tells first and launches then.
   static constexpr std::chrono::microseconds kLinger{50};
   static constexpr std::chrono::microseconds kSleepMin{20};
