@@ -85,7 +85,8 @@ int main(int argc, char** argv) {
   app.add_option("--seconds", options.seconds, "no new round after so long")->capture_default_str();
   app.add_flag("--wait-go", options.wait_go, "waits for a line on standard input before it measures");
   app.add_flag("--reuse", options.reuse, "serve: takes the blocks back and overwrites them all the time");
-  app.add_option("--offered-us-max", options.offered_us_max, "how long --reuse leaves them, at most")
+  app.add_option("--offered-us-max", options.offered_us_max,
+                 "how long --reuse leaves them once they are announced, at most")
       ->check(CLI::Range(1, 10000000))
       ->capture_default_str();
   app.add_flag("--commands", options.commands, "serve: stats, stop, quit on standard input");

@@ -16,6 +16,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Duration kRevokePatience = 10s;
+/// Whoever has found blocks gone does not ask for the next ones before it hears of them, 10 ms after they are offered.
+constexpr auto kAnnouncedAfter = 12ms;
+
 /// Offers one version after the other in the same memory, as fast as readers let go of it.
 class Reuse {
  public:
@@ -39,7 +42,7 @@ class Reuse {
       node_.offer(version_);
       board_.version = version_.load();
       const auto time = std::chrono::microseconds(random_() % offered_us_max_);
-      const auto until = std::chrono::steady_clock::now() + time;
+      const auto until = std::chrono::steady_clock::now() + kAnnouncedAfter + time;
       // The moment matters, to the microsecond: sleeping would favour some.
       while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
       if (!node_.revoke(kRevokePatience)) ++late_;
