@@ -122,7 +122,7 @@ class Programs:
         for place in (self.folder / name, self.folder / "bin" / name):
             if place.is_file() and os.access(place, os.X_OK):
                 return place
-        for module in ("apps", "bench/gpu", "bench/network", "bench/index", "bench", "tests/link", "tests/sim", "tests/sybil", "tools/link", "gpu", "gpu/cuda", "engine", "engine/cuda"):
+        for module in ("apps", "bench/gpu", "bench/network", "bench/index", "bench/codec", "bench", "tests/link", "tests/sim", "tests/sybil", "tools/link", "gpu", "gpu/cuda", "engine", "engine/cuda"):
             place = self.folder / module / name
             if place.is_file() and os.access(place, os.X_OK):
                 return place
