@@ -101,7 +101,7 @@ TEST_F(PackedTransferTest, RightlyPackedButOtherBytesAreCorrupt) {
     pack(frame);
   });
   run_until([&] { return state->status().good_blocks == kBlocks - 1; });
-  settle();
+  run_until([&] { return state->layer_ready(0); });
   for (Slot slot = 0; slot + 1 < kBlocks; ++slot) EXPECT_TRUE(engine_.holds(keys_[slot], 0, slot));
   EXPECT_FALSE(engine_.holds(keys_[kBlocks - 1], 0, kBlocks - 1)) << "nothing unverified was written";
 }
